@@ -1,0 +1,1 @@
+"""The kernel datapath over NETLINK_XFRM."""

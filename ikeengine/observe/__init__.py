@@ -1,0 +1,1 @@
+"""Logs, events, counters and key logs."""

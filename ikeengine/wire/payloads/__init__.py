@@ -1,0 +1,1 @@
+"""One file per payload of RFC 7296 section 3."""
