@@ -187,7 +187,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """Something worth telling the operator. `level` is a strongSwan log level, -1 (silent) to 4; `group` as in charon."""
+    """Something worth telling the operator. `level` is a strongSwan log level, -1 to 4; `group` as in charon."""
 
     level: int
     group: str

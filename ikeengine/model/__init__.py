@@ -1,1 +1,1 @@
-"""Values that cross layers: frozen, without behaviour beyond their own consistency, importing nothing but the registry."""
+"""Values that cross layers: frozen, with no behaviour beyond their own consistency."""

@@ -1,4 +1,4 @@
-"""What an operator can ask of the Endpoint (`Endpoint.command`). A finished command answers with `outputs.CommandDone`."""
+"""What an operator can ask of the Endpoint (`Endpoint.command`). The answer is an `outputs.CommandDone`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ikeengine.model.selector import TrafficSelector
 
 @dataclass(frozen=True, slots=True)
 class Initiate:
-    """Establish a Child SA, or only the IKE SA when `child` is empty. `ike` may be empty if the child name is unique."""
+    """Establish a Child SA, or only the IKE SA when `child` is empty. `ike` may be empty if `child` is unique."""
 
     child: str = ""
     ike: str = ""

@@ -61,7 +61,7 @@ class AuthKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LocalAuth:
-    """How we authenticate (`local` section). `certs` are DER; `id` None means: from the certificate, else our address."""
+    """How we authenticate (`local` section). `certs` are DER; `id` None: from the certificate, else our address."""
 
     auth: AuthKind = AuthKind.PSK
     id: Identity | None = None

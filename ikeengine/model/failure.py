@@ -68,6 +68,6 @@ class FailureRecord:
     accepted: tuple[str, ...] = ()
     """What the deciding side would have accepted; empty where only the peer knows."""
     nearest: str = ""
-    """The closest match and the first difference, such as `aes128-sha256-x25519: key exchange ecp256 is not offered`."""
+    """The closest match and the first difference, such as `aes128-sha256-x25519: key exchange ecp256 not offered`."""
     advice: str = ""
     """One line: what to change, and where."""
