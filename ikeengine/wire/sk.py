@@ -71,7 +71,7 @@ class Head(NamedTuple):
     message_id: int
 
 
-def seal_message(  # noqa: PLR0917
+def seal_message(
     spi_i: bytes,
     spi_r: bytes,
     exchange: int,
@@ -109,7 +109,7 @@ def seal_content(
     return aad + iv + cipher.seal(aad, iv, plaintext)
 
 
-def seal_fragments(  # noqa: PLR0917
+def seal_fragments(
     spi_i: bytes,
     spi_r: bytes,
     exchange: int,
