@@ -35,9 +35,7 @@ class ChildKeyMaterial:
     integ_r: Secret
 
 
-def ike_keys(
-    suite: IkeSuite, ni: bytes, nr: bytes, shared: bytes, spi_i: bytes, spi_r: bytes
-) -> IkeKeyMaterial:
+def ike_keys(suite: IkeSuite, ni: bytes, nr: bytes, shared: bytes, spi_i: bytes, spi_r: bytes) -> IkeKeyMaterial:
     """Keys of a first IKE SA: SKEYSEED = prf(Ni | Nr, g^ir) (RFC 7296 section 2.14)."""
     prf = PRF[suite.prf.id]
     skeyseed = prf.compute(prf.skeyseed_key(ni, nr), shared)

@@ -15,7 +15,7 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite, Proposal
 from ikeengine.model.selector import TrafficSelector
-from ikeengine.negotiate.proposals import accept_child, select_child
+from ikeengine.negotiate.proposals import accept_child, offer, select_child
 from ikeengine.negotiate.selectors import is_subset, narrow, resolve
 from ikeengine.registry import NotifyType, TransformType
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder
@@ -62,12 +62,10 @@ def offers_group(proposals: Iterable[Proposal], group: int) -> bool:
 def make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, group: int) -> ChildOffer:
     """Prepare an offer. `group` 0 leaves the key exchange out, as IKE_AUTH must."""
     spi_in = ctx.new_child_spi()
-    proposals = config.esp_proposals if group else _without_ke(config.esp_proposals)
-    spi = spi_in.to_bytes(SPI_OCTETS, "big")
     return ChildOffer(
         config=config,
         spi_in=spi_in,
-        proposals=tuple(replace(p, spi=spi, number=n) for n, p in enumerate(proposals, 1)),
+        proposals=offer(config.esp_proposals, spi=spi_in.to_bytes(SPI_OCTETS, "big"), with_ke=bool(group)),
         local_ts=resolve(config.local_ts, sa.path.local),
         remote_ts=resolve(config.remote_ts, sa.path.remote),
         ke=generate(group, ctx.rng) if group else None,
@@ -166,11 +164,6 @@ def choose_config(
     if partial is None:
         raise TsUnacceptable("no child of this connection has traffic selectors in common with the offer")
     return partial
-
-
-def _without_ke(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
-    """RFC 7296 section 1.2: a Child SA made in IKE_AUTH has no key exchange of its own."""
-    return tuple(replace(p, transforms=tuple(t for t in p.transforms if t.type != TransformType.KE)) for p in proposals)
 
 
 def _answer_ke(ctx: Context, message: Received, suite: ChildSuite) -> tuple[bytes, Payload | None]:

@@ -24,7 +24,7 @@ from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
-from ikeengine.negotiate.proposals import accept_ike, select_ike
+from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import NotifyType, TransformType
 from ikeengine.timers import Timer
@@ -62,7 +62,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
     if handshake.cookie:
         payloads.append(Notify(NotifyType.COOKIE, handshake.cookie))
     payloads += [
-        Sa(sa.connection.proposals),
+        Sa(offer(sa.connection.proposals)),
         Ke(group, handshake.ke.public),
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
@@ -100,7 +100,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def _accept(sa: IkeSa, handshake: Handshake, message: Received) -> tuple[IkeSuite, bytes]:
     """The suite and g^ir of an answer. Raises NoProposalChosen or InvalidSyntax if it is not one to our request."""
-    _, suite = accept_ike(message.require(Sa).proposals, sa.connection.proposals)
+    _, suite = accept_ike(message.require(Sa).proposals, offer(sa.connection.proposals))
     ke, nonce = message.require(Ke), message.require(Nonce)
     if handshake.ke is None or ke.group != handshake.ke.group or suite.ke.id != ke.group:
         raise InvalidSyntax(f"the KE payload uses method {ke.group}, which is not the one in our request")

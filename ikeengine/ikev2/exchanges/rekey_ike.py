@@ -29,7 +29,7 @@ from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.proposal import IkeSuite, Proposal
-from ikeengine.negotiate.proposals import accept_ike, select_ike
+from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import IkeRekeyed
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.timers import Timer
@@ -67,7 +67,7 @@ class RekeyIke(Exchange):
         used = sa.suite.ke.id if sa.suite is not None else first_group(sa.connection.proposals)
         group = self.group if self.group is not None else used
         self.spi, self.nonce, self.ke = ctx.new_ike_spi(), ctx.rng.bytes(NONCE_OCTETS), generate(group, ctx.rng)
-        return [Sa(_with_spi(sa.connection.proposals, self.spi)), Nonce(self.nonce), Ke(group, self.ke.public)]
+        return [Sa(offer(sa.connection.proposals, spi=self.spi)), Nonce(self.nonce), Ke(group, self.ke.public)]
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Create the replacement and see which of two rivals survives, or find out why there is none."""
@@ -95,7 +95,7 @@ class RekeyIke(Exchange):
 
     def _new_sa(self, ctx: Context, sa: IkeSa, message: Received, nonce_peer: bytes) -> IkeSa:
         proposals, ke = message.require(Sa).proposals, message.require(Ke)
-        chosen, suite = accept_ike(proposals, _with_spi(sa.connection.proposals, self.spi))
+        chosen, suite = accept_ike(proposals, offer(sa.connection.proposals, spi=self.spi))
         if self.ke is None or ke.group != self.ke.group or ke.group != suite.ke.id:
             raise InvalidSyntax(f"the answer's KE payload uses method {ke.group}, which is not the one in our request")
         spi_r = _checked_spi(chosen)
@@ -212,10 +212,6 @@ def _successor(
     ctx.table.established(new)
     start_timers(ctx, new)
     return new
-
-
-def _with_spi(proposals: tuple[Proposal, ...], spi: bytes) -> tuple[Proposal, ...]:
-    return tuple(replace(p, spi=spi, number=n) for n, p in enumerate(proposals, 1))
 
 
 def _checked_spi(proposal: Proposal) -> bytes:

@@ -38,7 +38,7 @@ def test_chain_round_trip(payloads):
 
 
 @given(chains, spis, spis, octet, octet, st.integers(0, 0xFFFFFFFF))
-def test_clear_message_round_trip(payloads, spi_i, spi_r, exchange, flags, message_id):  # noqa: PLR0917
+def test_clear_message_round_trip(payloads, spi_i, spi_r, exchange, flags, message_id):
     clear = tuple(p for p in payloads if isinstance(p, UnknownPayload) or p.type in CLEAR_READERS)
     octets = write_message(spi_i, spi_r, exchange, flags, message_id, clear)
     parsed = parse(octets)

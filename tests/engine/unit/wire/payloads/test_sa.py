@@ -21,7 +21,7 @@ def transform(marker: int, kind: int, number: int, attributes: str = "", said: i
     return pack("!BBHBBH", marker, 0, 8 + len(octets) if said is None else said, kind, 0, number) + octets
 
 
-def proposal(  # noqa: PLR0917
+def proposal(
     marker: int = 0,
     number: int = 1,
     protocol: int = 1,
