@@ -21,9 +21,9 @@ class Timer(Enum):
     DPD = "nothing heard from the peer"
     KEEPALIVE = "keep the NAT mapping alive"
     LINGER = "a replaced IKE SA was not deleted by its peer"
+    FORGET = "a rival IKE SA that lost was not deleted by its peer"
     CHILD_REKEY = "rekey a Child SA"
     CHILD_EXPIRE = "a Child SA is over its lifetime"
-    CHILD_OUTBOUND = "the peer did not say that it has the new Child SA"
     CHILD_LINGER = "the last packets of a replaced Child SA have arrived"
     CHILD_RETRY = "the peer asked us to try again later"
 

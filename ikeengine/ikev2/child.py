@@ -21,9 +21,6 @@ from ikeengine.timers import Timer
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
 
-OUTBOUND_DELAY = 10.0
-"""Seconds after which a responder uses a rekeyed Child SA although the old one is still there (RFC 7296 2.8)."""
-
 
 @dataclass(frozen=True, slots=True)
 class ChildKeys:
@@ -54,7 +51,8 @@ class ChildSa:
     sa_in: SaId | None = None
     sa_out: SaId | None = None
     waiting_outbound: IpsecSa | None = None
-    """The outbound SA of a Child SA that the peer is rekeying; installed when the peer is known to be ready."""
+    """The outbound SA of a Child SA that the peer made by rekeying. It is installed when the old one is deleted:
+    only then the peer is known to have our response (RFC 7296 section 2.8)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
 
@@ -102,19 +100,17 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     ctx.emit(InstallSa(child.unique_id, inbound))
     if delay_outbound:
         child.waiting_outbound = outbound
-        sa.timers.set(Timer.CHILD_OUTBOUND, ctx.now + OUTBOUND_DELAY, child.unique_id)
     else:
         ctx.emit(InstallSa(child.unique_id, outbound))
     install_policies(ctx, sa, child)
     _start_lifetime(ctx, sa, child)
 
 
-def activate_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+def activate_outbound(ctx: Context, child: ChildSa) -> None:
     """The peer has the Child SA: start sending on it."""
     if child.waiting_outbound is None:
         return
     outbound, child.waiting_outbound = child.waiting_outbound, None
-    sa.timers.stop(Timer.CHILD_OUTBOUND, child.unique_id)
     ctx.emit(InstallSa(child.unique_id, outbound))
 
 
@@ -140,6 +136,9 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """Stop sending on a Child SA that is replaced and deleted; packets under way are still accepted for a while."""
     enter(ctx, sa, child, ChildState.DELETED, "replaced and deleted on both sides")
+    replacement = sa.children.get(child.replaced_by)
+    if replacement is not None and child.waiting_outbound is None:
+        activate_outbound(ctx, replacement)
     sa.timers.stop_child(child.unique_id)
     ctx.emit(DeletePolicies(child.unique_id))
     if child.sa_out is not None and child.waiting_outbound is None:
@@ -168,7 +167,7 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
 
 def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
     """Hand a Child SA over to the IKE SA that replaces its own (RFC 7296 section 2.8)."""
-    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_OUTBOUND, Timer.CHILD_LINGER, Timer.CHILD_RETRY):
+    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_LINGER, Timer.CHILD_RETRY):
         deadline = old.timers.get(timer, child.unique_id)
         if deadline is not None:
             new.timers.set(timer, deadline, child.unique_id)

@@ -62,6 +62,7 @@ def established(ctx: Context, sa: IkeSa, story: str) -> None:
     ctx.table.authenticated(sa)
     ctx.table.established(sa)
     start_timers(ctx, sa)
+    sa.is_announced = True
     ctx.emit(IkeUpdown(True, sa.status()))
 
 
@@ -83,7 +84,6 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
         return
     status = sa.status()
     was_up = sa.established_at is not None
-    was_replaced = why is Closing.REPLACED or sa.state is IkeState.REKEYED
     tasks, waiting = take_tasks(sa), take_waiting(sa)
     enter(ctx, sa, IkeState.CLOSED, why.value)
     wanted = _children_wanted_again(sa, why)
@@ -99,7 +99,7 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
         for task in tasks:
             task.abandon(ctx, sa, reason, record)
     ctx.wanted += wanted
-    if was_up and not was_replaced:
+    if sa.is_announced and why is not Closing.REPLACED:
         ctx.emit(IkeUpdown(False, status))
 
 

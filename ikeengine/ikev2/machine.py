@@ -166,6 +166,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         sa.queue.appendleft(DeleteIke(why=Closing.EXPIRED))
     elif timer is Timer.LINGER:
         sa.queue.append(DeleteIke(why=Closing.REPLACED))
+    elif timer is Timer.FORGET:
+        close(ctx, sa, Closing.REPLACED)
     elif timer is Timer.HALF_OPEN:
         close(ctx, sa, Closing.FAILED)
     elif timer is Timer.GRACE:
@@ -197,8 +199,6 @@ def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.C
         rekey_child(sa, child)
     elif timer is Timer.CHILD_EXPIRE:
         expire_child(sa, child)
-    elif timer is Timer.CHILD_OUTBOUND:
-        child_sa.activate_outbound(ctx, sa, child)
     elif timer is Timer.CHILD_LINGER:
         child_sa.remove(ctx, sa, child, announce=False)
 

@@ -102,6 +102,8 @@ class IkeSa:
     """Which try this is at reaching the peer, from 0."""
     init_path: Path | None = None
     """Responder: the way that the IKE_SA_INIT request took."""
+    is_announced: bool = False
+    """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False
     """Responder: the SA counts against the limits, because its peer has proven nothing yet."""
 

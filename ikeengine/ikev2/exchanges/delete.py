@@ -130,9 +130,6 @@ def _by_outbound_spi(sa: IkeSa, protocol: Protocol, spi: int) -> ChildSa | None:
 
 def _deleted_by_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     if child.replaced_by:
-        replacement = sa.children.get(child.replaced_by)
-        if replacement is not None:
-            child_sa.activate_outbound(ctx, sa, replacement)
         child_sa.retire_outbound(ctx, sa, child)
         return
     was_up = child.state in child_sa.UP_STATES

@@ -167,7 +167,6 @@ def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:
 
 def _make_redundant(ctx: Context, sa: IkeSa, loser: ChildSa, winner: ChildSa) -> None:
     """Of two replacements for the same Child SA this is the one to go (RFC 7296 section 2.8.1)."""
-    sa.timers.stop(Timer.CHILD_OUTBOUND, loser.unique_id)
     _replace(ctx, sa, loser, winner)
 
 

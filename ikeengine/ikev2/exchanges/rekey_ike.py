@@ -37,7 +37,8 @@ from ikeengine.wire.payloads import Ke, Nonce, Notify, Payload, Sa
 
 SPI_OCTETS = 8
 LINGER = 60.0
-"""Seconds after which we delete a replaced IKE SA ourselves, if the peer that should do it does not."""
+"""Seconds that the peer has to delete a replaced IKE SA. Then we delete it ourselves, if the peer knows that it exists,
+or forget it, if it is the rival that lost: the peer may never have heard of that one."""
 
 PHASE = "CREATE_CHILD_SA response (IKE rekeying)"
 
@@ -89,7 +90,7 @@ class RekeyIke(Exchange):
             hand_over(ctx, sa, rival)
             return
         if rival is not None:
-            _supersede(ctx, rival, "our own rekeying has won")
+            _supersede(ctx, rival, "our own rekeying has won", Timer.FORGET)
         hand_over(ctx, sa, new)
         sa.queue.append(DeleteIke(why=Closing.REPLACED))
 
@@ -161,20 +162,21 @@ def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     """Give everything that the old IKE SA has to the one that replaces it."""
     ctx.touch(new)
     ctx.emit(IkeRekeyed(old.status(), new.status()))
+    old.is_announced, new.is_announced = False, True
     for child in list(old.children.values()):
         child_sa.move(ctx, child, old, new)
     new.queue.extend(task for task in old.queue if not isinstance(task, RekeyIke))
     old.queue.clear()
     new.waiting, old.waiting = new.waiting + old.waiting, ()
-    _supersede(ctx, old, "replaced by a rekeyed IKE SA")
+    _supersede(ctx, old, "replaced by a rekeyed IKE SA", Timer.LINGER)
 
 
-def _supersede(ctx: Context, sa: IkeSa, story: str) -> None:
-    """An IKE SA is of no more use and waits to be deleted by the peer."""
+def _supersede(ctx: Context, sa: IkeSa, story: str, timer: Timer) -> None:
+    """An IKE SA is of no more use and waits to be deleted by the peer; `timer` says what happens if it is not."""
     enter(ctx, sa, IkeState.REKEYED, story)
-    for timer in (Timer.IKE_REKEY, Timer.IKE_EXPIRE, Timer.DPD, Timer.KEEPALIVE):
-        sa.timers.stop(timer)
-    sa.timers.set(Timer.LINGER, ctx.now + LINGER)
+    for running in (Timer.IKE_REKEY, Timer.IKE_EXPIRE, Timer.DPD, Timer.KEEPALIVE):
+        sa.timers.stop(running)
+    sa.timers.set(timer, ctx.now + LINGER)
 
 
 def _successor(
