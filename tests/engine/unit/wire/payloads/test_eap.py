@@ -44,3 +44,7 @@ def test_w12_length_must_be_that_of_the_payload(said: int):
 
 def test_the_window_counts_not_the_message():
     assert Eap.read(Reader(b"xx\x03\x07\0\x04yy", 2, 6)) == Eap(b"\x03\x07\0\x04")
+
+
+def test_a_password_does_not_show():
+    assert "secret" not in repr(Eap(b"\x02\x07\0\x0b\x06secret"))

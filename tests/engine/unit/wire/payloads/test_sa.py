@@ -188,3 +188,11 @@ def test_caps():
     for proposals, transforms in ((caps.MAX_PROPOSALS + 1, 1), (9, caps.MAX_TRANSFORMS // 8), (255, 255)):
         with pytest.raises(InvalidSyntax, match="more proposals or transforms"):
             read(*offer(proposals, transforms))
+
+
+@pytest.mark.parametrize("attribute", ["8001 0001", "0001 0000", "800e 0080"])
+def test_cap_on_attributes(attribute: str):
+    most = proposal(transforms=(transform(0, 1, 12, attribute * caps.MAX_ATTRIBUTES),))
+    assert read(most).write() == most
+    with pytest.raises(InvalidSyntax, match="more than 16 attributes"):
+        read(proposal(transforms=(transform(0, 1, 12, attribute * (caps.MAX_ATTRIBUTES + 1)),)))
