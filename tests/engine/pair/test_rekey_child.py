@@ -224,7 +224,10 @@ def test_pfs_mismatch_is_explained_and_the_old_child_stays() -> None:
 
 def test_hard_lifetime_makes_a_new_child() -> None:
     """A Child SA that was never rekeyed is closed at its hard lifetime and made anew."""
-    net, left, right = psk_pair(left={"child_rekey_time": 0.0, "child_life_time": 100.0}, right={"child_rekey_time": 0.0, "child_life_time": 0.0})
+    net, left, right = psk_pair(
+        left={"child_rekey_time": 0.0, "child_life_time": 100.0},
+        right={"child_rekey_time": 0.0, "child_life_time": 0.0},
+    )
     assert net.initiate(left).ok
     first = left.children()[0].spi_in
     net.run(110)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ikeengine.auth.credentials import CredentialStore
-from ikeengine.crypto.sign import PrivateKey
-
 from ikeengine.crypto.rng import SeededRng
+from ikeengine.crypto.sign import PrivateKey
 from ikeengine.endpoint import Endpoint
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Command, Initiate

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikeengine.negotiate.identities import parse_identity, parse_pattern
-from ikeengine.negotiate.selectors import parse_selector
-
 from ikeengine.model.connection import AuthKind, ChildConfig, ConnectionConfig, LocalAuth, RemoteAuth
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.identity import IdentityPattern
 from ikeengine.model.secret import Secret
+from ikeengine.negotiate.identities import parse_identity, parse_pattern
 from ikeengine.negotiate.proposals import parse_esp, parse_ike
+from ikeengine.negotiate.selectors import parse_selector
 from tests.engine.support.pair import Host, Net
 
 LEFT, RIGHT = "192.0.2.1", "192.0.2.2"
