@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from ikeengine.cli.errors import CommandFailed, DaemonUnreachable
+from ikeengine.cli.parser import DEFAULT_SOCKET
 from ikeengine.daemon.vici.codec import (
     Deframer,
     MalformedMessage,
@@ -20,7 +21,6 @@ from ikeengine.daemon.vici.codec import (
     encode_packet,
 )
 
-DEFAULT_SOCKET = Path("/run/ikeengine/ikeengine.vici")
 ANSWER_TIMEOUT = 10.0
 """Seconds without any packet while a command runs, before the daemon counts as unreachable."""
 _READ_SIZE = 64 * 1024
@@ -32,8 +32,8 @@ class Client:
     Every method raises DaemonUnreachable if the daemon does not answer, and CommandFailed if it refuses.
     """
 
-    def __init__(self, path: Path, timeout: float = ANSWER_TIMEOUT) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, timeout: float = ANSWER_TIMEOUT) -> None:
+        self.path = path = path or DEFAULT_SOCKET
         self._timeout = timeout
         self._deframer = Deframer()
         self._segments: list[bytes] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from ikeengine import __version__
 
 DEFAULT_RUN_DIR = Path("/run/ikeengine")
-SOCKET_NAME = "ikeengine.vici"
+DEFAULT_SOCKET = DEFAULT_RUN_DIR / "ikeengine.vici"
 DEFAULT_WAIT = 60.0
 """Seconds that `initiate`, `terminate` and `rekey` wait for the end."""
 
@@ -34,7 +34,6 @@ class _Command:
     handler: str
     examples: str
     arguments: Callable[[ArgumentParser], None]
-    client: bool = True
     json: bool = True
 
 
@@ -47,7 +46,7 @@ def build_parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ikeengine {__version__}")
-    _add_socket(parser, DEFAULT_RUN_DIR / SOCKET_NAME)
+    _add_socket(parser, None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for command in _COMMANDS:
         sub = commands.add_parser(
@@ -58,21 +57,20 @@ def build_parser() -> ArgumentParser:
             formatter_class=RawDescriptionHelpFormatter,
         )
         sub.set_defaults(handler=f"ikeengine.cli.commands.{command.handler}")
-        if command.client:
-            _add_socket(sub, SUPPRESS)
+        _add_socket(sub, SUPPRESS)
         if command.json:
             sub.add_argument("--json", action="store_true", help="print JSON for programs")
         command.arguments(sub)
     return parser
 
 
-def _add_socket(parser: ArgumentParser, default: Path | str) -> None:
+def _add_socket(parser: ArgumentParser, default: str | None) -> None:
     parser.add_argument(
         "--socket",
         type=Path,
         default=default,
         metavar="PATH",
-        help=f"control socket of the daemon (default {DEFAULT_RUN_DIR / SOCKET_NAME})",
+        help=f"control socket of the daemon (default {DEFAULT_SOCKET})",
     )
 
 
@@ -158,7 +156,6 @@ _COMMANDS = (
         "run:run",
         "  ikeengine run --config /etc/ikeengine\n  ikeengine run --config test.yml --run-dir /tmp/ike",
         _run,
-        client=False,
         json=False,
     ),
     _Command(
@@ -167,7 +164,6 @@ _COMMANDS = (
         "check:check",
         "  ikeengine check --config /etc/ikeengine\n  ikeengine check --schema > ikeengine.schema.json",
         _check,
-        client=False,
     ),
     _Command(
         "plan",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from ikeengine.config.kinds import JsonSchema, Listing, ListOf, nearest
+from ikeengine.config.kinds import JsonSchema, Listing, ListOf, suggestion
 from ikeengine.crypto.sign import parse_constraint
 from ikeengine.errors import IkeError
 from ikeengine.model.connection import AuthKind
@@ -133,7 +133,7 @@ class _Auth:
                 f"`{text}`: constraints on the trust chain are not supported yet; "
                 f"`ike:{word}` constrains the signature in IKE_AUTH"
             )
-        raise ValueError(f"`{text}` is not psk, pubkey or ike:schemes{nearest(word, ['psk', 'pubkey'])}")
+        raise ValueError(f"`{text}` is not psk, pubkey or ike:schemes{suggestion(word, ['psk', 'pubkey'])}")
 
     def json_schema(self) -> JsonSchema:
         """One of the words, or a text with constraints."""

@@ -36,9 +36,14 @@ class Kind(Protocol[T_co]):
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """` did you mean ...?` for a misspelt word, or nothing if none is near."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    """The known word that was probably meant; empty if none is near."""
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """`; did you mean ...?` for a misspelt word, or nothing if none is near."""
+    close = nearest(word, known)
+    return f"; did you mean `{close}`?" if close else ""
 
 
 class Text:
@@ -186,7 +191,7 @@ class Choice(Generic[T]):
             return self.values[word]
         if word in self.unsupported:
             raise ValueError(f"`{text}` is not supported yet; supported are {', '.join(self.values)}")
-        raise ValueError(f"`{text}` is not one of {', '.join(self.values)}{nearest(word, list(self.values))}")
+        raise ValueError(f"`{text}` is not one of {', '.join(self.values)}{suggestion(word, list(self.values))}")
 
     def _word(self, word: str) -> str:
         """The main spelling: aliases, and the booleans that YAML writers make out of yes and no."""

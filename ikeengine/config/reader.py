@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ikeengine.config.kinds import Listing, nearest
+from ikeengine.config.kinds import Listing, nearest, suggestion
 from ikeengine.config.problems import Mark, Problems
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection, Values
 from ikeengine.config.tree import Entry, Mapping, Node, Scalar, Sequence
@@ -38,8 +38,10 @@ def _read_entry(section: Section, entry: Entry, values: Values, problems: Proble
     elif isinstance(part, Subsection) and (part.name == entry.key or isinstance(entry.node, Mapping)):
         _read_subsection(part, entry, values, problems)
     else:
-        hint = nearest(entry.key, section.known())
-        problems.add(entry.mark, values.key(entry.key), f"unknown key `{entry.key}`{hint}")
+        known = section.known()
+        problems.add(entry.mark, values.key(entry.key), f"unknown key `{entry.key}`{suggestion(entry.key, known)}")
+        # What was probably meant is not absent, so no check shall draw conclusions from its default.
+        values.broken.add(nearest(entry.key, known))
 
 
 def _read_option(option: Option[Any], entry: Entry, values: Values, problems: Problems) -> None:
@@ -50,10 +52,10 @@ def _read_option(option: Option[Any], entry: Entry, values: Values, problems: Pr
         problems.add(Mark(error.file, error.line, error.column), error.key, error.message)
     if complaints:
         values.broken.add(option.name)
-    elif option.suffixed and option.name in values.values:
-        values.values[option.name] += value  # type: ignore[operator]
-    else:
-        values.values[option.name] = value
+        return
+    if option.suffixed and option.name in values.values:
+        value = (*values.values[option.name], *value)
+    values.values[option.name] = value
 
 
 def _value(option: Option[Any], entry: Entry, key: str, problems: Problems) -> Any:

@@ -99,16 +99,17 @@ class Section:
 
     def known(self) -> list[str]:
         """Every name that means something here."""
-        parts = (*self.options, *self.fixed, *self.sections)
-        return [part.name for part in parts]
+        return [part.name for part in self._parts()]
+
+    def _parts(self) -> tuple[Option[Any] | Fixed | Subsection, ...]:
+        return (*self.options, *self.fixed, *self.sections)
 
     def find(self, key: str) -> Option[Any] | Fixed | Subsection | None:
         """What a key means: its exact name first, then the longest prefix that takes a suffix."""
-        parts: tuple[Option[Any] | Fixed | Subsection, ...] = (*self.options, *self.fixed, *self.sections)
-        for part in parts:
+        for part in self._parts():
             if part.name == key:
                 return part
-        fitting = [part for part in parts if _takes_suffix(part) and key.startswith(part.name)]
+        fitting = [part for part in self._parts() if _takes_suffix(part) and key.startswith(part.name)]
         return max(fitting, key=lambda part: len(part.name), default=None)
 
 
@@ -122,7 +123,7 @@ class Values:
 
     path: str
     mark: Mark = NOWHERE
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     sections: dict[str, dict[str, Values]] = field(default_factory=dict)

@@ -9,4 +9,5 @@ from ikeengine.daemon.main import run as run_daemon
 
 def run(arguments: Namespace) -> int:
     """Run the daemon in the foreground until SIGTERM."""
-    return run_daemon(arguments.config, arguments.run_dir)
+    socket = None if arguments.socket is None else str(arguments.socket)
+    return run_daemon(str(arguments.config), str(arguments.run_dir), socket)
