@@ -11,8 +11,9 @@ from ikeengine.datapath.userspace.packet import NO_PORT, Flow
 from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
-_CLASS_STEP = 200_000
-_CLASSES = (PolicyAction.PASS, PolicyAction.PROTECT, PolicyAction.TRAP, PolicyAction.DROP)
+_PASS_BASE = 200_000
+_PROTECT_BASE = 400_000
+_DROP_BASE = 600_000
 _NO_PROTOCOL = -1
 
 
@@ -101,13 +102,15 @@ class PolicyDatabase:
 def priority(pair: SelectorPair, action: PolicyAction) -> int:
     """The order of a policy, the lowest first: strongSwan's formula, by action and then the most specific first.
 
-    PASS comes before PROTECT, that before TRAP, that before DROP, so that `drop` can be the rule for the rest.
+    PASS comes before PROTECT and that before DROP, so that `drop` can be the rule for the rest. A trap comes just
+    behind what it traps for. The kernel datapath uses the same numbers.
     """
     local, remote = pair
+    base = {PolicyAction.PASS: _PASS_BASE, PolicyAction.DROP: _DROP_BASE}.get(action, _PROTECT_BASE)
     networks = _prefix_bits(local) + _prefix_bits(remote)
     ports = _port_bits(local) + _port_bits(remote)
     protocol = bool(local.protocol or remote.protocol)
-    return _CLASS_STEP * (_CLASSES.index(action) + 1) - (networks << 9 | protocol << 8 | ports << 2)
+    return base - (networks << 9) - (protocol << 8) - (ports << 2) - (action is not PolicyAction.TRAP)
 
 
 def _prefix_bits(selector: TrafficSelector) -> int:
@@ -116,4 +119,6 @@ def _prefix_bits(selector: TrafficSelector) -> int:
 
 
 def _port_bits(selector: TrafficSelector) -> int:
+    if selector.first_port > selector.last_port:  # OPAQUE
+        return 16
     return 16 - (selector.first_port ^ selector.last_port).bit_length()
