@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path as FilePath
 from typing import Any
@@ -21,9 +22,17 @@ ROOT = FilePath(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from ikeengine.datapath.userspace.datapath import UserspaceDatapath, UserspaceSettings  # noqa: E402
+from ikeengine.datapath.userspace.segments import (  # noqa: E402
+    CONTROL_SPACE,
+    join_datagrams,
+    send_datagrams,
+    split,
+)
 from ikeengine.model.path import Path  # noqa: E402
 
 BATCH = 64
+LOST = (errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED)
+"""A full buffer or an absent peer: UDP may lose packets."""
 
 
 class UdpForwarder:
@@ -42,6 +51,7 @@ class UdpForwarder:
     def attach(self, datapath: UserspaceDatapath) -> None:
         self.datapath = datapath
         datapath.prepare_socket(self.sock, nat_t=True)
+        join_datagrams(self.sock)
         self.loop.add_reader(self.sock, self._read)
 
     def send_encapsulated(self, packet: bytes, path: Path) -> None:
@@ -49,20 +59,30 @@ class UdpForwarder:
         try:
             self.sock.sendto(packet, (path.remote, path.remote_port))
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED):
+            if error.errno not in LOST:
+                raise
+
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+        self.sent += len(packets)
+        try:
+            send_datagrams(self.sock, packets, (), (path.remote, path.remote_port))
+        except OSError as error:
+            if error.errno not in LOST:
                 raise
 
     def event(self, event: Any) -> None:
         self.events.append(event)
 
     def _read(self) -> None:
-        receive, deliver = self.sock.recvfrom, self.datapath.receive_esp
+        receive, deliver = self.sock.recvmsg, self.datapath.receive_esp
         for _ in range(BATCH):
             try:
-                packet, sender = receive(65535)
+                data, control, _, sender = receive(65535, CONTROL_SPACE)
             except (BlockingIOError, ConnectionRefusedError):
                 return
-            deliver(packet, Path(self.address, self.port, sender[0], sender[1]))
+            path = Path(self.address, self.port, sender[0], sender[1])
+            for packet in split(data, control):
+                deliver(packet, path)
 
 
 class Worker:

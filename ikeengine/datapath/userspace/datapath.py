@@ -25,6 +25,7 @@ from ikeengine.datapath.userspace.raw import BATCH, RawCarrier, RawSockets, open
 from ikeengine.datapath.userspace.routes import RouteSettings, TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.tun import TunDevice
+from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Acquire, SaExpired
 from ikeengine.model.path import Path
@@ -182,10 +183,13 @@ class UserspaceDatapath:
             if length not in self._raw:
                 raise DatapathError("this host has no IPv6")
             return RawCarrier(sa, self._raw[length], self.drops)
-        path = Path(sa.source, sa.encap.source_port, sa.destination, sa.encap.destination_port)
-        return _udp_carrier(host, path)
+        return UdpCarrier(sa, host, self._outbound.flush_later)
 
     def _read_tun(self) -> None:
+        self._drain_tun()
+        self._outbound.flush()
+
+    def _drain_tun(self) -> None:
         fd, process = self._tun_fd, self._outbound.process
         for _ in range(BATCH):
             try:
@@ -230,12 +234,3 @@ class SystemRng:
 
 def _needs_route(policies: PolicySet | None) -> bool:
     return policies is not None and policies.action is not PolicyAction.PASS
-
-
-def _udp_carrier(host: DatapathHost, path: Path) -> Carrier:
-    send = host.send_encapsulated
-
-    def carry(sealed: bytes, inner: bytes) -> None:
-        send(sealed, path)
-
-    return carry

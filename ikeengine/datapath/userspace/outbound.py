@@ -74,6 +74,7 @@ class Outbound:
         self._sas: dict[int, list[OutboundSa]] = {}
         self._current: dict[int, OutboundSa] = {}
         self._flows: dict[bytes, Callable[[bytes], None]] = {}
+        self._unsent: list[Callable[[], None]] = []
 
     def process(self, packet: bytes) -> None:
         """Protect, pass or drop one packet. Never raises."""
@@ -85,6 +86,16 @@ class Outbound:
             handle(packet)
         except PeerMisbehaved as reason:
             self._drops[type(reason).__name__] += 1
+
+    def flush_later(self, flush: Callable[[], None]) -> None:
+        """Call `flush` when the packets at hand are processed: for carriers that collect packets."""
+        self._unsent.append(flush)
+
+    def flush(self) -> None:
+        """Send what the carriers have collected."""
+        unsent, self._unsent = self._unsent, []
+        for flush in unsent:
+            flush()
 
     def set_policy(self, pair: SelectorPair, policies: PolicySet | None) -> None:
         """Put the policy of a pair of selectors in force, or with None remove it."""
@@ -117,6 +128,7 @@ class Outbound:
     def _process_all(self, packets: list[bytes]) -> None:
         for packet in packets:
             self.process(packet)
+        self.flush()
 
     def _handler(self, packet: bytes, key: bytes | None) -> Callable[[bytes], None]:
         try:
