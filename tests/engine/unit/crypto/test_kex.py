@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from ikeengine.registry import KeId
 
 pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
 
+REPOSITORY = Path(__file__).parents[4]
 LENGTHS = {
     KeId.MODP_1024: 128,
     KeId.MODP_1536: 192,
@@ -131,6 +135,17 @@ def test_modp_works_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None
     with_library = method.generate(SeededRng(1)).public
     monkeypatch.setattr(kex_modp, "dh", None)
     assert method.generate(SeededRng(1)).public == with_library
+
+
+def test_modp_works_with_a_library_that_dropped_it() -> None:
+    script = (
+        "import sys; sys.modules['cryptography.hazmat.primitives.asymmetric.dh'] = None\n"
+        "from ikeengine.crypto.kex import KEX\n"
+        "from ikeengine.crypto.rng import SeededRng\n"
+        "print(KEX[14].generate(SeededRng(1)).public.hex())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert bytes.fromhex(done.stdout) == KEX[KeId.MODP_2048].generate(SeededRng(1)).public
 
 
 def test_modp_value_that_the_library_refuses_is_the_peers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
