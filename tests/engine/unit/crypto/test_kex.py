@@ -104,10 +104,10 @@ def test_modp_values_out_of_range_are_refused(method: ModpMethod) -> None:
 
 
 @each(MODP)
-def test_modp_values_at_the_edge_of_the_range_are_accepted(method: ModpMethod) -> None:
+def test_modp_accepts_the_smallest_value_in_range(method: ModpMethod) -> None:
+    """Not the largest one: it is no power of the generator, and some releases of OpenSSL refuse those too."""
     exchange = method.generate(SeededRng(1))
     assert exchange.shared((2).to_bytes(method.public_length, "big")) == exchange.public
-    exchange.shared((method.prime - 2).to_bytes(method.public_length, "big"))
 
 
 @each(MODP)
@@ -119,7 +119,7 @@ def test_modp_exponents_are_twice_as_long_as_the_strength(method: ModpMethod) ->
 
 @each(MODP)
 def test_modp_power_is_exponentiation(method: ModpMethod) -> None:
-    base, exponent = method.prime // 3, (1 << 255) + 12345
+    base, exponent = pow(3, 9876, method.prime), (1 << 255) + 12345
     assert method.power(base, exponent) == pow(base, exponent, method.prime).to_bytes(method.public_length, "big")
 
 
@@ -139,7 +139,11 @@ def test_modp_works_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_modp_works_with_a_library_that_dropped_it() -> None:
     script = (
-        "import sys; sys.modules['cryptography.hazmat.primitives.asymmetric.dh'] = None\n"
+        "import sys\n"
+        "from cryptography.hazmat.primitives import asymmetric, serialization\n"
+        "from cryptography.hazmat.primitives.asymmetric import dh, ec, x448, x25519\n"
+        "del asymmetric.dh\n"
+        "sys.modules['cryptography.hazmat.primitives.asymmetric.dh'] = None\n"
         "from ikeengine.crypto.kex import KEX\n"
         "from ikeengine.crypto.rng import SeededRng\n"
         "print(KEX[14].generate(SeededRng(1)).public.hex())"
