@@ -114,7 +114,7 @@ def write_chain(payloads: Sequence[Payload]) -> tuple[int, bytes]:
     return following, b"".join(parts)
 
 
-def write_message(  # noqa: PLR0917
+def write_message(
     spi_i: bytes, spi_r: bytes, exchange: int, flags: int, message_id: int, payloads: Sequence[Payload]
 ) -> bytes:
     """A message without encryption. Raises LocalMisuse if it is too long."""

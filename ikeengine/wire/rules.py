@@ -40,13 +40,13 @@ def up_to(maximum: int) -> Rule:
 class Row:
     """The rules of one exchange in one direction. A payload without a rule must not be there.
 
-    `together` are payloads that come all or not at all. Of `any_of` at least one is needed.
+    `together` are payloads that come all or not at all. What else depends on earlier rounds (IDi, AUTH, EAP) the
+    exchange itself judges.
     """
 
     protected: bool
     payloads: Mapping[PayloadType, Rule]
     together: frozenset[PayloadType] = frozenset()
-    any_of: frozenset[PayloadType] = frozenset()
 
 
 REQUEST: Final = False
@@ -110,7 +110,6 @@ RULES: Final[Mapping[tuple[ExchangeType, bool], Row]] = {
             PayloadType.TSR: OPTIONAL,
         },
         together=_CHILD,
-        any_of=frozenset({PayloadType.IDI, PayloadType.AUTH, PayloadType.EAP}),
     ),
     # <-- HDR, SK {IDr, [CERT,] AUTH, [CP,] SAr2, TSi, TSr} and with EAP: SK {IDr, [CERT,] AUTH, EAP}, SK {EAP}
     (ExchangeType.IKE_AUTH, RESPONSE): Row(
@@ -127,7 +126,6 @@ RULES: Final[Mapping[tuple[ExchangeType, bool], Row]] = {
             PayloadType.TSR: OPTIONAL,
         },
         together=_CHILD,
-        any_of=frozenset({PayloadType.IDR, PayloadType.AUTH, PayloadType.EAP}),
     ),
     # HDR, SK {SA, Ni, [KEi,] [TSi, TSr]} --> without traffic selectors when it rekeys the IKE SA
     (ExchangeType.CREATE_CHILD_SA, REQUEST): _CREATE_CHILD_SA,
@@ -207,8 +205,6 @@ def _check_presence(exchange: ExchangeType, row: Row, counts: Mapping[PayloadTyp
     present = row.together & counts.keys()
     if present and present != row.together:
         raise InvalidSyntax(f"{exchange.name} with only some of {_names(row.together)}")
-    if row.any_of and not row.any_of & counts.keys():
-        raise InvalidSyntax(f"{exchange.name} without any of {_names(row.any_of)}")
 
 
 def _names(kinds: Iterable[PayloadType]) -> str:

@@ -71,7 +71,7 @@ class Head(NamedTuple):
     message_id: int
 
 
-def seal_message(  # noqa: PLR0917
+def seal_message(
     spi_i: bytes,
     spi_r: bytes,
     exchange: int,
@@ -109,7 +109,7 @@ def seal_content(
     return aad + iv + cipher.seal(aad, iv, plaintext)
 
 
-def seal_fragments(  # noqa: PLR0917
+def seal_fragments(
     spi_i: bytes,
     spi_r: bytes,
     exchange: int,
@@ -133,10 +133,16 @@ def seal_fragments(  # noqa: PLR0917
     if step < 1 or len(content) > step * MAX_FRAGMENTS:
         raise LocalMisuse(f"{len(content)} octets do not fit into {MAX_FRAGMENTS} fragments of {size} octets")
     chunks = [content[at : at + step] for at in range(0, len(content), step)]
-    firsts = [first] + [int(PayloadType.NONE)] * (len(chunks) - 1)
     return tuple(
-        seal_content(head, kind, chunk, cipher, next_iv(), fragment=(number, len(chunks)))
-        for number, (kind, chunk) in enumerate(zip(firsts, chunks, strict=True), 1)
+        seal_content(
+            head,
+            first if number == 1 else PayloadType.NONE,
+            chunk,
+            cipher,
+            next_iv(),
+            fragment=(number, len(chunks)),
+        )
+        for number, chunk in enumerate(chunks, 1)
     )
 
 

@@ -43,4 +43,5 @@ class Delete:
 
     def write(self) -> bytes:
         """Encode the body."""
-        return _LAYOUT.pack(self.protocol, SPI_LENGTH[self.protocol], len(self.spis)) + b"".join(self.spis)
+        spi_size = len(self.spis[0]) if self.spis else SPI_LENGTH.get(self.protocol, 0)
+        return _LAYOUT.pack(self.protocol, spi_size, len(self.spis)) + b"".join(self.spis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import ClassVar, Final, Self
 
@@ -28,7 +28,8 @@ class Eap:
 
     type: ClassVar[PayloadType] = PayloadType.EAP
 
-    data: bytes
+    data: bytes = field(repr=False)
+    """Never shown: some methods send passwords in it."""
 
     @classmethod
     def read(cls, body: Reader) -> Self:

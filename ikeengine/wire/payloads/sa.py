@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Self
 from ikeengine.errors import InvalidSyntax
 from ikeengine.model.proposal import Proposal, Transform
 from ikeengine.registry import PayloadType, Protocol, TransformAttribute
-from ikeengine.wire.caps import MAX_CACHED_TRANSFORM, MAX_PROPOSALS, MAX_TRANSFORMS
+from ikeengine.wire.caps import MAX_ATTRIBUTES, MAX_CACHED_TRANSFORM, MAX_PROPOSALS, MAX_TRANSFORMS
 from ikeengine.wire.codepoints import PROTOCOLS, TRANSFORM_TYPES
 from ikeengine.wire.reader import Reader
 
@@ -121,7 +121,11 @@ def _read_attributes(octets: bytes) -> tuple[int | None, bytes]:
     """
     body = Reader(octets)
     key_length = None
+    count = 0
     while body.remaining:
+        count += 1
+        if count > MAX_ATTRIBUTES:
+            raise InvalidSyntax(f"more than {MAX_ATTRIBUTES} attributes in a transform")
         kind, value = body.unpack(_ATTRIBUTE)
         if not kind & _FIXED_FORMAT:
             body.take(value)
