@@ -72,7 +72,7 @@ def _times(values: Values, problems: Problems) -> tuple[float, float, float]:
     if life is None:
         life = rekey + rekey / 10
     if rand is None:
-        rand = max(life - rekey, 0.0)
+        rand = _spread(rekey, life)
     written = (options.REKEY_TIME, options.LIFE_TIME, options.RAND_TIME)
     _check_order(values, written, (rekey, life, rand), format_duration, problems)
     return rekey, life, rand
@@ -84,9 +84,14 @@ def _volumes(values: Values, written: Limits, problems: Problems) -> tuple[int, 
     if life is None:
         life = rekey + rekey // 10
     if rand is None:
-        rand = max(life - rekey, 0)
+        rand = int(_spread(rekey, life))
     _check_order(values, written, (rekey, life, rand), str, problems)
     return rekey, life, rand
+
+
+def _spread(rekey: float, life: float) -> float:
+    """The default of `rand_time` and its like: swanctl's, but an SA always lives at least half of its time."""
+    return max(0.0, min(life - rekey, rekey / 2))
 
 
 def _check_order(

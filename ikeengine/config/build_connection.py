@@ -91,10 +91,10 @@ def _times(values: Values, problems: Problems) -> tuple[float, float, float]:
     over = values[options.OVER_TIME]
     if over is None:
         over = max(rekey, reauth) / 10
+    soonest = min((time for time in (rekey, reauth) if time), default=0.0)
     rand = values[options.RAND_TIME]
     if rand is None:
-        rand = over
-    soonest = min((time for time in (rekey, reauth) if time), default=0.0)
+        rand = min(over, soonest / 2)
     sound = values.sound(options.REKEY_TIME, options.REAUTH_TIME, options.OVER_TIME, options.RAND_TIME)
     if sound and soonest and rand >= soonest:
         problems.add(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ikeengine.config.kinds import Listing, nearest, suggestion
 from ikeengine.config.problems import Mark, Problems
-from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection, Values
+from ikeengine.config.schema import EVERYTHING, Fixed, Form, Option, Section, Subsection, Values
 from ikeengine.config.tree import Entry, Mapping, Node, Scalar, Sequence
 
+_SUFFIX = re.compile(r"$|[-0-9]")
+"""How what follows the name of a section looks if it is a suffix and no typing error in another name."""
 LONGEST_NAME = 255
 """Octets. A name in a VICI message has an 8-bit length."""
 
@@ -16,7 +19,10 @@ LONGEST_NAME = 255
 def read(section: Section, node: Node, path: str, problems: Problems, mark: Mark | None = None) -> Values:
     """The values of one section. Whatever is wrong goes to `problems`; the result is always usable."""
     values = Values(path, mark or node.mark)
-    for entry in _entries(node, path, problems):
+    entries = _entries(node, path, problems)
+    if not entries and not _is_nothing(node):
+        values.broken.add(EVERYTHING)
+    for entry in entries:
         _read_entry(section, entry, values, problems)
     return values
 
@@ -35,7 +41,7 @@ def _read_entry(section: Section, entry: Entry, values: Values, problems: Proble
         _read_option(part, entry, values, problems)
     elif isinstance(part, Fixed):
         _read_fixed(part, entry, values, problems)
-    elif isinstance(part, Subsection) and (part.name == entry.key or isinstance(entry.node, Mapping)):
+    elif isinstance(part, Subsection) and (_SUFFIX.match(entry.key, len(part.name)) or isinstance(entry.node, Mapping)):
         _read_subsection(part, entry, values, problems)
     else:
         known = section.known()

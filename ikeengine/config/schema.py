@@ -16,6 +16,9 @@ from ikeengine.config.problems import NOWHERE, Mark
 
 T = TypeVar("T")
 
+EVERYTHING = "*"
+"""Stands among the broken options of a section that is no section at all."""
+
 
 @dataclass(frozen=True)
 class Option(Generic[T]):
@@ -139,7 +142,7 @@ class Values:
 
     def sound(self, *options: Option[Any]) -> bool:
         """Whether none of these options is broken, so that conclusions from them make sense."""
-        return not any(option.name in self.broken for option in options)
+        return EVERYTHING not in self.broken and not any(option.name in self.broken for option in options)
 
     def mark_of(self, option: Option[Any]) -> Mark:
         """Where the option is written, or else where its section is."""

@@ -46,7 +46,11 @@ LIFE_TIME = Option(
     "life_time", _TIME, "When the Child SA ends if it was not rekeyed; 0 never.", derived="rekey_time + 10 %", unit="s"
 )
 RAND_TIME = Option(
-    "rand_time", _TIME, "Largest random time to subtract from `rekey_time`.", derived="life_time - rekey_time", unit="s"
+    "rand_time",
+    _TIME,
+    "Largest random time to subtract from `rekey_time`.",
+    derived="life_time - rekey_time, at most half of rekey_time",
+    unit="s",
 )
 REKEY_BYTES = Option(
     "rekey_bytes", SIZE, "Volume after which to rekey, minus a random part of `rand_bytes`; 0 never.", "0", unit="bytes"
@@ -58,7 +62,7 @@ RAND_BYTES = Option(
     "rand_bytes",
     _BYTES,
     "Largest random volume to subtract from `rekey_bytes`.",
-    derived="life_bytes - rekey_bytes",
+    derived="life_bytes - rekey_bytes, at most half of rekey_bytes",
     unit="bytes",
 )
 REKEY_PACKETS = Option(
@@ -79,7 +83,7 @@ RAND_PACKETS = Option(
     "rand_packets",
     _PACKETS,
     "Largest random number to subtract from `rekey_packets`.",
-    derived="life_packets - rekey_packets",
+    derived="life_packets - rekey_packets, at most half of rekey_packets",
     unit="packets",
 )
 MODE = Option("mode", _MODES, "IPsec mode; `pass` and `drop` let traffic go in the clear or drop it.", "tunnel")

@@ -77,7 +77,7 @@ RAND_TIME = Option(
     "rand_time",
     _TIME,
     "Largest random time to subtract from `rekey_time` and `reauth_time`.",
-    derived="over_time",
+    derived="over_time, at most half of rekey_time",
     unit="s",
 )
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")

@@ -29,7 +29,7 @@ _HEADER = Struct(">II")
 _EXTENDED_HEADER = Struct(">IQ")
 _WORD = Struct(">I")
 
-_PADDING = bytes(range(1, 256))
+_PADDING_AND_LENGTH = tuple(bytes(range(1, length + 1)) + bytes((length,)) for length in range(256))
 
 
 class Replayed(PeerMisbehaved):
@@ -42,16 +42,13 @@ class SequenceExhausted(DatapathError):
     """The last sequence number is used; the SA must never send again (RFC 4303 section 3.3.3)."""
 
 
-@cache
-def _trailers(next_header: int) -> tuple[bytes, ...]:
-    """Padding, pad length and next header, for each pad length."""
-    return tuple(_PADDING[:length] + bytes((length, next_header)) for length in range(256))
-
-
 class EspSender:
     """Encapsulates the packets of one outbound SA. `sequence` is the number of the last packet, 0 before the first."""
 
-    __slots__ = ("_align", "_extended", "_last", "_next_iv", "_rng", "_seal", "_spi", "_trailer_follows", "sequence")
+    __slots__ = (
+        "_align", "_extended", "_last", "_next_iv", "_rng", "_seal", "_spi", "_trailer_follows", "_trailers",
+        "sequence",
+    )  # fmt: skip
 
     def __init__(self, sa: IpsecSa, rng: Rng) -> None:
         cipher = _cipher(sa)
@@ -61,6 +58,7 @@ class EspSender:
         self._seal = cipher.seal
         self._next_iv = cipher.next_iv
         self._align = max(cipher.block, _ALIGNMENT)
+        self._trailers = _all_trailers(self._align)
         self._extended = sa.esn
         self._trailer_follows = isinstance(cipher, EncryptThenMac)
         self._last = LAST_EXTENDED_SEQUENCE if sa.esn else LAST_SEQUENCE
@@ -71,7 +69,7 @@ class EspSender:
             raise SequenceExhausted("the sequence numbers of an SA are used up")
         self.sequence = sequence = self.sequence + 1
         iv = self._next_iv(sequence, self._rng)
-        plaintext = payload + _trailers(next_header)[-(len(payload) + _TRAILER_LENGTH) % self._align]
+        plaintext = payload + self._trailers[next_header][-(len(payload) + _TRAILER_LENGTH) % self._align]
         if not self._extended:
             header = _HEADER.pack(self._spi, sequence)
             return header + iv + self._seal(header, iv, plaintext)
@@ -79,6 +77,14 @@ class EspSender:
         if self._trailer_follows:
             return header + iv + self._seal(header, iv, plaintext, _WORD.pack(sequence >> 32))
         return header + iv + self._seal(_EXTENDED_HEADER.pack(self._spi, sequence), iv, plaintext)
+
+
+@cache
+def _all_trailers(align: int) -> tuple[tuple[bytes, ...], ...]:
+    """Padding, pad length and next header: by next header and pad length."""
+    return tuple(
+        tuple(padding + bytes((next_header,)) for padding in _PADDING_AND_LENGTH[:align]) for next_header in range(256)
+    )
 
 
 class EspReceiver:
@@ -104,31 +110,29 @@ class EspReceiver:
         """
         if len(packet) < self._least or (len(packet) - self._least + _TRAILER_LENGTH) % self._block:
             raise MalformedPacket(f"ESP packet of {len(packet)} octets")
-        sequence = _HEADER.unpack_from(packet)[1]
+        window, iv_end = self.window, self._iv_end
+        header = packet[:HEADER_LENGTH]
+        sequence = _HEADER.unpack(header)[1]
         if self._extended:
-            sequence = self.window.extend(sequence)
-        if not self.window.is_fresh(sequence):
+            sequence = window.extend(sequence)
+        if not window.is_fresh(sequence):
             raise Replayed("sequence number is not fresh")
-        plaintext = self._decrypt(packet, sequence)
-        self.window.accept(sequence)
-        return _without_padding(plaintext)
-
-    def _decrypt(self, packet: bytes, sequence: int) -> bytes:
-        end = self._iv_end
-        iv, sealed = packet[HEADER_LENGTH:end], packet[end:]
+        iv, sealed = packet[HEADER_LENGTH:iv_end], packet[iv_end:]
         if not self._extended:
-            return self._open(packet[:HEADER_LENGTH], iv, sealed)
-        if self._trailer_follows:
-            return self._open(packet[:HEADER_LENGTH], iv, sealed, _WORD.pack(sequence >> 32))
-        return self._open(_EXTENDED_HEADER.pack(self._spi, sequence), iv, sealed)
+            plaintext = self._open(header, iv, sealed)
+        elif self._trailer_follows:
+            plaintext = self._open(header, iv, sealed, _WORD.pack(sequence >> 32))
+        else:
+            plaintext = self._open(_EXTENDED_HEADER.pack(self._spi, sequence), iv, sealed)
+        window.accept(sequence)
+        return _without_padding(plaintext)
 
 
 def _without_padding(plaintext: bytes) -> tuple[bytes, int]:
-    length = plaintext[-2]
-    end = len(plaintext) - _TRAILER_LENGTH - length
-    if end < 0 or plaintext[end:-2] != _PADDING[:length]:
+    padding = _PADDING_AND_LENGTH[plaintext[-2]]
+    if not plaintext.endswith(padding, 0, -1):
         raise MalformedPacket("wrong padding")
-    return plaintext[:end], plaintext[-1]
+    return plaintext[: -1 - len(padding)], plaintext[-1]
 
 
 def _cipher(sa: IpsecSa) -> PacketCipher:

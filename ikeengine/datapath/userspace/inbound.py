@@ -73,12 +73,18 @@ class InboundSa:
 
         `traffic_class` is that of the outer header, None if unknown.
         """
-        payload, next_header = self._open(packet)
+        try:
+            payload, next_header = self._esp.open(packet)
+        except PeerMisbehaved as reason:
+            self._count_failure(reason)
+            raise
         self._volume.count(len(payload))
         if next_header == NO_NEXT_HEADER:
             return None
         inner = self._mode.unwrap(payload, next_header, traffic_class or 0)
-        self._check(inner)
+        key = flow_key(inner)
+        if key not in self._allowed:
+            self._check(inner, key)
         if traffic_class is None or not isinstance(self._mode, Tunnel):
             return inner
         return merge_traffic_class(inner, traffic_class, copy_ecn=self.sa.copy_ecn, copy_dscp=self.sa.copy_dscp)
@@ -86,20 +92,13 @@ class InboundSa:
     def _limit(self, hard: bool) -> None:
         self._expired(self.sa.id, hard)
 
-    def _open(self, packet: bytes) -> tuple[bytes, int]:
-        try:
-            return self._esp.open(packet)
-        except Replayed:
+    def _count_failure(self, reason: PeerMisbehaved) -> None:
+        if isinstance(reason, Replayed):
             self._replays += 1
-            raise
-        except IntegrityFailed:
+        elif isinstance(reason, IntegrityFailed):
             self._integrity_failures += 1
-            raise
 
-    def _check(self, inner: bytes) -> None:
-        key = flow_key(inner)
-        if key in self._allowed:
-            return
+    def _check(self, inner: bytes, key: bytes | None) -> None:
         if self._is_allowed(parse_flow(inner)):
             self._remember(key)
         elif not self._reports_on_allowed(inner):

@@ -43,7 +43,7 @@ class Tunnel:
 
     def wrap(self, packet: bytes) -> tuple[bytes, int]:
         """Payload and next header for a packet from this host."""
-        return packet, IPIP if packet[0] >> 4 == 4 else IPV6
+        return packet, IPIP if packet[0] < 0x50 else IPV6
 
     def unwrap(self, payload: bytes, next_header: int, traffic_class: int) -> bytes:
         """The packet in a payload. Raises MalformedPacket."""

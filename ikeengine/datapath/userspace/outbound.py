@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from ikeengine.crypto.rng import Rng
 from ikeengine.datapath.policies import SelectorPair
@@ -73,15 +74,13 @@ class Outbound:
         self._drops = drops
         self._sas: dict[int, list[OutboundSa]] = {}
         self._current: dict[int, OutboundSa] = {}
-        self._flows: dict[bytes, Callable[[bytes], None]] = {}
+        self._flows: dict[bytes | None, Callable[[bytes], None]] = {}
         self._unsent: list[Callable[[], None]] = []
 
     def process(self, packet: bytes) -> None:
         """Protect, pass or drop one packet. Never raises."""
         key = flow_key(packet)
-        handle = self._flows.get(key) if key is not None else None
-        if handle is None:
-            handle = self._handler(packet, key)
+        handle = self._flows.get(key) or self._handler(packet, key)
         try:
             handle(packet)
         except PeerMisbehaved as reason:
@@ -107,6 +106,7 @@ class Outbound:
         reqid = sa.sa.reqid
         self._sas.setdefault(reqid, []).append(sa)
         self._current[reqid] = sa
+        self._flows.clear()
         self._process_all(self.waiting.release(reqid))
 
     def remove(self, sa: OutboundSa) -> None:
@@ -120,6 +120,7 @@ class Outbound:
         else:
             self._sas.pop(reqid, None)
             self._current.pop(reqid, None)
+        self._flows.clear()
 
     def retry_waiting(self) -> None:
         """Look again at the waiting packets, because there are new policies."""
@@ -153,7 +154,8 @@ class Outbound:
             return self._clear
         if policies.action is PolicyAction.DROP:
             return self._drop_by_policy
-        return _Protection(policies, self._current, self._hold).send
+        sa = self._current.get(policies.reqid)
+        return sa.send if sa is not None else partial(self._hold, policies)
 
     def _report_handler(self, reported: Flow) -> Callable[[bytes], None]:
         """An ICMP error takes the way of the packet that it reports on (RFC 4301 section 6.2)."""
@@ -172,27 +174,6 @@ class Outbound:
 
     def _drop_unrouted(self, packet: bytes) -> None:
         self._drops["unrouted"] += 1
-
-
-class _Protection:
-    """What a PROTECT or TRAP policy does with a packet."""
-
-    __slots__ = ("_current", "_hold", "_policies", "_reqid")
-
-    def __init__(
-        self, policies: PolicySet, current: dict[int, OutboundSa], hold: Callable[[PolicySet, bytes], None]
-    ) -> None:
-        self._policies = policies
-        self._reqid = policies.reqid
-        self._current = current
-        self._hold = hold
-
-    def send(self, packet: bytes) -> None:
-        sa = self._current.get(self._reqid)
-        if sa is None:
-            self._hold(self._policies, packet)
-        else:
-            sa.send(packet)
 
 
 def _stays_on_link(flow: Flow) -> bool:

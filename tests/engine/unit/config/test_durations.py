@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikeengine.config.durations import (
@@ -42,11 +42,13 @@ def test_durations_are_written_in_the_largest_unit_that_fits(seconds: float, tex
     assert format_duration(seconds) == text
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=0, max_value=LONGEST, allow_subnormal=False))
 def test_durations_round_trip(seconds: float) -> None:
     assert parse_duration(format_duration(seconds)) == seconds
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=LONGEST))
 def test_whole_durations_round_trip(seconds: int) -> None:
     assert parse_duration(format_duration(float(seconds))) == seconds
@@ -68,6 +70,7 @@ def test_a_volume_fits_into_64_bits() -> None:
         parse_size("99999999999999999999")
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=LARGEST))
 def test_volumes_round_trip(size: int) -> None:
     assert parse_size(format_size(size)) == size

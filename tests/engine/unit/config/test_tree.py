@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikeengine.config.tree import Entry, Mapping, Scalar, Sequence, from_vici, octets, text_of
@@ -16,6 +16,7 @@ def test_a_vici_section_becomes_a_tree() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_octets_survive_their_text_form(data: bytes) -> None:
     assert octets(text_of(data)) == data
