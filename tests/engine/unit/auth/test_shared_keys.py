@@ -113,6 +113,12 @@ def test_replacing_and_removing() -> None:
     assert found(keys, "moon", "a.example.com") is None
 
 
+def test_removing_one_of_two_keys_of_an_identity() -> None:
+    keys = store(key("one", "sun"), key("two", "sun"))
+    keys.remove("one")
+    assert found(keys, "moon", "sun") == "two"
+
+
 def test_the_index_agrees_with_trying_every_key() -> None:
     """The rule, spelt out: the peer's match counts most, then ours, then the order."""
     dice = random.Random(7)

@@ -247,6 +247,19 @@ def test_a_malformed_identity_matches_nothing(identity: Identity) -> None:
     assert not matches(IdentityPattern("itself", identity), identity)
 
 
+def test_malformed_names_compare_as_octets() -> None:
+    broken, other = Identity(IdType.ID_DER_ASN1_DN, b"\x30\x05"), Identity(IdType.ID_DER_ASN1_DN, b"\x30\x06")
+    assert ids.same_identity(broken, Identity(IdType.ID_DER_ASN1_DN, b"\x30\x05"))
+    assert not ids.same_identity(broken, other)
+    assert ids.canonical(broken) != ids.canonical(other)
+
+
+def test_a_name_does_not_match_an_exact_pattern_made_by_hand() -> None:
+    by_hand = IdentityPattern("moon", None)
+    assert match_quality(by_hand, fqdn(b"MOON")) == ids.PERFECT
+    assert match_quality(by_hand, fqdn(b"sun")) == ids.NONE
+
+
 def test_a_range_of_mixed_families_is_no_pattern_of_addresses() -> None:
     assert parse_pattern("10.0.0.9-10.0.0.1").exact == fqdn(b"10.0.0.9-10.0.0.1")
     assert parse_pattern("10.0.0.0/99").exact == fqdn(b"10.0.0.0/99")
