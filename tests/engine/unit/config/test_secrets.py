@@ -49,6 +49,11 @@ def test_a_secret_file_may_end_with_a_line_break(tmp_path: Path, data: bytes) ->
     assert read_secret_file(write(tmp_path / "psk", data)).reveal() == b"the key"
 
 
+def test_a_secret_file_without_a_secret_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"psk: the secret is empty"):
+        read_secret_file(write(tmp_path / "psk", b"\n"))
+
+
 def test_key_files_are_read_as_they_are(tmp_path: Path) -> None:
     assert read_private_file(write(tmp_path / "key", b"\x30\x00\n", 0o400)).reveal() == b"\x30\x00\n"
 
