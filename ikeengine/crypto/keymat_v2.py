@@ -35,16 +35,14 @@ class ChildKeyMaterial:
     integ_r: Secret
 
 
-def ike_keys(  # noqa: PLR0917
-    suite: IkeSuite, ni: bytes, nr: bytes, shared: bytes, spi_i: bytes, spi_r: bytes
-) -> IkeKeyMaterial:
+def ike_keys(suite: IkeSuite, ni: bytes, nr: bytes, shared: bytes, spi_i: bytes, spi_r: bytes) -> IkeKeyMaterial:
     """Keys of a first IKE SA: SKEYSEED = prf(Ni | Nr, g^ir) (RFC 7296 section 2.14)."""
     prf = PRF[suite.prf.id]
     skeyseed = prf.compute(prf.skeyseed_key(ni, nr), shared)
     return _expand(suite, skeyseed, ni + nr + spi_i + spi_r)
 
 
-def rekeyed_ike_keys(  # noqa: PLR0917
+def rekeyed_ike_keys(
     suite: IkeSuite,
     old_prf_id: int,
     old_sk_d: Secret,
@@ -59,7 +57,7 @@ def rekeyed_ike_keys(  # noqa: PLR0917
     return _expand(suite, skeyseed, ni + nr + spi_i + spi_r)
 
 
-def child_keys(  # noqa: PLR0917
+def child_keys(
     prf_id: int, sk_d: Secret, suite: ChildSuite, ni: bytes, nr: bytes, shared: bytes = b""
 ) -> ChildKeyMaterial:
     """KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr) (RFC 7296 section 2.17). `shared` is empty without PFS."""

@@ -91,6 +91,10 @@ class PolicyStacks(Generic[K]):
         owned = self._owned.get(owner)
         return owned[0] if owned else None
 
+    def keys_of_owner(self, owner: int) -> tuple[K, ...]:
+        """The entries that an owner wants."""
+        return self._owned_keys(owner)
+
     def in_force(self, key: K) -> PolicySet | None:
         """The policies in force for an entry."""
         stack = self._stacks.get(key)

@@ -40,7 +40,6 @@ _ESP_ENCR = {
     EncrId.AES_GCM_8: "AES-GCM with 8 octet ICV [RFC4106]",
     EncrId.AES_GCM_12: "AES-GCM with 12 octet ICV [RFC4106]",
     EncrId.AES_GCM_16: "AES-GCM with 16 octet ICV [RFC4106]",
-    EncrId.CAMELLIA_CBC: "CAMELLIA-CBC",
 }
 _ESP_INTEG = {
     IntegId.HMAC_MD5_96: "HMAC-MD5-96 [RFC2403]",
@@ -84,7 +83,9 @@ class KeyLog:
 
 
 def _open_private(path: Path) -> int:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # O_NONBLOCK: a FIFO under this name must not stop the daemon.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
         os.close(descriptor)

@@ -29,7 +29,7 @@ class EventBridge:
             ChildUpdown: ("child-updown", self._child_updown),
             IkeRekeyed: ("ike-rekey", self._ike_rekeyed),
             ChildRekeyed: ("child-rekey", self._child_rekeyed),
-            Failed: ("alert", lambda event: dict(failure_section(event))),
+            Failed: ("alert", failure_section),
         }
         hub.changed = self._subscriptions_changed
 
@@ -79,5 +79,5 @@ def log_section(line: LogLine) -> Section:
 
 def failure_section(event: Failed) -> Section:
     """The message of an alert event: strongSwan's `type`, and what we know besides."""
-    fields = failure_fields(event.record)
+    fields: Section = dict(failure_fields(event.record))
     return {"type": fields.pop("alert")} | {key: value for key, value in fields.items() if value}
