@@ -18,8 +18,6 @@ from ikeengine.errors import InvalidSyntax
 from ikeengine.registry import KeId
 from tests.engine.support.vectors import ROOT
 
-pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
-
 LENGTHS = {
     KeId.MODP_1024: 128,
     KeId.MODP_1536: 192,
