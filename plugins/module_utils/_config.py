@@ -74,6 +74,7 @@ class Candidate:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _fill(self) -> None:
+        shutil.copymode(self.path if self.file else os.path.dirname(self.path) or ".", self._directory)
         if self.file:
             self._copy_directory()
         if self.absent:
@@ -82,13 +83,13 @@ class Candidate:
         elif self.content is not None:
             with open(os.open(self.changed_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
                 out.write(self.content)
+            if os.path.exists(self.target):
+                shutil.copymode(self.target, self.changed_file)
             _same_owner(self.target if os.path.exists(self.target) else self.path, self.changed_file)
         _same_owner(self.path, self._directory)
 
     def _copy_directory(self) -> None:
         os.mkdir(self.root, 0o700)
-        if not os.path.isdir(self.path):
-            return
         shutil.copystat(self.path, self.root)
         _same_owner(self.path, self.root)
         for name in os.listdir(self.path):

@@ -104,8 +104,9 @@ def from_engine(reason: str, section: Message) -> Data:
 def explain(session: ViciSession, name: str, reason: str, events: t.Sequence[Message]) -> Data:
     """The best record that there is for a failure of the connection C(name)."""
     try:
-        answer = session.request("failures", {"ike": name})
+        answer = session.request("failures", {"connection": name})
     except ViciError:
         return from_log(reason, events)
-    records = [value for value in answer.values() if isinstance(value, dict)]
-    return from_engine(reason, records[-1]) if records else from_log(reason, events)
+    # Numbered from 1, the latest first.
+    latest = answer.get("failures", {}).get("1")
+    return from_engine(reason, latest) if latest else from_log(reason, events)

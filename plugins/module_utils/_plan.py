@@ -12,31 +12,42 @@ from ansible_collections.keymesh.ike.plugins.module_utils._vici import Message
 
 Entry = t.Dict[str, t.Any]
 
-_SIGNS = {"add": "+", "remove": "-", "replace": "!", "child": "~", "unchanged": " "}
+_SIGNS = {"add": "+", "remove": "-", "replace": "!", "child": "~"}
 
 
-def entries(response: Message) -> t.List[Entry]:
+class Plan(t.NamedTuple):
+    """What happens to each connection, and lines about credentials and the daemon itself."""
+
+    connections: t.List[Entry]
+    others: t.List[str]
+
+    @property
+    def changes(self) -> t.List[Entry]:
+        """The entries that change something."""
+        return [entry for entry in self.connections if entry["action"] != "unchanged"]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not self.changes and not self.others
+
+    def __str__(self) -> str:
+        lines = []
+        for entry in self.changes:
+            lines.append(f"{_SIGNS.get(entry['action'], '?')} {entry['connection']}: {entry['action']}")
+            lines += [f"    {detail}" for detail in entry["details"]]
+        lines += [f"* {line}" for line in self.others]
+        return "".join(line + "\n" for line in lines)
+
+
+NOTHING = Plan([], [])
+
+
+def from_response(response: Message) -> Plan:
     """The plan in an answer to the commands C(plan) and C(apply), ordered by connection."""
-    plan = response.get("plan", {})
-    return [
-        {
-            "connection": name,
-            "action": plan[name].get("action", "unchanged"),
-            "details": plan[name].get("details", []),
-        }
-        for name in sorted(plan)
+    sections = response.get("connections", {})
+    entries = [
+        {"connection": name, "action": sections[name]["action"], "details": sections[name].get("details", [])}
+        for name in sorted(sections)
     ]
-
-
-def changes(plan: t.Iterable[Entry]) -> t.List[Entry]:
-    """The entries that change something."""
-    return [entry for entry in plan if entry["action"] != "unchanged"]
-
-
-def as_text(plan: t.Iterable[Entry]) -> str:
-    """The plan for people: one line a connection, with the details below it."""
-    lines = []
-    for entry in plan:
-        lines.append(f"{_SIGNS.get(entry['action'], '?')} {entry['connection']}: {entry['action']}")
-        lines += [f"    {detail}" for detail in entry["details"]]
-    return "".join(line + "\n" for line in lines)
+    return Plan(entries, response.get("others", []))

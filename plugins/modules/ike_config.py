@@ -116,6 +116,12 @@ plan:
       type: list
       elements: str
       sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+others:
+  description: What changes in the credentials and in the daemon itself, without secrets.
+  type: list
+  elements: str
+  returned: success
+  sample: ["shared key ike-branch--headquarters: changed"]
 errors:
   description: Every error of the configuration.
   type: list
@@ -131,7 +137,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
 from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, file_diff, read_text
-from ansible_collections.keymesh.ike.plugins.module_utils._plan import Entry, as_text, changes, entries
+from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING, Plan, from_response
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciError,
     ViciSession,
@@ -155,6 +161,15 @@ class ConfigManager:
     def changes_content(self) -> bool:
         return self.candidate.changes_file and self.before != self.after
 
+    def prepare(self) -> None:
+        """The daemon must be able to read the copy like the real file, in check mode too."""
+        if self.after is None:
+            return
+        check_mode, self.module.check_mode = self.module.check_mode, False
+        arguments = self.module.load_file_common_arguments(self.module.params, path=self.candidate.changed_file)
+        self.module.set_fs_attributes_if_different(arguments, False)
+        self.module.check_mode = check_mode
+
     def validate(self) -> None:
         """Fails the module with every error, unless the configuration is valid."""
         binary = self.module.params["binary"]
@@ -169,7 +184,7 @@ class ConfigManager:
             errors = [line for line in text.splitlines() if line.strip()]
             self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
 
-    def plan(self) -> t.List[Entry]:
+    def plan(self) -> Plan:
         """What the daemon would do. Empty in check mode if there is no daemon yet."""
         try:
             return self._ask("plan", self.candidate.root)
@@ -177,7 +192,7 @@ class ConfigManager:
             if not self.module.check_mode:
                 self.module.fail_json(msg=str(error))
             self.module.warn(f"{error}; what it would change is not known")
-            return []
+            return NOTHING
         except ViciUnknownCommand as error:
             self.module.fail_json(msg=str(error) + NOT_IKEENGINE)
         except ViciError as error:
@@ -190,7 +205,7 @@ class ConfigManager:
         arguments = self.module.load_file_common_arguments(self.module.params, path=self.candidate.target)
         return self.module.set_fs_attributes_if_different(arguments, False)
 
-    def apply(self) -> t.List[Entry]:
+    def apply(self) -> Plan:
         """Write the file and let the daemon apply the configuration. If it refuses, the old file comes back."""
         if self.changes_content:
             self._write()
@@ -201,10 +216,10 @@ class ConfigManager:
                 self._restore()
             self.module.fail_json(msg=f"{error}; the file is as it was before" if self.changes_content else str(error))
 
-    def _ask(self, command: str, path: str) -> t.List[Entry]:
+    def _ask(self, command: str, path: str) -> Plan:
         timeout = self.module.params["timeout"]
         with ViciSession(self.module.params["socket"], timeout) as session:
-            return entries(session.request(command, {"path": os.path.abspath(path)}))
+            return from_response(session.request(command, {"path": os.path.abspath(path)}))
 
     def _write(self) -> None:
         target = self.candidate.target
@@ -227,12 +242,11 @@ class ConfigManager:
                 self.module.load_file_common_arguments(self.module.params, path=target), True
             )
 
-    def diff(self, plan: t.List[Entry]) -> t.List[t.Dict[str, str]]:
+    def diff(self, plan: Plan) -> t.List[t.Dict[str, str]]:
         """The change of the file and the plan, each without secrets."""
-        text = as_text(changes(plan))
         prepared = [file_diff(self.candidate.target, self.before, self.after)] if self.changes_content else []
-        if text:
-            prepared.append(f"plan of {self.module.params['socket']}\n{text}")
+        if not plan.is_empty:
+            prepared.append(f"plan for the daemon at {self.module.params['socket']}\n{plan}")
         return [{"prepared": part} for part in prepared if part]
 
 
@@ -247,6 +261,12 @@ def check_arguments(module: AnsibleModule) -> None:
         module.fail_json(msg="file needs content")
     if file is None and content is not None and os.path.isdir(path):
         module.fail_json(msg=f"{path} is a directory; name the file in it with the option file")
+    directory = path if file is not None else os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(directory):
+        if not module.check_mode:
+            module.fail_json(msg=f"the directory {directory} does not exist")
+        module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[])
 
 
 def main() -> None:
@@ -269,15 +289,16 @@ def main() -> None:
     candidate = Candidate(params["path"], params["file"], params["content"], params["state"] == "absent")
     with candidate:
         manager = ConfigManager(module, candidate)
+        manager.prepare()
         manager.validate()
         plan = manager.plan()
         result: t.Dict[str, t.Any] = {"diff": manager.diff(plan)} if module._diff else {}
         changed = manager.settle_attributes()
-        if manager.changes_content or changes(plan):
+        if manager.changes_content or not plan.is_empty:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, **result)
 
 
 if __name__ == "__main__":
