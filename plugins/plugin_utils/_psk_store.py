@@ -47,7 +47,7 @@ class PskStore:
 
     def _write(self, path: str, key: str) -> None:
         """Create the file complete and with its mode, or not at all if it exists by now."""
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        self._create_directory()
         handle, temporary = tempfile.mkstemp(dir=self._directory)
         try:
             with open(handle, "w", encoding="ascii") as out:
@@ -60,6 +60,12 @@ class PskStore:
                 return
         finally:
             os.unlink(temporary)
+
+    def _create_directory(self) -> None:
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        # Keys do not belong under version control.
+        with open(os.path.join(self._directory, ".gitignore"), "w", encoding="ascii") as ignore:
+            ignore.write("*\n")
 
     def _read(self, path: str) -> str:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii", errors="replace") as source:
