@@ -6,13 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import InventoryError
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import mesh_tunnels as tunnels_of
-
 DOCUMENTATION = r"""
 name: mesh_tunnels
 short_description: The tunnels of one host with all other members of a group
@@ -78,6 +71,13 @@ _value:
       description: The other end, with the same keys.
       type: dict
 """
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import InventoryError
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import mesh_tunnels as tunnels_of
 
 
 def mesh_tunnels(hostvars: t.Mapping[str, t.Any], members: t.Sequence[str], host: str) -> t.List[t.Dict[str, t.Any]]:

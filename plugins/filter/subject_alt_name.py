@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import typing as t
-
 DOCUMENTATION = r"""
 name: subject_alt_name
 short_description: An IKE identity as a subject alternative name of a certificate
@@ -36,6 +33,9 @@ _value:
   description: The name in the notation of M(community.crypto.openssl_csr).
   type: str
 """
+
+import ipaddress
+import typing as t
 
 
 def subject_alt_name(identity: str) -> str:

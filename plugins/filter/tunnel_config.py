@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import authorities, connections, secrets
-
 DOCUMENTATION = r"""
 name: tunnel_config
 short_description: The configuration of ikeengine for a list of tunnels
@@ -75,6 +71,10 @@ _value:
   description: A dictionary with the keys C(connections), C(secrets) and C(authorities).
   type: dict
 """
+
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import authorities, connections, secrets
 
 
 def tunnel_config(tunnels: t.Sequence[t.Dict[str, t.Any]], **options: t.Any) -> t.Dict[str, t.Any]:

@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible_collections.keymesh.ike.plugins.plugin_utils._report import tunnel_matrix
-
 DOCUMENTATION = r"""
 name: tunnel_matrix
 short_description: The results of a verification as a table
@@ -37,6 +33,10 @@ _value:
   type: list
   elements: str
 """
+
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._report import tunnel_matrix
 
 
 class FilterModule:

@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible_collections.keymesh.ike.plugins.plugin_utils._report import tunnel_results
-
 DOCUMENTATION = r"""
 name: tunnel_results
 short_description: Judge tunnels by pings and by the counters of their SAs
@@ -81,6 +77,10 @@ _value:
       description: Packets that came in through the SA meanwhile.
       type: int
 """
+
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._report import tunnel_results
 
 
 class FilterModule:

@@ -6,13 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-
-from ansible_collections.keymesh.ike.plugins.plugin_utils._psk_store import PskStore, StoreError
-
 DOCUMENTATION = r"""
 name: psk
 short_description: The pre-shared key of a pair of hosts, generated once
@@ -56,13 +49,18 @@ _raw:
   elements: str
 """
 
+import typing as t
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._psk_store import PskStore, StoreError
+
 
 class LookupModule(LookupBase):
     """The lookup of this file."""
 
-    def run(
-        self, terms: t.List[str], variables: t.Optional[t.Dict[str, t.Any]] = None, **kwargs: t.Any
-    ) -> t.List[str]:
+    def run(self, terms: t.List[str], variables: t.Optional[t.Dict[str, t.Any]] = None, **kwargs: t.Any) -> t.List[str]:
         """The keys of the pairs C(terms)."""
         self.set_options(var_options=variables, direct=kwargs)
         store = PskStore(self.get_option("store"))

@@ -81,7 +81,9 @@ class Candidate:
             if os.path.lexists(self.changed_file):
                 os.unlink(self.changed_file)
         elif self.content is not None:
-            with open(os.open(self.changed_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            with open(
+                os.open(self.changed_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as out:
                 out.write(self.content)
             if os.path.exists(self.target):
                 shutil.copymode(self.target, self.changed_file)

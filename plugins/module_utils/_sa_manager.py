@@ -192,7 +192,10 @@ class SaManager:
         return max(0.0, self._deadline - time.monotonic()) + _GRACE
 
     def _forecast(self) -> Data:
-        return {"name": self.wanted.child or self.wanted.name, "state": "INSTALLED" if self.wanted.child else "ESTABLISHED"}
+        return {
+            "name": self.wanted.child or self.wanted.name,
+            "state": "INSTALLED" if self.wanted.child else "ESTABLISHED",
+        }
 
     def _label(self) -> str:
         if self.wanted.child:

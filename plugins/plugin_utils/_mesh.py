@@ -50,10 +50,14 @@ def proposals(profile: t.Union[str, t.Mapping[str, t.Any]]) -> t.Dict[str, t.Lis
     """The proposals of a named profile, or of a dictionary with C(ike) and C(esp)."""
     if isinstance(profile, str):
         if profile not in PROFILES:
-            raise InventoryError(f"ike_proposal: there is no profile {profile!r}; there are {', '.join(sorted(PROFILES))}")
+            raise InventoryError(
+                f"ike_proposal: there is no profile {profile!r}; there are {', '.join(sorted(PROFILES))}"
+            )
         return PROFILES[profile]
     if set(profile) != {"ike", "esp"} or not all(profile.values()):
-        raise InventoryError("ike_proposal: a dictionary must have exactly the keys ike and esp, each a list of proposals")
+        raise InventoryError(
+            "ike_proposal: a dictionary must have exactly the keys ike and esp, each a list of proposals"
+        )
     return {kind: [profile[kind]] if isinstance(profile[kind], str) else list(profile[kind]) for kind in ("ike", "esp")}
 
 
@@ -89,7 +93,9 @@ def end(hostvars: t.Mapping[str, t.Any], host: str) -> Data:
         raise InventoryError(f"{host}: ike_address is not set; it is the address that peers reach the host at")
     subnets = variables.get("ike_subnets")
     if not subnets or isinstance(subnets, str):
-        raise InventoryError(f"{host}: ike_subnets must be a list of the networks behind the host, such as [10.1.0.0/16]")
+        raise InventoryError(
+            f"{host}: ike_subnets must be a list of the networks behind the host, such as [10.1.0.0/16]"
+        )
     return {
         "host": host,
         "address": str(address),

@@ -72,7 +72,9 @@ class PskStore:
             mode = os.fstat(source.fileno()).st_mode
             key = source.read().strip()
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise StoreError(f"{path} is accessible by others (mode {stat.S_IMODE(mode):04o}); chmod 600 it, and renew the key")
+            raise StoreError(
+                f"{path} is accessible by others (mode {stat.S_IMODE(mode):04o}); chmod 600 it, and renew the key"
+            )
         if not _KEY.fullmatch(key):
             raise StoreError(f"{path} does not hold a key of at least 128 bits")
         return key

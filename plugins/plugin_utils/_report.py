@@ -18,7 +18,9 @@ _COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) (?:packets )?received")
 _TIMES = re.compile(r"= [\d.]+/([\d.]+)/")
 
 
-def tunnel_results(tunnels: t.Sequence[Data], before: t.Sequence[Data], pings: t.Sequence[Data], after: t.Sequence[Data]) -> t.List[Data]:
+def tunnel_results(
+    tunnels: t.Sequence[Data], before: t.Sequence[Data], pings: t.Sequence[Data], after: t.Sequence[Data]
+) -> t.List[Data]:
     """One judgement for each tunnel.
 
     C(before) and C(after) are the SAs around the pings, as ike_sa_info returns them; C(pings) are the results of the
@@ -30,7 +32,7 @@ def tunnel_results(tunnels: t.Sequence[Data], before: t.Sequence[Data], pings: t
 def _judge(tunnel: Data, before: t.Sequence[Data], ping: Data, after: t.Sequence[Data]) -> Data:
     sent, received, milliseconds = parse_ping(ping.get("stdout", ""))
     established = bool(_children(tunnel["name"], after))
-    through = _packets(tunnel["name"], after) - _packets(tunnel["name"], before)
+    through = _packets_between(tunnel["name"], before, after)
     result: Data = {
         "name": tunnel["name"],
         "peer": tunnel["peer"],
@@ -38,7 +40,7 @@ def _judge(tunnel: Data, before: t.Sequence[Data], ping: Data, after: t.Sequence
         "sent": sent,
         "received": received,
         "milliseconds": milliseconds,
-        "packets_in_tunnel": max(0, through),
+        "packets_in_tunnel": through,
     }
     problem = _problem(tunnel, result, ping)
     return dict(result, ok=not problem, problem=problem)
@@ -78,8 +80,14 @@ def _children(name: str, sas: t.Sequence[Data]) -> t.List[Data]:
     ]
 
 
-def _packets(name: str, sas: t.Sequence[Data]) -> int:
-    return sum(child["packets_in"] for sa in sas if sa["name"] == name for child in sa["children"])
+def _packets_between(name: str, before: t.Sequence[Data], after: t.Sequence[Data]) -> int:
+    """Packets that came in between. A rekeying may have replaced an SA meanwhile, so only what is there now counts."""
+    old = _packets_in(name, before)
+    return sum(packets - old.get(number, 0) for number, packets in _packets_in(name, after).items())
+
+
+def _packets_in(name: str, sas: t.Sequence[Data]) -> t.Dict[int, int]:
+    return {child["unique_id"]: child["packets_in"] for sa in sas if sa["name"] == name for child in sa["children"]}
 
 
 def tunnel_matrix(results: t.Mapping[str, t.Sequence[Data]]) -> t.List[str]:
