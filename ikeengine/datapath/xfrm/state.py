@@ -226,12 +226,17 @@ def _copies_dscp_out(sa: IpsecSa) -> bool:
 
 
 def _replay_window(sa: IpsecSa) -> int:
-    """Packets. An outbound state needs no window, but the kernel does not take ESN without one."""
+    """Packets. An outbound state needs no window, but the kernel does not take ESN without one.
+
+    Long windows are rounded up to a power of two: with others the kernel forgets that it has seen the first packet.
+    """
     if sa.replay_window > REPLAY_ESN_MAX_PACKETS:
         raise DatapathError(f"the kernel's largest replay window is {REPLAY_ESN_MAX_PACKETS} packets")
     if sa.direction is Direction.OUT:
         return 1 if sa.esn else 0
-    return max(sa.replay_window, _LARGEST_SIMPLE_WINDOW) if sa.esn else sa.replay_window
+    if sa.esn or sa.replay_window > _LARGEST_SIMPLE_WINDOW:
+        return max(_LARGEST_SIMPLE_WINDOW, 1 << (sa.replay_window - 1).bit_length())
+    return sa.replay_window
 
 
 def _replay_attributes(long_window: int, progress: Progress) -> bytes:
