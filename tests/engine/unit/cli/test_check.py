@@ -4,6 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ikeengine.cli.commands import check
+from ikeengine.config.configuration import Configuration
 from ikeengine.config.json_schema import json_schema
 
 BROKEN = """\
@@ -74,3 +78,19 @@ def test_check_needs_something_to_check(run: Any) -> None:
     outcome = run("check")
     assert outcome.code == 2
     assert "one of the arguments --config --schema is required" in outcome.err
+
+
+@pytest.mark.parametrize(("uid", "lenient"), [(0, True), (4711, False)])
+def test_root_checks_on_behalf_of_the_daemons_user(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, lenient: bool
+) -> None:
+    asked = []
+
+    def load(path: Path, *, any_owner: bool) -> Configuration:
+        asked.append(any_owner)
+        return Configuration()
+
+    monkeypatch.setattr(check, "load", load)
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    assert run("check", "--config", tmp_path).code == 0
+    assert asked == [lenient]

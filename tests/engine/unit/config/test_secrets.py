@@ -91,6 +91,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(secrets.os, "geteuid", lambda: 4711)
     with pytest.raises(ValueError, match=r"belongs to user .*chown root"):
         read_private_file(path)
+    assert read_private_file(path, any_owner=True).reveal() == b"secret"
 
 
 def test_an_unreadable_file_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
