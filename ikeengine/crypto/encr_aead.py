@@ -47,6 +47,7 @@ class AeadAlgorithm:
     aead: ClassVar[bool] = True
     iv_length: ClassVar[int] = _IV_OCTETS
     block: ClassVar[int] = 1
+    esp_only: ClassVar[bool] = False
 
     @property
     def key_octets(self) -> int:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from ikeengine.crypto.cbc import Cbc
 from ikeengine.registry import EncrId
 
 try:
@@ -50,25 +51,6 @@ class ClassicAlgorithm:
     esp_only: bool = False
     aead: ClassVar[bool] = False
     icv_length: ClassVar[int] = 0
-
-
-class Cbc:
-    """A block cipher in CBC mode."""
-
-    __slots__ = ("_algorithm",)
-
-    def __init__(self, algorithm: BlockCipherAlgorithm) -> None:
-        self._algorithm = algorithm
-
-    def encrypt(self, iv: bytes, data: bytes) -> bytes:
-        """CBC with an unpredictable IV of one block."""
-        encryptor = Cipher(self._algorithm, modes.CBC(iv)).encryptor()
-        return encryptor.update(data) + encryptor.finalize()
-
-    def decrypt(self, iv: bytes, data: bytes) -> bytes:
-        """The reverse of `encrypt`."""
-        decryptor = Cipher(self._algorithm, modes.CBC(iv)).decryptor()
-        return decryptor.update(data) + decryptor.finalize()
 
 
 class AesCtr:

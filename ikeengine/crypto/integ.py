@@ -36,20 +36,19 @@ class IntegAlgorithm:
         return self.keyed(key)(data)[: self.icv_octets]
 
 
-def _sha(integ_id: IntegId, hash_name: str, key_octets: int, icv_octets: int, prf: PrfId, alias: str) -> IntegAlgorithm:
-    maker = partial(mac.hmac, hash_name)
-    return IntegAlgorithm(integ_id, hash_name, key_octets, icv_octets, prf, maker, (alias,))
+def _hmac(integ_id: IntegId, hash_name: str, alias: str, prf: PrfId, *, key: int, icv: int) -> IntegAlgorithm:
+    return IntegAlgorithm(integ_id, hash_name, key, icv, prf, partial(mac.hmac, hash_name), (alias,))
 
 
 INTEG: dict[int, IntegAlgorithm] = {
     integ.id: integ
     for integ in (
-        _sha(IntegId.HMAC_SHA1_96, "sha1", 20, 12, PrfId.PRF_HMAC_SHA1, "sha"),
+        _hmac(IntegId.HMAC_SHA1_96, "sha1", "sha", PrfId.PRF_HMAC_SHA1, key=20, icv=12),
         IntegAlgorithm(IntegId.AES_XCBC_96, "aesxcbc", 16, 12, PrfId.PRF_AES128_XCBC, mac.aes_xcbc),
         IntegAlgorithm(IntegId.AES_CMAC_96, "aescmac", 16, 12, PrfId.PRF_AES128_CMAC, mac.aes_cmac),
-        _sha(IntegId.HMAC_SHA2_256_128, "sha256", 32, 16, PrfId.PRF_HMAC_SHA2_256, "sha2_256"),
-        _sha(IntegId.HMAC_SHA2_384_192, "sha384", 48, 24, PrfId.PRF_HMAC_SHA2_384, "sha2_384"),
-        _sha(IntegId.HMAC_SHA2_512_256, "sha512", 64, 32, PrfId.PRF_HMAC_SHA2_512, "sha2_512"),
+        _hmac(IntegId.HMAC_SHA2_256_128, "sha256", "sha2_256", PrfId.PRF_HMAC_SHA2_256, key=32, icv=16),
+        _hmac(IntegId.HMAC_SHA2_384_192, "sha384", "sha2_384", PrfId.PRF_HMAC_SHA2_384, key=48, icv=24),
+        _hmac(IntegId.HMAC_SHA2_512_256, "sha512", "sha2_512", PrfId.PRF_HMAC_SHA2_512, key=64, icv=32),
     )
 }
 """Every integrity algorithm by its transform ID. NONE and the MD5 ones are not among them."""

@@ -20,12 +20,13 @@ class XdhMethod(KeyExchangeMethod):
         keyword: str,
         alias: str,
         octets: int,
-        private_type: type[X25519PrivateKey] | type[X448PrivateKey],
-        public_type: type[X25519PublicKey] | type[X448PublicKey],
+        *,
+        private: type[X25519PrivateKey] | type[X448PrivateKey],
+        public: type[X25519PublicKey] | type[X448PublicKey],
     ) -> None:
         super().__init__(ke_id, keyword, octets, (alias,))
-        self.private_type = private_type
-        self.public_type = public_type
+        self.private_type = private
+        self.public_type = public
 
     def generate(self, rng: Rng) -> KeyExchange:
         """A private value is any string of octets: the curve functions clamp it (RFC 7748 section 5)."""
@@ -63,8 +64,8 @@ def _restore(ke_id: int, private: bytes) -> XdhExchange:
 _METHODS: dict[int, XdhMethod] = {
     method.id: method
     for method in (
-        XdhMethod(KeId.CURVE_25519, "x25519", "curve25519", 32, X25519PrivateKey, X25519PublicKey),
-        XdhMethod(KeId.CURVE_448, "x448", "curve448", 56, X448PrivateKey, X448PublicKey),
+        XdhMethod(KeId.CURVE_25519, "x25519", "curve25519", 32, private=X25519PrivateKey, public=X25519PublicKey),
+        XdhMethod(KeId.CURVE_448, "x448", "curve448", 56, private=X448PrivateKey, public=X448PublicKey),
     )
 }
 for _method in _METHODS.values():

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from ikeengine.crypto.cbc import Cbc
+
 Mac = Callable[[bytes], bytes]
 """A message authentication code whose key is set."""
 
@@ -74,7 +76,7 @@ def aes_xcbc(key: bytes) -> Mac:
     """AES-XCBC-MAC (RFC 3566 section 4, whole 16 octets) with a key of 16 octets."""
     # ECB is what the RFC says: each constant is encrypted on its own.
     derived = Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(_XCBC_CONSTANTS)  # noqa: S305
-    chain = Cipher(algorithms.AES(derived[:16]), modes.CBC(_ZERO_BLOCK))
+    chain = Cbc(algorithms.AES(derived[:16]))
     whole_mask = int.from_bytes(derived[16:32], "big")
     padded_mask = int.from_bytes(derived[32:48], "big")
 
@@ -84,6 +86,6 @@ def aes_xcbc(key: bytes) -> Mac:
         if len(last) != _AES_BLOCK:
             last, mask = (last + b"\x80").ljust(_AES_BLOCK, b"\0"), padded_mask
         masked = (int.from_bytes(last, "big") ^ mask).to_bytes(_AES_BLOCK, "big")
-        return chain.encryptor().update(data[:split] + masked)[-_AES_BLOCK:]
+        return chain.encrypt(_ZERO_BLOCK, data[:split] + masked)[-_AES_BLOCK:]
 
     return compute

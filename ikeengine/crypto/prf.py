@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 
 from ikeengine.crypto import mac
 from ikeengine.crypto.mac import Mac
@@ -94,7 +95,11 @@ class AesPrf(PrfAlgorithm):
             return key
         if len(key) < self.key_octets and self._pads_short_keys:
             return key.ljust(self.key_octets, b"\0")
-        return self._maker(bytes(self.key_octets))(key)
+        return self._zero_keyed(key)
+
+    @cached_property
+    def _zero_keyed(self) -> Mac:
+        return self._maker(bytes(self.key_octets))
 
 
 PRF: dict[int, PrfAlgorithm] = {
