@@ -180,7 +180,7 @@ class Endpoint:
                 self._drop(DropReason.UNEXPECTED, path, "another IKE_SA_INIT request with the same SPI")
             return
         try:
-            parsed = parse(data)
+            parsed = parse(data, header)
             rules.check(ExchangeType.IKE_SA_INIT, False, parsed.payloads, ())
         except UnsupportedCriticalPayload as error:
             self._drop(DropReason.BAD_PAYLOADS, path, str(error))

@@ -9,6 +9,9 @@ from ikeengine.cli.text import number, sections, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
 
 DOWN = "down"
+POLICIES = "policies"
+"""State of a connection that only lets traffic pass or drops it, and never needs an IKE SA."""
+SHUNTS = ("PASS", "DROP")
 INSTALLED_STATES = ("INSTALLED", "REKEYING", "UPDATING")
 
 
@@ -30,7 +33,7 @@ class Tunnel:
     @property
     def up(self) -> bool:
         """Whether traffic can go through it."""
-        return self.state.upper() in INSTALLED_STATES or self.mode in ("PASS", "DROP")
+        return self.state.upper() in INSTALLED_STATES or self.mode in SHUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Gateway:
     @property
     def up(self) -> bool:
         """Whether the peer is authenticated and all configured tunnels are there."""
-        return self.state in ("ESTABLISHED", "REKEYING") and all(tunnel.up for tunnel in self.tunnels)
+        return self.state in ("ESTABLISHED", "REKEYING", POLICIES) and all(tunnel.up for tunnel in self.tunnels)
 
     def as_json(self) -> dict[str, object]:
         """A dict for `json.dumps`."""
@@ -98,14 +101,16 @@ def _gateway(name: str, section: Message, wanted: Message) -> Gateway:
 def _down(name: str, wanted: Message) -> Gateway:
     remote = next((section for key, section in sections(wanted).items() if key.startswith("remote")), {})
     local = next((section for key, section in sections(wanted).items() if key.startswith("local")), {})
+    tunnels = _configured_tunnels(wanted)
     return Gateway(
         name=name,
+        state=POLICIES if tunnels and all(tunnel.mode in SHUNTS for tunnel in tunnels) else DOWN,
         version=string(wanted, "version"),
         local=", ".join(strings(wanted, "local_addrs")),
         local_id=string(local, "id"),
         remote=", ".join(strings(wanted, "remote_addrs")),
         remote_id=string(remote, "id"),
-        tunnels=_configured_tunnels(wanted),
+        tunnels=tunnels,
     )
 
 

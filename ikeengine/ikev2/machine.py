@@ -54,7 +54,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         _drop(ctx, DropReason.UNEXPECTED, path, f"{what.value} in state {sa.state.value}")
         return
     try:
-        parsed = parse(data)
+        parsed = parse(data, header)
     except (InvalidSyntax, UnsupportedCriticalPayload) as error:
         _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
         return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from ikeengine.model.proposal import Proposal
 from ikeengine.negotiate.proposal_keywords import word_of
 from ikeengine.negotiate.proposal_match import Menu, choose_one, menu, spi_is_sane
 from ikeengine.negotiate.proposal_text import format_proposal
-from ikeengine.registry import TransformType
+from ikeengine.registry import Protocol, TransformType
 
 _TYPE_WORDS = {
     TransformType.ENCR: "encryption",
@@ -17,8 +19,8 @@ _TYPE_WORDS = {
     TransformType.KE: "key exchange",
     TransformType.ESN: "extended sequence numbers",
 }
-_MOST_WORDS = 12
-"""A hostile offer does not fill the log."""
+_MOST_WORDS = 16
+"""Longer lists are cut: a hostile offer neither fills the log nor costs time."""
 
 
 def nearest(offered: Sequence[Proposal], configured: Sequence[Proposal], *, with_ke: bool = True) -> str:
@@ -26,36 +28,48 @@ def nearest(offered: Sequence[Proposal], configured: Sequence[Proposal], *, with
 
     closest offer `aes128-sha256-ecp256` differs in key exchange: offered ecp256, wanted x25519
     """
-    pairs = [
-        (_differences(menu(offer, with_ke=with_ke), menu(wanted, with_ke=with_ke), wanted), offer)
-        for offer in offered
-        for wanted in configured
-        if offer.protocol == wanted.protocol
-    ]
-    if not pairs:
-        return _no_pairs(offered, configured)
-    differences, offer = min(pairs, key=lambda pair: len(pair[0]))
-    text = _shortened(format_proposal(offer).split("-"), "-")
-    if differences:
-        return f"closest offer `{text}` differs in {'; '.join(differences)}"
-    if not spi_is_sane(offer):
+    wishes = [(proposal.protocol, menu(proposal, with_ke=with_ke)) for proposal in configured]
+    best: _Pair | None = None
+    for proposal in offered:
+        offer = menu(proposal, with_ke=with_ke)
+        for protocol, wanted in wishes:
+            if protocol == proposal.protocol:
+                pair = _Pair(proposal, offer, wanted, _differences(offer, wanted, protocol))
+                best = pair if best is None or len(pair.kinds) < len(best.kinds) else best
+    return _no_common_protocol(offered, configured) if best is None else _describe(best)
+
+
+class _Pair(NamedTuple):
+    """An offered proposal, one that we want, and the types in which they have nothing in common."""
+
+    proposal: Proposal
+    offered: Menu
+    wanted: Menu
+    kinds: list[int]
+
+
+def _differences(offered: Menu, wanted: Menu, protocol: Protocol) -> list[int]:
+    kinds = sorted(offered.keys() | wanted.keys())
+    return [kind for kind in kinds if choose_one(offered, wanted, protocol, kind) is None]
+
+
+def _describe(pair: _Pair) -> str:
+    text = _text(pair.proposal)
+    if pair.kinds:
+        phrases = [
+            f"{_type_words(kind)}: offered {_choices(pair.offered, kind)}, wanted {_choices(pair.wanted, kind)}"
+            for kind in pair.kinds[:_MOST_WORDS]
+        ]
+        return f"closest offer `{text}` differs in {'; '.join(phrases)}"
+    if not spi_is_sane(pair.proposal):
         return f"offer `{text}` would do, but its SPI is malformed"
     return f"offer `{text}` would do"
 
 
-def _no_pairs(offered: Sequence[Proposal], configured: Sequence[Proposal]) -> str:
+def _no_common_protocol(offered: Sequence[Proposal], configured: Sequence[Proposal]) -> str:
     offers = ", ".join(sorted({proposal.protocol.name for proposal in offered})) or "nothing"
     wishes = ", ".join(sorted({proposal.protocol.name for proposal in configured})) or "nothing"
     return f"offered {offers}, wanted {wishes}"
-
-
-def _differences(offered: Menu, wanted: Menu, proposal: Proposal) -> list[str]:
-    """One phrase for each transform type in which there is no common choice."""
-    return [
-        f"{_type_words(kind)}: offered {_choices(offered, kind)}, wanted {_choices(wanted, kind)}"
-        for kind in sorted(offered.keys() | wanted.keys())
-        if choose_one(offered, wanted, proposal.protocol, kind) is None
-    ]
 
 
 def _type_words(kind: int) -> str:
@@ -64,12 +78,12 @@ def _type_words(kind: int) -> str:
 
 
 def _choices(types: Menu, kind: int) -> str:
-    words = [word_of(transform) for transform in types.get(kind, {}).values()]
-    return _shortened(words, " or ") or "none"
+    transforms = list(types.get(kind, {}).values())
+    words = [word_of(transform) for transform in transforms[:_MOST_WORDS]]
+    return " or ".join(words + ["..."] * (len(transforms) > _MOST_WORDS)) or "none"
 
 
-def _shortened(words: Iterable[str], separator: str) -> str:
-    listed = list(words)
-    if len(listed) > _MOST_WORDS:
-        listed[_MOST_WORDS:] = ["..."]
-    return separator.join(listed)
+def _text(proposal: Proposal) -> str:
+    start = replace(proposal, transforms=proposal.transforms[: 2 * _MOST_WORDS])
+    more = len(proposal.transforms) > len(start.transforms)
+    return format_proposal(start) + "-..." * more

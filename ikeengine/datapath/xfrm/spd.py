@@ -10,6 +10,7 @@ from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket, NoAnswer
 from ikeengine.datapath.policies import PolicyStacks
 from ikeengine.datapath.xfrm.constants import XfrmDir, XfrmMsg
 from ikeengine.datapath.xfrm.journal import Journal
+from ikeengine.datapath.xfrm.neighbours import NEIGHBOUR_DISCOVERY
 from ikeengine.datapath.xfrm.policy import (
     KernelPolicy,
     PolicyKey,
@@ -42,9 +43,12 @@ class SecurityPolicies:
         self._journal = journal
         self._watcher = watcher
         self._stacks: PolicyStacks[PolicyKey] = PolicyStacks(policy_keys, self._write)
+        self._neighbours_exempt = False
 
     def install(self, policies: PolicySet) -> None:
         """Install or replace an owner's policies. Raises DatapathError; then the old ones are in force."""
+        if not self._neighbours_exempt and any(ts.is_ipv6 for ts in policies.local_ts):
+            self._exempt_neighbour_discovery()
         self._stacks.install(policies)
 
     def delete(self, owner: int) -> None:
@@ -84,6 +88,14 @@ class SecurityPolicies:
                     policy = self._policy(key)
                     latest = max(latest, policy.last_use if policy else 0)
         return latest
+
+    def _exempt_neighbour_discovery(self) -> None:
+        """Once, with the first IPv6 policy. If another program has such policies, they do as well."""
+        try:
+            self._stacks.install(NEIGHBOUR_DISCOVERY)
+        except DatapathError as error:
+            log.info("no hole for IPv6 neighbour discovery: %s", error)
+        self._neighbours_exempt = True
 
     def _write(self, key: PolicyKey, before: PolicySet | None, after: PolicySet | None) -> None:
         old_entry = _entry(key, before) if before else ""

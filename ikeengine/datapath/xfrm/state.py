@@ -209,15 +209,23 @@ def _lifetime(limits: Limits) -> tuple[int, ...]:
     )
 
 
-def _flags(sa: IpsecSa, family: int) -> int:
+def _flags(sa: IpsecSa, family: int) -> StateFlag:
     flags = StateFlag.ESN if sa.esn else StateFlag(0)
     if sa.mode is Mode.TUNNEL:
-        flags |= StateFlag.AF_UNSPEC
-        flags |= StateFlag(0) if sa.copy_ecn else StateFlag.NOECN
-        flags |= StateFlag.DECAP_DSCP if sa.copy_dscp in ("yes", "in") else StateFlag(0)
-        flags |= StateFlag(0) if sa.copy_df else StateFlag.NOPMTUDISC
+        flags |= _tunnel_flags(sa)
     if sa.protocol is Protocol.AH and family == socket.AF_INET:
         flags |= StateFlag.ALIGN4  # RFC 4302 section 3.3.3.2.1; the kernel would align to 8 octets
+    return flags
+
+
+def _tunnel_flags(sa: IpsecSa) -> StateFlag:
+    flags = StateFlag.AF_UNSPEC
+    if not sa.copy_ecn:
+        flags |= StateFlag.NOECN
+    if not sa.copy_df:
+        flags |= StateFlag.NOPMTUDISC
+    if sa.direction is Direction.IN and sa.copy_dscp in ("yes", "in"):
+        flags |= StateFlag.DECAP_DSCP
     return flags
 
 
@@ -226,12 +234,17 @@ def _copies_dscp_out(sa: IpsecSa) -> bool:
 
 
 def _replay_window(sa: IpsecSa) -> int:
-    """Packets. An outbound state needs no window, but the kernel does not take ESN without one."""
+    """Packets. An outbound state needs no window, but the kernel does not take ESN without one.
+
+    Long windows are rounded up to a power of two: with others the kernel forgets that it has seen the first packet.
+    """
     if sa.replay_window > REPLAY_ESN_MAX_PACKETS:
         raise DatapathError(f"the kernel's largest replay window is {REPLAY_ESN_MAX_PACKETS} packets")
     if sa.direction is Direction.OUT:
         return 1 if sa.esn else 0
-    return max(sa.replay_window, _LARGEST_SIMPLE_WINDOW) if sa.esn else sa.replay_window
+    if sa.esn or sa.replay_window > _LARGEST_SIMPLE_WINDOW:
+        return max(_LARGEST_SIMPLE_WINDOW, 1 << (sa.replay_window - 1).bit_length())
+    return sa.replay_window
 
 
 def _replay_attributes(long_window: int, progress: Progress) -> bytes:
