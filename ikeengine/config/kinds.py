@@ -300,7 +300,7 @@ class Listing(Generic[T, V]):
     @property
     def label(self) -> str:
         """The label of an item, as a list."""
-        return f"list of {self.item.label}"
+        return f"list: {self.item.label}"
 
     def texts(self, text: str) -> list[str]:
         """The items of a text with commas."""

@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ikeengine.auth.credentials import CredentialStore
@@ -162,6 +163,7 @@ class Daemon:
 
     def _apply_engine(self, engine: EngineConfig) -> None:
         self._log.configure(log_settings(engine))
+        self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
 
     def _ready(self) -> None:
         engine = self.loader.configuration.engine

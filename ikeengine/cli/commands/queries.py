@@ -189,7 +189,7 @@ def version(arguments: Namespace) -> int:
     print(f"ikeengine {__version__}")
     if answer:
         words = (string(answer, key) for key in ("daemon", "version", "sysname", "release", "machine"))
-        print(f"daemon: {' '.join(words)}")
+        print(f"daemon: {' '.join(word for word in words if word)}")
     else:
         print("daemon: not running, or not reachable")
     return Exit.DONE

@@ -16,7 +16,6 @@ from ikeengine.model.connection import (
 from ikeengine.model.identity import Identity
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
 from ikeengine.model.sa import SaId, Usage
-from ikeengine.model.selector import DynamicSelector, SelectorTemplate, TrafficSelector
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.negotiate.selectors import format_selector
@@ -204,8 +203,8 @@ def _child_config(child: ChildConfig) -> Section:
         "rekey_packets": child.rekey_packets,
         "dpd_action": _action(child.dpd_action),
         "close_action": _action(child.close_action),
-        "local-ts": [template_text(ts) for ts in child.local_ts],
-        "remote-ts": [template_text(ts) for ts in child.remote_ts],
+        "local-ts": [format_selector(ts) for ts in child.local_ts],
+        "remote-ts": [format_selector(ts) for ts in child.remote_ts],
     }
 
 
@@ -221,18 +220,10 @@ def policy_section(connection: str, child: ChildConfig) -> Section:
             "child": child.name,
             "ike": connection,
             "mode": child.mode.name,
-            "local-ts": [template_text(ts) for ts in child.local_ts],
-            "remote-ts": [template_text(ts) for ts in child.remote_ts],
+            "local-ts": [format_selector(ts) for ts in child.local_ts],
+            "remote-ts": [format_selector(ts) for ts in child.remote_ts],
         }
     }
-
-
-def template_text(template: SelectorTemplate) -> str:
-    """A configured selector: `dynamic` stands for an address that is not known yet."""
-    if isinstance(template, DynamicSelector):
-        any_address = TrafficSelector(bytes(4), b"\xff" * 4, template.protocol, template.first_port, template.last_port)
-        return "dynamic" + format_selector(any_address).removeprefix("0.0.0.0/0")
-    return format_selector(template)
 
 
 def is_shunt(child: ChildConfig) -> bool:

@@ -113,12 +113,11 @@ class Demo:
 
     def _play(self, name: str, log: str, *arguments: str) -> Recap:
         with self.console.status(f"ansible-playbook {name}") as spinner:
+
             def tell(task: str) -> None:
                 spinner.update(f"ansible-playbook {name}: {task}")
 
-            return playbook.run(
-                self.collections, self.inventory, name, self.directory / f"{log}.log", tell, *arguments
-            )
+            return playbook.run(self.collections, self.inventory, name, self.directory / f"{log}.log", tell, *arguments)
 
     def _client(self):
         return self.topology.hosts[self.left.client]
@@ -144,7 +143,9 @@ class Demo:
 
     def _spis(self) -> set[str]:
         """Every SPI of the left gateway."""
-        return set(re.findall(r'"(?:initiator-spi|responder-spi|spi-in|spi-out)": "([0-9a-f]+)"', json.dumps(self._sas())))
+        return set(
+            re.findall(r'"(?:initiator-spi|responder-spi|spi-in|spi-out)": "([0-9a-f]+)"', json.dumps(self._sas()))
+        )
 
     def _datapath(self) -> str:
         stats = self._engine(self.left.gateway, "stats", "--json")
@@ -158,7 +159,17 @@ def fetch_wheels(console: Console, wheels: Path) -> None:
     wheels.mkdir(parents=True, exist_ok=True)
     with console.status("fetching the wheels that the engine needs"):
         subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--wheel-dir", str(wheels), str(ROOT)],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "wheel",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--wheel-dir",
+                str(wheels),
+                str(ROOT),
+            ],
             check=True,
             stderr=subprocess.DEVNULL,
         )
@@ -182,7 +193,9 @@ def tell_story(demo: Demo) -> None:
         started = time.monotonic()
         outcome = step()
         seconds = time.monotonic() - started
-        demo.console.print(f"[green]✔[/] {number}/{len(steps)} [bold]{title}[/] [dim]({seconds:.0f} s)[/]", highlight=False)
+        demo.console.print(
+            f"[green]✔[/] {number}/{len(steps)} [bold]{title}[/] [dim]({seconds:.0f} s)[/]", highlight=False
+        )
         demo.console.print(f"      {outcome}", highlight=False)
     demo.status()
 

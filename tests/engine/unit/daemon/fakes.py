@@ -88,6 +88,9 @@ class FakeCore:
         self.calls.append(("complete", op, result))
         self.on_complete(op, result)
 
+    def set_settings(self, settings: Any) -> None:
+        self.calls.append(("settings", settings))
+
     def take_outputs(self) -> list[Output]:
         outputs, self.outbox = self.outbox, []
         return outputs

@@ -13,6 +13,7 @@ from ikeengine.model.commands import Initiate, Shutdown
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, PolicyAction, PolicySet, Usage
 from ikeengine.outputs import (
+    AskConfirmation,
     AskPath,
     AskSignature,
     AskUsage,
@@ -82,6 +83,18 @@ def test_answers_of_an_output_come_after_what_was_queued_before():
         rig.core.outbox += [AskSignature(5, b"key", "scheme", b"octets"), Transmit(b"first", PATH)]
         rig.service.pump()
         assert [data for data, _, _ in rig.sockets.sent] == [b"first", b"signed: signed octets"]
+
+    run(body)
+
+
+def test_confirmation_comes_after_everything_before_it():
+    async def body(rig: Rig) -> None:
+        rig.datapath.fail = lambda call: "no" if call.what == "install_sa" else ""
+        rig.core.outbox += [InstallSa(1, esp_sa(1)), Transmit(b"first", PATH), AskConfirmation(2)]
+        rig.service.pump()
+        assert [(kind, op) for kind, op, _ in rig.core.calls] == [("complete", 1), ("complete", 2)]
+        assert rig.core.calls[1][2] is None
+        assert len(rig.sockets.sent) == 1
 
     run(body)
 

@@ -25,7 +25,7 @@ from ikeengine.outputs import (
     LogLine,
     StateChanged,
 )
-from tests.engine.unit.daemon.fakes import PATH, LogCapture, child_status, ike_status
+from tests.engine.unit.daemon.fakes import ENCR_CBC, INTEG, PATH, LogCapture, child_status, ike_status
 
 SECRET = b"correct horse battery staple"
 RECORD = FailureRecord(
@@ -41,7 +41,7 @@ RECORD = FailureRecord(
     nearest="aes128-sha256-x25519: key exchange ecp256 not offered",
     advice="add ecp256 to `proposals`",
 )
-KEYS = IkeKeys(bytes(8), bytes(8), *(Secret(SECRET) for _ in range(4)), "AES_CBC_128", "HMAC_SHA2_256_128")
+KEYS = IkeKeys(bytes(8), bytes(8), *(Secret(SECRET) for _ in range(4)), ENCR_CBC, INTEG)
 EVENTS = [
     LogLine(1, "IKE", "hello", "gw-gw", 1),
     Dropped(DropReason.INTEGRITY, PATH, "ICV"),
@@ -74,10 +74,10 @@ def test_words_of_the_events() -> None:
         "dropped a datagram from 192.0.2.2[4500]: integrity (ICV)",
         "IKE_SA gw-gw[1] state change: CONNECTING => ESTABLISHED (the peer is authenticated)",
         "CHILD_SA gw-gw{3} state change: CREATED => INSTALLED",
-        "IKE_SA gw-gw[1] is up (192.0.2.1:4500 <-> 192.0.2.2:4500)",
-        "CHILD_SA net-net{3} is down (9568f927_i 77f6b86f_o)",
-        "IKE_SA gw-gw[1] rekeyed, now gw-gw[2]",
-        "CHILD_SA net-net{3} rekeyed, now net-net{4} (9568f927_i 77f6b86f_o)",
+        "IKE_SA gw-gw[1] established between 192.0.2.1[gw1.example.com]...192.0.2.2[gw2.example.com]",
+        "CHILD_SA net-net{3} closed with SPIs 9568f927_i 77f6b86f_o and TS 10.1.0.0/16 === 10.2.0.0/16",
+        "IKE_SA gw-gw[1] rekeyed to [2] between 192.0.2.1[gw1.example.com]...192.0.2.2[gw2.example.com]",
+        "CHILD_SA net-net{3} rekeyed to {4} with SPIs 9568f927_i 77f6b86f_o and TS 10.1.0.0/16 === 10.2.0.0/16",
         "IKE_SA_INIT request: no proposal chosen [proposal-mismatch-ike, local]; "
         "nearest: aes128-sha256-x25519: key exchange ecp256 not offered; advice: add ecp256 to `proposals`",
     ]
