@@ -1,6 +1,6 @@
 """initiate, terminate, rekey: commands that take time and stream `control-log` events meanwhile.
 
-`timeout` is in milliseconds: 0 waits for the end, -1 does not wait at all. `loglevel` is the highest level streamed.
+`timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest level streamed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ikeengine.model.status import IkeStatus
 from ikeengine.observe.events import failure_fields
 from ikeengine.outputs import CommandDone, LogLine
 
-NO_WAIT = -1
 _DEFAULT_LOG_LEVEL = 1
 
 
@@ -90,7 +89,7 @@ async def _carry_out(
     """Run a command to its end, or for as long as the client wants to wait; None if it does not wait for the end."""
     timeout = request.number("timeout")
     bridge, service = request.control.bridge, request.control.service
-    if timeout == NO_WAIT:
+    if timeout < 0:
         done = service.execute(command)
         return done.result() if done.done() else None
     concerns = _concerns(request, target)
