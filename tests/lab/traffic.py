@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.lab.netns import Namespace, wait_until
 
 IKE_OR_ESP = "udp port 500 or udp port 4500 or esp or ah"
-HOUSEKEEPING = "arp or icmp6"
+HOUSEKEEPING = "arp or ip6 multicast or icmp6"
 IKE = "udp port 500 or (udp port 4500 and udp[8:4] = 0)"
 ESP = "esp or (udp port 4500 and udp[4:2] > 9 and udp[8:4] != 0)"
 KEEPALIVE = "udp port 4500 and udp[4:2] = 9"

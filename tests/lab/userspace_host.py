@@ -135,7 +135,7 @@ class RemoteDatapath:
     """A UserspaceDatapath in a process of its own, in a network namespace."""
 
     def __init__(
-        self, namespace: str, address: str, *, port: int = 4500, settings: UserspaceSettings = UserspaceSettings()
+        self, namespace: str, address: str, *, port: int = 4500, settings: UserspaceSettings | None = None
     ) -> None:
         with tempfile.TemporaryDirectory() as directory:
             path = f"{directory}/control"
@@ -143,7 +143,7 @@ class RemoteDatapath:
                 command = ["ip", "netns", "exec", namespace, sys.executable, __file__, path]
                 self.process = subprocess.Popen(command)
                 self._control = listener.accept()
-        self.call("start", address, port, settings)
+        self.call("start", address, port, settings or UserspaceSettings())
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the datapath or of the worker."""

@@ -209,15 +209,23 @@ def _lifetime(limits: Limits) -> tuple[int, ...]:
     )
 
 
-def _flags(sa: IpsecSa, family: int) -> int:
+def _flags(sa: IpsecSa, family: int) -> StateFlag:
     flags = StateFlag.ESN if sa.esn else StateFlag(0)
     if sa.mode is Mode.TUNNEL:
-        flags |= StateFlag.AF_UNSPEC
-        flags |= StateFlag(0) if sa.copy_ecn else StateFlag.NOECN
-        flags |= StateFlag.DECAP_DSCP if sa.copy_dscp in ("yes", "in") else StateFlag(0)
-        flags |= StateFlag(0) if sa.copy_df else StateFlag.NOPMTUDISC
+        flags |= _tunnel_flags(sa)
     if sa.protocol is Protocol.AH and family == socket.AF_INET:
         flags |= StateFlag.ALIGN4  # RFC 4302 section 3.3.3.2.1; the kernel would align to 8 octets
+    return flags
+
+
+def _tunnel_flags(sa: IpsecSa) -> StateFlag:
+    flags = StateFlag.AF_UNSPEC
+    if not sa.copy_ecn:
+        flags |= StateFlag.NOECN
+    if not sa.copy_df:
+        flags |= StateFlag.NOPMTUDISC
+    if sa.direction is Direction.IN and sa.copy_dscp in ("yes", "in"):
+        flags |= StateFlag.DECAP_DSCP
     return flags
 
 

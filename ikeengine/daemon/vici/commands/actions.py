@@ -1,6 +1,6 @@
 """initiate, terminate, rekey: commands that take time and stream `control-log` events meanwhile.
 
-`timeout` is in milliseconds: 0 waits for the end, -1 does not wait at all. `loglevel` is the highest level streamed.
+`timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest level streamed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ikeengine.model.status import IkeStatus
 from ikeengine.observe.events import failure_fields
 from ikeengine.outputs import CommandDone, LogLine
 
-NO_WAIT = -1
 _DEFAULT_LOG_LEVEL = 1
 
 
@@ -100,9 +99,9 @@ async def _carry_out(
     bridge.taps.append(tap)
     try:
         done = service.execute(command)
-        if timeout == NO_WAIT:
+        if timeout < 0:
             return done.result() if done.done() else None
-        return await asyncio.wait_for(done, timeout / 1000 if timeout > 0 else None)
+        return await asyncio.wait_for(done, timeout / 1000 if timeout else None)
     except TimeoutError:
         raise CommandFailed(f"{target} not {what} after {timeout}ms") from None
     finally:

@@ -152,8 +152,7 @@ def test_how_ip_shows_a_state(pair: Pair):
     words = " ".join(text.split())
     for expected in (
         f"src {LEFT} dst {RIGHT} proto esp spi 0x00001000 reqid 1 mode tunnel",
-        "flag noecn decap-dscp nopmtudisc af-unspec esn",
-        "dont-encap-dscp",
+        "flag noecn nopmtudisc af-unspec esn",
         "auth-trunc hmac(sha256) 0x",
         "enc cbc(aes) 0x",
         "encap type espinudp sport 4500 dport 4500",

@@ -185,6 +185,17 @@ def test_degenerate_ecdsa_signatures(r: int, s: int) -> None:
         sign.verify(key, SCHEMES["ecdsa-sha256"], encode_dss_signature(r, s), OCTETS)
 
 
+def test_a_library_that_refuses_an_algorithm_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a system whose policy forbids a hash: signing is a local matter, verifying fails the peer."""
+    key = pki.private_key("p256")
+    signature = key.sign("ecdsa-sha256", OCTETS)
+    monkeypatch.setitem(sign._ECDSA, HashId.SHA2_256, None)
+    with pytest.raises(LocalMisuse, match="cannot sign"):
+        key.sign("ecdsa-sha256", OCTETS)
+    with pytest.raises(AuthFailed, match="unusable"):
+        sign.verify(key.public, SCHEMES["ecdsa-sha256"], signature, OCTETS)
+
+
 def test_raw_ecdsa_signatures_have_one_length() -> None:
     key = pki.private_key("p521")
     signature = key.sign("legacy-ecdsa-521", OCTETS)
