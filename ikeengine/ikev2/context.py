@@ -41,7 +41,8 @@ class PendingOp:
 class Wanted:
     """A Child SA that somebody wants up: the endpoint initiates it, now or after `delay` seconds.
 
-    `ops` are the commands that wait for it; `attempt` counts the tries from 0.
+    `ops` are the commands that wait for it; `attempt` counts the tries from 0. With `trap` it is to come up only when
+    a packet needs it.
     """
 
     connection: str
@@ -49,6 +50,7 @@ class Wanted:
     delay: float = 0.0
     attempt: int = 0
     ops: tuple[OpId, ...] = ()
+    trap: bool = False
 
 
 @dataclass(slots=True)

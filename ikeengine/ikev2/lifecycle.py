@@ -13,7 +13,7 @@ from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.sa import IkeSa, Keys
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import Action
+from ikeengine.model.connection import Action, ChildConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.outputs import IkeKeys, IkeUpdown, OpId, StateChanged
@@ -119,14 +119,27 @@ def take_waiting(sa: IkeSa) -> tuple[OpId, ...]:
 
 def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
     """`close_action` decides when the peer deletes, `dpd_action` when it is dead or the lifetime is over."""
-    names = []
+    wanted: dict[str, Wanted] = {}
     for child in sa.children.values():
         config = child.config
-        closed = why is Closing.DELETED and config.close_action in (Action.START, Action.TRAP_START)
-        lost = why in (Closing.DEAD, Closing.EXPIRED) and config.dpd_action is Action.RESTART
-        if child.state in child_sa.UP_STATES and (closed or lost) and config.name not in names:
-            names.append(config.name)
-    return [Wanted(sa.name, name) for name in names]
+        if child.state not in child_sa.UP_STATES:
+            continue
+        if why is Closing.DELETED:
+            again = wanted_again(sa.name, config, config.close_action)
+        elif why in (Closing.DEAD, Closing.EXPIRED):
+            again = wanted_again(sa.name, config, config.dpd_action)
+        else:
+            continue
+        if again is not None:
+            wanted[config.name] = again
+    return list(wanted.values())
+
+
+def wanted_again(connection: str, child: ChildConfig, action: Action) -> Wanted | None:
+    """What a `close_action` or `dpd_action` asks for after the end of a Child SA."""
+    if action in (Action.START, Action.TRAP_START, Action.RESTART):
+        return Wanted(connection, child.name)
+    return Wanted(connection, child.name, trap=True) if action is Action.TRAP else None
 
 
 def _may_try_again(sa: IkeSa) -> bool:

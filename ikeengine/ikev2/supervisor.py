@@ -105,6 +105,9 @@ class Supervisor:
         if config is None or (wanted.child and child is None) or self.is_shutting_down:
             ctx.answer(wanted.ops, ok=False, reason=f"the connection {wanted.connection} is no longer configured")
             return
+        if child is not None and wanted.trap:
+            self._traps.set(ctx, config, child)
+            return
         if child is not None and not wanted.ops and self._is_coming(config.name, child.name):
             return
         sa = self._usable(config)
@@ -240,13 +243,15 @@ class Supervisor:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
 
     def _find(self, command: Terminate | Rekey) -> list[_Match]:
-        """The live SAs that a command names."""
+        """The live SAs that a command names; by force also IKE SAs that are about to end."""
         wants_child = bool(command.child or command.child_id)
+        forced = isinstance(command, Terminate) and command.force
+        ending = () if forced else (IkeState.REKEYED, IkeState.DELETING)
         found = []
         for sa in self._ctx.table:
             if (command.ike and sa.name != command.ike) or (command.ike_id and sa.unique_id != command.ike_id):
                 continue
-            if sa.state in (IkeState.REKEYED, IkeState.DELETING, IkeState.CLOSED):
+            if sa.state is IkeState.CLOSED or sa.state in ending:
                 continue
             if not wants_child:
                 found.append(_Match(sa, None))

@@ -33,7 +33,9 @@ class TrapTable:
         self._by_op: dict[OpId, Trap] = {}
 
     def set(self, ctx: Context, connection: ConnectionConfig, child: ChildConfig) -> None:
-        """Install a trap, as soon as the way to the peer is known."""
+        """Install a trap, as soon as the way to the peer is known; one that is set already stays."""
+        if (connection.name, child.name) in self._by_name:
+            return
         op = ctx.new_op()
         trap = Trap(ctx.new_unique_id(), connection, child, op)
         self._by_name[connection.name, child.name] = trap

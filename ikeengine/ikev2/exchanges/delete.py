@@ -10,11 +10,10 @@ from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.lifecycle import Closing, close, enter
+from ikeengine.ikev2.lifecycle import Closing, close, enter, wanted_again
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
-from ikeengine.model.connection import Action
 from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType, Protocol
 from ikeengine.wire.payloads import Delete, Payload
@@ -134,5 +133,6 @@ def _deleted_by_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         return
     was_up = child.state in child_sa.UP_STATES
     child_sa.remove(ctx, sa, child, announce=True)
-    if was_up and child.config.close_action in (Action.START, Action.TRAP_START):
-        ctx.wanted.append(Wanted(sa.name, child.config.name))
+    again = wanted_again(sa.name, child.config, child.config.close_action) if was_up else None
+    if again is not None:
+        ctx.wanted.append(again)
