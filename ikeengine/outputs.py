@@ -11,6 +11,7 @@ from enum import Enum
 
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
+from ikeengine.model.proposal import Transform
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap
 from ikeengine.model.secret import Secret
 from ikeengine.model.status import ChildStatus, IkeStatus
@@ -104,6 +105,13 @@ class AskUsage:
 
     op: OpId
     sa: SaId
+
+
+@dataclass(frozen=True, slots=True)
+class AskConfirmation:
+    """Say when every output before this one is carried out. Answer: None."""
+
+    op: OpId
 
 
 class DropReason(Enum):
@@ -214,8 +222,8 @@ class IkeKeys:
     sk_er: Secret
     sk_ai: Secret
     sk_ar: Secret
-    encr_name: str
-    integ_name: str
+    encr: Transform
+    integ: Transform | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,5 +242,5 @@ Event = (
     Dropped | StateChanged | IkeUpdown | ChildUpdown | IkeRekeyed | ChildRekeyed | Failed | LogLine | Counted | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskUsage
+Ask = AskSignature | AskPath | AskUsage | AskConfirmation
 Output = Transmit | DatapathOutput | Ask | Event | CommandDone

@@ -1,0 +1,1 @@
+"""`make demo`: two sites on this machine, connected by the real playbook."""

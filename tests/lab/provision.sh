@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what the commands of the Makefile need: Debian packages (as root on a Debian-like system) and a virtual
+# environment. Where it cannot install something, it says exactly what is missing.
+set -euo pipefail
+
+DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping tcpdump:tcpdump iperf3:iperf3)
+TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark linux.uml:user-mode-linux modprobe:kmod
+  swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
+  systemd-nspawn:systemd-container systemd-analyze:systemd)
+# Plugins have no command of their own; a file tells that they are there.
+TEST_FILES=(/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-extra-plugins
+  /usr/lib/ipsec/plugins/libstrongswan-xauth-generic.so:libcharon-extauth-plugins
+  /usr/lib/ipsec/plugins/libstrongswan-curve25519.so:libstrongswan-extra-plugins
+  /usr/lib/ipsec/plugins/libstrongswan-gcm.so:libstrongswan-standard-plugins)
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'keymesh.ike: %s\n' "$*" >&2; exit 1; }
+
+missing_packages() {
+  local entry
+  for entry in "$@"; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "${entry%%:*}" >/dev/null || say "${entry##*:}"
+  done
+}
+
+missing_files() {
+  local entry
+  for entry in "$@"; do [ -e "${entry%%:*}" ] || say "${entry##*:}"; done
+}
+
+apt_install() {
+  say "installing Debian packages: $*"
+  # Installing a daemon must not start it: this machine only lends its binaries to the tests.
+  local policy=/usr/sbin/policy-rc.d created=
+  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; created=1; }
+  local status=0
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+    >/tmp/keymesh-apt.log 2>&1 || status=$?
+  [ -z "$created" ] || rm -f "$policy"
+  [ "$status" = 0 ] || { tail -n 20 /tmp/keymesh-apt.log >&2; die "apt-get failed (all of it: /tmp/keymesh-apt.log)"; }
+}
+
+packages() {
+  local kind=$1 missing
+  if [ "$kind" = demo ]; then
+    missing=$(missing_packages "${DEMO_COMMANDS[@]}")
+  else
+    missing=$(missing_packages "${TEST_COMMANDS[@]}"; missing_files "${TEST_FILES[@]}")
+  fi
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086
+    apt_install $missing
+  else
+    die "these packages are missing, under their Debian names: $(echo $missing). Install them, or run this as root on a Debian-like system."
+  fi
+}
+
+venv() {
+  local python=$1 dir=$2
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+    || die "Python 3.11 or newer is needed; '$python' is $("$python" --version 2>&1 || echo missing). Set PYTHON=..."
+  if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "the Python module ensurepip is missing (Debian: python3-venv)"
+    apt_install python3-venv
+  fi
+  say "setting up the virtual environment $dir (about a minute the first time)"
+  [ -x "$dir/bin/python" ] || "$python" -m venv "$dir"
+  "$dir/bin/pip" install -q --disable-pip-version-check --upgrade pip
+  "$dir/bin/pip" install -q --disable-pip-version-check -e '.[dev,collection]' 2>&1 | grep -v 'WARNING: Location' || true
+  "$dir/bin/python" -c 'import ikeengine, ansible, pytest' || die "the virtual environment is incomplete; see the messages above"
+  touch "$dir/.installed"
+}
+
+case ${1:-} in
+  packages) packages "$2" ;;
+  venv) venv "$2" "$3" ;;
+  *) die "usage: provision.sh packages demo|test | venv PYTHON DIR" ;;
+esac
