@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import uml
-from tests.lab.requirements import require
+from tests.lab.needs import give_up
 
 INSIDE = Path(__file__).parent / "inside"
 REPORT = "IKEENGINE_UML_REPORT"
@@ -57,7 +57,8 @@ class KernelTest(pytest.Item):
     def runtest(self) -> None:
         run = self.session.stash.get(RUN, None)
         if run is None:
-            require(uml.missing())
+            if reason := uml.missing():
+                give_up(reason)
             run = self._boot()
         assert run.result is not None
         outcome = run.outcomes.get(self.nodeid)

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.needs import need_programs, need_root
 from tests.lab.netns import Namespace, veth, wait_until
-from tests.lab.requirements import require, without_namespaces
 
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Namespace, Namespace]]:
-    require(without_namespaces())
+    need_root()
+    need_programs("ip", "ping")
     with Namespace(f"labl{os.getpid()}") as left, Namespace(f"labr{os.getpid()}") as right:
         veth(left, right)
         left.add_address("eth0", "192.0.2.1/24", "2001:db8::1/64")
@@ -62,7 +63,8 @@ def test_leaving_a_namespace_leads_back(pair: tuple[Namespace, Namespace]):
 
 
 def test_nothing_outlives_a_namespace():
-    require(without_namespaces())
+    need_root()
+    need_programs("ip", "ping")
     with Namespace(f"labx{os.getpid()}") as namespace:
         child = namespace.popen("sleep", "60")
         stray = subprocess.Popen(namespace.prefix(["sleep", "60"]))

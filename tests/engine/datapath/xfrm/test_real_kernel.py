@@ -26,13 +26,14 @@ from ikeengine.model.path import packed
 from ikeengine.model.sa import PolicyAction
 from tests.engine.datapath.xfrm.fake_kernel import Host
 from tests.engine.datapath.xfrm.samples import LEFT, RIGHT, protect, ts
+from tests.lab.needs import need_programs, need_root
 from tests.lab.netns import Namespace, veth
-from tests.lab.requirements import require, without_namespaces
 
 
 @pytest.fixture
 def peer() -> Iterator[Namespace]:
-    require(without_namespaces())
+    need_root()
+    need_programs("ip", "ping")
     with Namespace(f"peer{os.getpid()}") as namespace:
         yield namespace
 
