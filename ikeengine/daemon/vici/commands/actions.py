@@ -1,6 +1,7 @@
 """initiate, terminate, rekey: commands that take time and stream `control-log` events meanwhile.
 
-`timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest level streamed.
+`timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest
+level streamed.
 """
 
 from __future__ import annotations
