@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Protocol
 
 from ikeengine.model.commands import Acquire, SaExpired
@@ -21,6 +22,13 @@ class DatapathHost(Protocol):
 
     def event(self, event: Acquire | SaExpired) -> None:
         """Tell the core about a packet that needs an SA, or about an SA at its limit."""
+
+
+class BatchingHost(DatapathHost, Protocol):
+    """A host that sends many packets at once more cheaply than one by one. A DatapathHost may be one; none must."""
+
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+        """Send ESP packets as `send_encapsulated` does, in this order."""
 
 
 class Datapath(Protocol):

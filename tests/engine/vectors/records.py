@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-DATA = Path(__file__).parent / "data"
-REPOSITORY = Path(__file__).parents[3]
+from tests.engine.support.vectors import DATA
 
 
 class Record:
@@ -46,15 +43,3 @@ def read(file: str) -> tuple[Record, ...]:
 def each(file: str) -> pytest.MarkDecorator:
     """Run a test once for each record of a file, as its argument `record`."""
     return pytest.mark.parametrize("record", read(file), ids=lambda record: record.title)
-
-
-def shared(relative: str) -> Path:
-    """A file of the large vector collection, which is not part of the repository. Skips the test without it."""
-    folder = Path(os.environ.get("IKEENGINE_VECTORS") or REPOSITORY.parent / "shared" / "vectors")
-    path = folder / relative
-    if not path.exists():
-        message = f"{path} is missing; set IKEENGINE_VECTORS to the folder of the test vectors"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path

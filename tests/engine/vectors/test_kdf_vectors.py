@@ -10,7 +10,7 @@ from ikeengine.crypto.prf import PRF
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
 from ikeengine.model.secret import Secret
 from ikeengine.registry import EncrId, IntegId, KeId, PrfId, Protocol, TransformType
-from tests.engine.vectors.records import DATA, shared
+from tests.engine.support.vectors import DATA, external
 
 ALGORITHMS = {
     "SHA-1": (PrfId.PRF_HMAC_SHA1, IntegId.HMAC_SHA1_96),
@@ -97,7 +97,7 @@ def test_first_case_of_each_section() -> None:
 
 
 def test_all_cases() -> None:
-    with gzip.open(shared("kdf/ikev2.fax.gz"), "rt") as lines:
+    with gzip.open(external("kdf", "ikev2.fax.gz"), "rt") as lines:
         cases = list(read_cases(lines))
     assert len(cases) == 900
     for case in cases:

@@ -1,7 +1,7 @@
 """Two sites and the internet between them, as network namespaces:
 
-    pc1 ── gw1 ── internet ── gw2 ── pc2
-    10.1.0.10      (captured)       10.2.0.10
+pc1 ── gw1 ── internet ── gw2 ── pc2
+10.1.0.10      (captured)       10.2.0.10
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,8 @@ from ikeengine.crypto.kex_xdh import XdhMethod
 from ikeengine.crypto.rng import SeededRng
 from ikeengine.errors import InvalidSyntax
 from ikeengine.registry import KeId
+from tests.engine.support.vectors import ROOT
 
-pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
-
-REPOSITORY = Path(__file__).parents[4]
 LENGTHS = {
     KeId.MODP_1024: 128,
     KeId.MODP_1536: 192,
@@ -148,7 +145,7 @@ def test_modp_works_with_a_library_that_dropped_it() -> None:
         "from ikeengine.crypto.rng import SeededRng\n"
         "print(KEX[14].generate(SeededRng(1)).public.hex())"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert bytes.fromhex(done.stdout) == KEX[KeId.MODP_2048].generate(SeededRng(1)).public
 
 

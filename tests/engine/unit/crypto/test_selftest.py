@@ -16,8 +16,6 @@ from ikeengine.crypto.prf import PRF
 from ikeengine.model.proposal import Transform
 from ikeengine.registry import EncrId, KeId, TransformType
 
-pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
-
 ALL = [
     *(Transform(TransformType.ENCR, *key) for key in ENCR),
     *(Transform(TransformType.PRF, prf_id) for prf_id in PRF),

@@ -23,8 +23,6 @@ from ikeengine.negotiate.proposals import (
 )
 from ikeengine.registry import EncrId, EsnId, IntegId, KeId, PrfId, Protocol, TransformType
 
-pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
-
 ENCR_T, PRF_T, INTEG_T = TransformType.ENCR, TransformType.PRF, TransformType.INTEG
 KE_T, ESN_T = TransformType.KE, TransformType.ESN
 
