@@ -34,6 +34,8 @@ from ikeengine.observe.log import EngineLog, LogSettings, set_up
 
 EXIT_DONE, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 SOCKET_NAME = "ikeengine.vici"
+JOURNAL_NAME = "xfrm.journal"
+"""What the kernel datapath has installed, for the case that we are killed."""
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds that peers have to answer our Deletes: time for one retransmission with the default settings."""
 STUCK = 10.0
@@ -50,7 +52,7 @@ def run(config_path: str, run_dir: str, socket_path: str | None = None) -> int:
         return EXIT_INVALID
     try:
         make_run_dir(Path(run_dir))
-        asyncio.run(_serve(configuration, Path(config_path), Path(socket_path or Path(run_dir, SOCKET_NAME))))
+        asyncio.run(_serve(configuration, Path(config_path), Path(run_dir), socket_path))
     except IkeError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILED
@@ -63,8 +65,8 @@ def log_settings(engine: EngineConfig) -> LogSettings:
     return LogSettings(levels.pop("default", 1), levels)
 
 
-async def _serve(configuration: Configuration, config_path: Path, socket_path: Path) -> None:
-    daemon = Daemon(configuration, config_path, socket_path)
+async def _serve(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
+    daemon = Daemon(configuration, config_path, run_dir, Path(socket_path) if socket_path else run_dir / SOCKET_NAME)
     await daemon.start()
     await daemon.until_stopped()
     await daemon.stop()
@@ -73,7 +75,7 @@ async def _serve(configuration: Configuration, config_path: Path, socket_path: P
 class Daemon:
     """Everything put together."""
 
-    def __init__(self, configuration: Configuration, config_path: Path, socket_path: Path) -> None:
+    def __init__(self, configuration: Configuration, config_path: Path, run_dir: Path, socket_path: Path) -> None:
         engine = configuration.engine
         self.loop = asyncio.get_running_loop()
         self._notifier = Notifier()
@@ -87,7 +89,7 @@ class Daemon:
         self.service = Service(
             Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time()),
             sockets=UdpSockets(engine.listen, engine.port, engine.port_nat_t),
-            datapath=probe.choose(engine.datapath),
+            datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
             signer=keys,
             observer=self.observer,
             loop=self.loop,

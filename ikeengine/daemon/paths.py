@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
 
 from ikeengine.daemon.udp import UdpSockets
-from ikeengine.errors import LocalMisuse
+from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.outputs import AskPath
 
@@ -98,6 +98,8 @@ class PathFinder:
             except OSError as error:
                 problem = problem or f"no route to {remote}: {error.strerror}"
                 continue
+            except DatapathError as error:
+                return LocalMisuse(str(error))
             if local:
                 return Path(local, port, remote, ask.remote_port)
         return LocalMisuse(problem or f"none of local_addrs {', '.join(ask.local_addrs)} can reach {remotes[0]}")

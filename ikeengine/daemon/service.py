@@ -6,8 +6,9 @@ This loop is the hot path of the daemon: one pass per datagram, one dictionary l
 from __future__ import annotations
 
 import asyncio
+import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
@@ -80,7 +81,7 @@ class Service:
         """Whether somebody wants to know the counters of SAs that are gone."""
         self._sockets = sockets
         self._signer = signer
-        self._paths = PathFinder(sockets, lambda sock, nat_t: datapath.prepare_socket(sock, nat_t=nat_t))
+        self._paths = PathFinder(sockets, self._prepare_socket)
         self._waiting: dict[OpId, asyncio.Future[CommandDone]] = {}
         self._final_usage: dict[SaId, Usage] = {}
         self._limiter = RateLimiter()
@@ -112,7 +113,7 @@ class Service:
         self._sockets.on_error = self._socket_error
         self.datapath.start(self)
         try:
-            self._sockets.open(lambda sock, nat_t: self.datapath.prepare_socket(sock, nat_t=nat_t))
+            self._sockets.open(self._prepare_socket, join_esp=self.datapath.name == "userspace")
         except BaseException:
             self.datapath.stop()
             raise
@@ -170,7 +171,11 @@ class Service:
 
     def send_encapsulated(self, packet: bytes, path: Path) -> None:
         """Send an ESP packet from the NAT-T socket."""
-        self._sockets.send_encapsulated(packet, path)
+        self._sockets.send_encapsulated((packet,), path)
+
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+        """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
+        self._sockets.send_encapsulated(packets, path)
 
     def event(self, event: Acquire | SaExpired) -> None:
         """A packet needs an SA, or an SA is at its limit."""
@@ -301,6 +306,9 @@ class Service:
         done = self._waiting.get(output.op)
         if done is not None and not done.done():
             done.set_result(output)
+
+    def _prepare_socket(self, sock: socket.socket, nat_t: bool) -> None:
+        self.datapath.prepare_socket(sock, nat_t=nat_t)
 
     # --- trouble
 

@@ -46,11 +46,11 @@ def no_loss(source: Namespace, destination: str, *, at_least: int = 20) -> Itera
     assert received >= at_least, f"only {received} pings came back"
 
 
-def iperf3(client: Namespace, server: Namespace, address: str, *, seconds: float = 1) -> float:
+def iperf3(client: Namespace, server: Namespace, address: str, *, megabytes: int = 5) -> float:
     """TCP throughput in Mbit/s."""
     listener = server.popen("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
     wait_until(lambda: ":5201 " in server.run("ss", "-Htln").stdout)
-    result = client.run("iperf3", "-J", "-c", address, "-t", str(seconds), timeout=30)
+    result = client.run("iperf3", "-J", "-c", address, "-n", f"{megabytes}M", timeout=30)
     listener.wait(10)
     return float(json.loads(result.stdout)["end"]["sum_received"]["bits_per_second"]) / 1e6
 

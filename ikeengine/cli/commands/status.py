@@ -58,9 +58,9 @@ def _show(gateways: list[Gateway], reasons: dict[str, str]) -> None:
     for gateway in gateways:
         if gateway.state == DOWN and gateway.name in reasons:
             print(f"{gateway.name}: {reasons[gateway.name]} (more: ikeengine explain {gateway.name})")
-    up = sum(1 for gateway in gateways if gateway.up)
     if gateways:
-        print(f"{up} of {len(gateways)} up")
+        names, up = {gateway.name for gateway in gateways}, {gateway.name for gateway in gateways if gateway.up}
+        print(f"{len(up)} of {len(names)} up")
 
 
 def _gateway_row(gateway: Gateway) -> list[Cell | str]:

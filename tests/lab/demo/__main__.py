@@ -171,7 +171,7 @@ def fetch_wheels(console: Console, wheels: Path) -> None:
                 str(ROOT),
             ],
             check=True,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
         )
     for own in wheels.glob("ikeengine-*.whl"):
         own.unlink()
@@ -236,7 +236,8 @@ def main() -> int:
             explain_how_to_explore(demo)
             kept = True
     except (DemoFailed, PlaybookFailed) as failure:
-        console.print(f"[red]✘[/] {failure}", highlight=False, markup=False)
+        console.print("[red]✘ failed[/]")
+        console.print(str(failure), highlight=False, markup=False, soft_wrap=True)
         return 1
     finally:
         if not kept:

@@ -1,6 +1,7 @@
 """initiate, terminate, rekey: commands that take time and stream `control-log` events meanwhile.
 
-`timeout` is in milliseconds: 0 waits for the end, -1 does not wait at all. `loglevel` is the highest level streamed.
+`timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest
+level streamed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from ikeengine.model.status import IkeStatus
 from ikeengine.observe.events import failure_fields
 from ikeengine.outputs import CommandDone, LogLine
 
-NO_WAIT = -1
 _DEFAULT_LOG_LEVEL = 1
 
 
@@ -90,6 +90,9 @@ async def _carry_out(
     """Run a command to its end, or for as long as the client wants to wait; None if it does not wait for the end."""
     timeout = request.number("timeout")
     bridge, service = request.control.bridge, request.control.service
+    if timeout < 0:
+        done = service.execute(command)
+        return done.result() if done.done() else None
     concerns = _concerns(request, target)
     level = request.number("loglevel", _DEFAULT_LOG_LEVEL)
 
@@ -99,10 +102,7 @@ async def _carry_out(
 
     bridge.taps.append(tap)
     try:
-        done = service.execute(command)
-        if timeout == NO_WAIT:
-            return done.result() if done.done() else None
-        return await asyncio.wait_for(done, timeout / 1000 if timeout > 0 else None)
+        return await asyncio.wait_for(service.execute(command), timeout / 1000 if timeout > 0 else None)
     except TimeoutError:
         raise CommandFailed(f"{target} not {what} after {timeout}ms") from None
     finally:
@@ -125,11 +125,12 @@ def _matches(ike: IkeStatus, target: Target) -> bool:
 def _concerns(request: Request, target: Target) -> Callable[[LogLine], bool]:
     """Which log lines belong to a command: those of its connections."""
     core = request.control.service.core
-    names = {ike.name for ike in core.status() if _matches(ike, target)}
     if target.ike:
-        names.add(target.ike)
+        names = {target.ike}
     elif target.child:
-        names |= {config.name for config in core.connections.values() if target.child in config.children}
+        names = {config.name for config in core.connections.values() if target.child in config.children}
+    else:
+        names = {ike.name for ike in core.status() if _matches(ike, target)}
     return lambda line: line.connection in names
 
 

@@ -68,3 +68,27 @@ def test_shunts_are_up_without_sas(busy: Any, run: Any) -> None:
     (gateway,) = json.loads(run("status", "--json").out)
     assert gateway["up"] is True
     assert "pass" in run("status").out
+
+
+def test_sas_that_were_just_replaced_do_not_count_as_down(busy: Any, run: Any) -> None:
+    section = busy.answers["list-sas"][0][0][1]["site-b"]
+    child = section["child-sas"]["net-7"]
+    children = {
+        "net-6": {**child, "uniqueid": 6, "state": "DELETED"},
+        "net-7": child,
+        "voice-8": {**child, "name": "voice"},
+    }
+    rekeyed = {"site-b": {**section, "uniqueid": 2, "state": "REKEYED", "child-sas": {}}}
+    current = {"site-b": {**section, "child-sas": children}}
+    busy.answers["list-sas"] = ([("list-sa", rekeyed), ("list-sa", current)], {})
+    out = run("status").out
+    shown = [line.split()[:2] for line in out.splitlines()[1:7]]
+    assert shown == [
+        ["site-b", "rekeyed"],
+        ["site-b", "established"],
+        ["net", "deleted"],
+        ["net", "installed"],
+        ["voice", "installed"],
+        ["site-c", "down"],
+    ]
+    assert out.endswith("1 of 2 up\n")

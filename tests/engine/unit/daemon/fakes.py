@@ -109,7 +109,7 @@ class FakeSockets(UdpSockets):
         super().__init__((), 500, 4500)
         self.sent: list[tuple[bytes, Path, bool]] = []
 
-    def open(self, prepare: Any) -> None:
+    def open(self, prepare: Any, *, join_esp: bool = False) -> None:
         return
 
     def start(self, loop: Any, on_ike: Any, on_esp: Any) -> None:

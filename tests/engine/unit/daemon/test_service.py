@@ -345,7 +345,7 @@ def test_sockets_that_cannot_be_opened_stop_the_datapath_again():
     async def main() -> None:
         rig = Rig()
 
-        def refuse(prepare: object) -> None:
+        def refuse(prepare: object, *, join_esp: bool) -> None:
             raise LocalMisuse("port in use")
 
         rig.sockets.open = refuse

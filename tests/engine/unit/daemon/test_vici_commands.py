@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from vici.exception import CommandException, SessionException
 
 from ikeengine import __version__
+from ikeengine.daemon.vici.peer import Peer
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, ChildConfig, Mode
 from ikeengine.model.failure import Alert, FailureRecord, Side
@@ -489,6 +490,24 @@ def test_a_broken_configuration_changes_nothing_and_tells_every_error(rig: ViciR
     with pytest.raises(CommandException, match="remote_adrs"):
         ask(rig, "reload-settings")
     assert rig.core.calls == calls
+
+
+def test_another_configuration_can_be_planned_and_applied(rig: ViciRig, tmp_path: Path) -> None:
+    other = tmp_path / "other.yml"
+    other.write_text(GOOD)
+    other.chmod(0o600)
+    assert ask(rig, "plan", {"path": str(other)})["connections"]["one"]["action"] == "add"
+    assert ask(rig, "plan", {"path": str(rig.config_path)})["connections"] == {}
+    assert "not absolute" in refused(rig, "plan", {"path": "other.yml"})
+    ask(rig, "apply", {"path": str(other)})
+    assert list(rig.core.connections) == ["one"]
+    assert ask(rig, "plan")["connections"]["one"]["action"] == "unchanged"
+
+
+def test_only_root_may_name_another_configuration(rig: ViciRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ikeengine.daemon.vici.server.peer_of", lambda sock: Peer(1, 12345, frozenset({0})))
+    assert "only root" in refused(rig, "plan", {"path": "/etc/shadow"})
+    assert ask(rig, "plan", {"path": str(rig.config_path)})["success"] == "yes"
 
 
 def test_errors_of_a_configuration_are_in_the_answer(rig: ViciRig) -> None:
