@@ -22,6 +22,7 @@ from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.observe.limiter import RateLimiter
 from ikeengine.outputs import (
+    AskConfirmation,
     AskPath,
     AskSignature,
     AskUsage,
@@ -96,6 +97,7 @@ class Service:
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
             AskUsage: self._ask_usage,
+            AskConfirmation: self._ask_confirmation,
             CommandDone: self._command_done,
             Counted: observer.counted,
             LogLine: observer.log_line,
@@ -291,6 +293,9 @@ class Service:
 
     def _ask_usage(self, output: AskUsage) -> None:
         self.core.complete(output.op, self.datapath.usage(output.sa), self.now())
+
+    def _ask_confirmation(self, output: AskConfirmation) -> None:
+        self.core.complete(output.op, None, self.now())
 
     def _command_done(self, output: CommandDone) -> None:
         done = self._waiting.get(output.op)
