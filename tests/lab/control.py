@@ -65,6 +65,10 @@ class Control:
         """Load a private key."""
         self.request("load_key", {"type": "any", "data": pem})
 
+    def load_certificate(self, pem: bytes) -> None:
+        """Load an end entity or intermediate certificate."""
+        self.request("load_cert", {"type": "X509", "flag": "NONE", "data": pem})
+
     def load_authority(self, pem: bytes) -> None:
         """Load a trust anchor."""
         self.request("load_cert", {"type": "X509", "flag": "CA", "data": pem})

@@ -27,6 +27,9 @@ class Site:
     """The gateway's own address in that network."""
     host: str
     """The client's address."""
+    address6: str
+    net6: str
+    host6: str
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,15 @@ def unique_name(role: str) -> str:
 
 @contextlib.contextmanager
 def two_sites() -> Iterator[tuple[Site, Site]]:
-    """Left (192.0.2.1, 10.1.0.0/24) and right (192.0.2.2, 10.2.0.0/24) with one cable between the gateways."""
+    """Left (192.0.2.1, 10.1.0.0/24) and right (192.0.2.2, 10.2.0.0/24) with one cable between the gateways.
+
+    The same with IPv6: 2001:db8::1 and fd00:1::/64, 2001:db8::2 and fd00:2::/64.
+    """
     with contextlib.ExitStack() as stack:
         left, right = _site(stack, "left", "192.0.2.1", 1), _site(stack, "right", "192.0.2.2", 2)
         veth(left.gateway, right.gateway)
         for site in (left, right):
-            site.gateway.add_address("eth0", f"{site.address}/24")
+            site.gateway.add_address("eth0", f"{site.address}/24", f"{site.address6}/64")
         yield left, right
 
 
@@ -122,11 +128,21 @@ def _site(stack: contextlib.ExitStack, name: str, address: str, number: int) -> 
     gateway = stack.enter_context(Namespace(unique_name(name)))
     client = stack.enter_context(Namespace(unique_name(f"{name}client")))
     site = Site(
-        gateway, client, address, f"10.{number}.0.0/24", f"10.{number}.0.1", f"10.{number}.0.10"
+        gateway=gateway,
+        client=client,
+        address=address,
+        net=f"10.{number}.0.0/24",
+        inside=f"10.{number}.0.1",
+        host=f"10.{number}.0.10",
+        address6=f"2001:db8::{number}",
+        net6=f"fd00:{number}::/64",
+        host6=f"fd00:{number}::10",
     )
+    inside6 = f"fd00:{number}::1"
     veth(gateway, client, left_name="inside")
-    gateway.add_address("inside", f"{site.inside}/24")
-    client.add_address("eth0", f"{site.host}/24")
+    gateway.add_address("inside", f"{site.inside}/24", f"{inside6}/64")
+    client.add_address("eth0", f"{site.host}/24", f"{site.host6}/64")
     client.add_route("default", "via", site.inside)
+    client.add_route("default", "via", inside6)
     forward_packets(gateway)
     return site

@@ -104,6 +104,23 @@ class Lab:
         for direction in ("packets-in", "packets-out"):
             assert int(after[direction]) - int(before[direction]) >= 6
 
+    def rekey_child(self, name: str) -> None:
+        """Rekey the Child SA from one side, and wait until both sides have only the new one."""
+        old = self.engine.child()["spi-in"]
+        self.daemon(name).rekey(child="net")
+        wait_until(lambda: [child["spi-in"] for child in self.engine.children()] not in ([], [old]))
+        wait_until(lambda: len(self.engine.children()) == len(self.charon.children()) == 1)
+        assert self.engine.child()["spi-in"] != old
+        self.assert_same_child()
+
+    def rekey_ike(self, name: str) -> None:
+        """Rekey the IKE SA from one side, and wait until both sides have only the new one."""
+        old = self.engine.ike()["initiator-spi"]
+        self.daemon(name).rekey(ike="site")
+        wait_until(lambda: all(sa["initiator-spi"] != old for sa in (*self.engine.sas(), *self.charon.sas())))
+        self.assert_same_ike()
+        self.assert_same_child()
+
     def assert_no_traffic(self) -> None:
         """The clients do not reach each other."""
         assert not self.left.client.ping(self.right.host, wait=0.3)

@@ -38,7 +38,7 @@ def test_a_choice_takes_its_words_their_aliases_and_booleans(text: str, value: i
 
 def test_a_misspelt_choice_names_the_nearest_word() -> None:
     with pytest.raises(ValueError, match="not one of yes, no, force; did you mean `force`"):
-        WORDS.parse("forse")
+        WORDS.parse("forc")
 
 
 def test_a_word_of_swanctl_that_is_not_implemented_says_so() -> None:

@@ -86,9 +86,9 @@ def test_shapes_that_do_not_fit_are_told() -> None:
 
 
 def test_unknown_keys_suggest_the_nearest() -> None:
-    _, errors = read_yaml("nomber: 1\nlocal_adrs: x\nthings:\n  one:\n    wrods: a\n    qqq: 1\n")
+    _, errors = read_yaml("nxmber: 1\nlocal_adrs: x\nthings:\n  one:\n    wrods: a\n    qqq: 1\n")
     assert errors == [
-        "f:1:1: nomber: unknown key `nomber`; did you mean `number`?",
+        "f:1:1: nxmber: unknown key `nxmber`; did you mean `number`?",
         "f:2:1: local_adrs: unknown key `local_adrs`; did you mean `local_addrs`?",
         "f:5:5: things.one.wrods: unknown key `wrods`; did you mean `words`?",
         "f:6:5: things.one.qqq: unknown key `qqq`",

@@ -1,0 +1,1 @@
+"""Proving identities: pre-shared keys, signatures, certificate chains."""

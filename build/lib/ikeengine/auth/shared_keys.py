@@ -1,0 +1,79 @@
+"""Which pre-shared key is for whom: strongSwan's rules, fast enough for a mesh with a key for each pair.
+
+A key fits an identity as well as the best of its owners does; a key without owners fits everybody as `%any` does. The
+key that fits the peer best wins, then the one that fits us best, then the one that was added first. So a key with both
+identities comes before one with the peer's alone, that before a key without owners, and a key that only names us is
+the last resort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from ikeengine.model.credentials import SharedKey
+from ikeengine.model.identity import Identity
+from ikeengine.negotiate.identities import ANY, NONE, canonical, is_sound, match_quality
+
+
+class SharedKeys:
+    """Pre-shared keys by name, with an index of the identities that own one."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, SharedKey] = {}
+        self._of_identity: dict[Hashable, dict[str, SharedKey]] = {}
+        self._with_patterns: dict[str, SharedKey] = {}
+        """Keys for more than their exact owners: those that have a pattern among them, or no owners at all."""
+
+    def add(self, key: SharedKey) -> None:
+        """Add a key, or replace the one of that name."""
+        self.remove(key.name)
+        self._keys[key.name] = key
+        for identity in _exact_owners(key):
+            self._of_identity.setdefault(identity, {})[key.name] = key
+        if not key.owners or any(owner.exact is None for owner in key.owners):
+            self._with_patterns[key.name] = key
+
+    def remove(self, name: str) -> None:
+        """Forget a key, if it is there."""
+        key = self._keys.pop(name, None)
+        if key is None:
+            return
+        self._with_patterns.pop(name, None)
+        for identity in _exact_owners(key):
+            del self._of_identity[identity][name]
+            if not self._of_identity[identity]:
+                del self._of_identity[identity]
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all keys."""
+        return tuple(self._keys)
+
+    def find(self, local: Identity, remote: Identity) -> SharedKey | None:
+        """The best key for a pair of identities, or None. A malformed identity has no key."""
+        if not is_sound(local) or not is_sound(remote):
+            return None
+        of_peer = self._of_identity.get(canonical(remote), {}).values()
+        of_us = self._of_identity.get(canonical(local), {}).values()
+        if of_peer:
+            return _best(of_peer, local, remote)
+        patterned = _best(self._with_patterns.values(), local, remote)
+        if patterned is not None and _match(patterned, remote) > NONE:
+            return patterned
+        return next(iter(of_us), patterned)
+
+
+def _exact_owners(key: SharedKey) -> set[Hashable]:
+    return {canonical(owner.exact) for owner in key.owners if owner.exact is not None}
+
+
+def _match(key: SharedKey, identity: Identity) -> int:
+    return max((match_quality(owner, identity) for owner in key.owners), default=ANY)
+
+
+def _best(keys: Iterable[SharedKey], local: Identity, remote: Identity) -> SharedKey | None:
+    best, best_score = None, (NONE, NONE)
+    for key in keys:
+        score = _match(key, remote), _match(key, local)
+        if score > best_score:
+            best, best_score = key, score
+    return best

@@ -1,0 +1,1 @@
+"""All cryptography. The only package that imports `cryptography`."""

@@ -1,0 +1,64 @@
+"""plan, apply, failures: what strongSwan's VICI lacks, in the same style.
+
+plan()     => { success, errmsg, errors = [], connections = { <name> = { action, details = [] } }, others = [] }
+apply()    => the same, after it was done
+failures({ connection }) => { failures = { <number> = { alert, side, phase, reason, age, connection, child, peer,
+                              offered = [], accepted = [], nearest, advice } } }, the latest first
+"""
+
+from __future__ import annotations
+
+from ikeengine.config.problems import ConfigErrors
+from ikeengine.daemon.reload import Plan
+from ikeengine.daemon.vici.messages import Section
+from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
+from ikeengine.observe.events import failure_fields
+
+MAX_FAILURES = 200
+"""Records in one answer, so that it fits into a packet."""
+
+
+async def plan(request: Request) -> Section:
+    """What a reload of the configuration would change."""
+    try:
+        return SUCCESS | _section(await request.control.loader.plan())
+    except ConfigErrors as error:
+        raise _invalid(error) from error
+
+
+async def apply(request: Request) -> Section:
+    """Reload the configuration. Nothing changes if there is any error in it."""
+    try:
+        return SUCCESS | _section(await request.control.loader.apply())
+    except ConfigErrors as error:
+        raise _invalid(error) from error
+
+
+def _section(made: Plan) -> Section:
+    return {
+        "connections": {
+            entry.connection: {"action": entry.action.value, "details": list(entry.details)} for entry in made.entries
+        },
+        "others": list(made.others),
+    }
+
+
+def _invalid(error: ConfigErrors) -> CommandFailed:
+    count = len(error.errors)
+    errors = [str(one) for one in error.errors]
+    return CommandFailed(f"the configuration has {count} error{'s' if count != 1 else ''}", {"errors": errors})
+
+
+async def failures(request: Request) -> Section:
+    """Records of failed negotiations."""
+    service = request.control.service
+    now = service.now()
+    records = sorted(service.core.failures(request.text("connection")), key=lambda record: -record.at)
+    sections = {
+        str(number): {"age": max(0, int(now - record.at))} | failure_fields(record)
+        for number, record in enumerate(records[:MAX_FAILURES], 1)
+    }
+    return {"failures": sections}
+
+
+COMMANDS: dict[str, Handler] = {"plan": plan, "apply": apply, "failures": failures}

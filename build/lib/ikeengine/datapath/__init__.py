@@ -1,0 +1,1 @@
+"""Where packets are protected: the kernel (xfrm), userspace (ESP over TUN) or memory (tests)."""

@@ -1,0 +1,71 @@
+"""What every datapath offers to the daemon, and what it needs from it (design D9)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Protocol
+
+from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.path import Path
+from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
+
+
+class DatapathHost(Protocol):
+    """What the daemon lends to a datapath."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+        """Send an ESP packet from the NAT-T socket, UDP encapsulated (RFC 3948 section 2.1)."""
+
+    def event(self, event: Acquire | SaExpired) -> None:
+        """Tell the core about a packet that needs an SA, or about an SA at its limit."""
+
+
+class BatchingHost(DatapathHost, Protocol):
+    """A host that sends many packets at once more cheaply than one by one. A DatapathHost may be one; none must."""
+
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+        """Send ESP packets as `send_encapsulated` does, in this order."""
+
+
+class Datapath(Protocol):
+    """Protects packets. Calls are synchronous and ordered; each takes at most milliseconds.
+
+    Everything a datapath installs is recorded as its own, and nothing else on the host is ever changed or removed.
+    """
+
+    name: str
+    """`xfrm`, `userspace` or `none`."""
+
+    def start(self, host: DatapathHost) -> None:
+        """Open devices and sockets. Raises DatapathError if this host cannot do it."""
+
+    def stop(self) -> None:
+        """Remove everything this datapath has installed."""
+
+    def prepare_socket(self, sock: socket.socket, *, nat_t: bool) -> None:
+        """Exempt an IKE socket from the policies; on the NAT-T socket also set up decapsulation."""
+
+    def install_sa(self, sa: IpsecSa) -> None:
+        """Install one SA. Raises DatapathError; then nothing of it is left behind."""
+
+    def update_sa(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
+        """Move an SA to other outer addresses, keeping sequence numbers and replay window. Raises DatapathError."""
+
+    def delete_sa(self, sa: SaId) -> None:
+        """Remove an SA; one that is gone already is fine."""
+
+    def install_policies(self, policies: PolicySet) -> None:
+        """Install or replace the policies of an owner. Raises DatapathError; then the old ones are in force."""
+
+    def delete_policies(self, owner: int) -> None:
+        """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
+
+    def usage(self, sa: SaId) -> Usage | None:
+        """The counters of an SA, None if it does not exist."""
+
+    def receive_esp(self, packet: bytes, path: Path) -> None:
+        """An ESP packet that arrived on the NAT-T socket (userspace only)."""

@@ -1,0 +1,1 @@
+"""ESP in userspace over a TUN device."""

@@ -1,0 +1,236 @@
+"""The userspace datapath: ESP in this process, for hosts whose kernel has none (design D9).
+
+    host --> TUN --> policy, SA, ESP --> UDP 4500 of the daemon, or raw IP protocol 50 --> peer
+    host <-- TUN <-- ESP, SA, policy <-- UDP 4500 of the daemon, or raw IP protocol 50 <-- peer
+
+It answers as the kernel would: a packet without a policy passes unprotected, one with a policy but without an SA
+waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those that a policy
+says should have been protected; and over UDP it does not copy DF, DSCP and ECN, which belong to the daemon's socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from ikeengine.datapath.base import DatapathHost
+from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa
+from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa
+from ikeengine.datapath.userspace.raw import BATCH, RawCarrier, RawSockets, open_raw_sockets, prepare
+from ikeengine.datapath.userspace.routes import RouteSettings, TunnelRoutes
+from ikeengine.datapath.userspace.rtnetlink import RouteSocket
+from ikeengine.datapath.userspace.tun import TunDevice
+from ikeengine.datapath.userspace.udp import UdpCarrier
+from ikeengine.errors import DatapathError
+from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.path import Path
+from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.registry import Protocol
+
+log = logging.getLogger(__name__)
+
+_BIGGEST = 65535
+_NO_DEVICE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class UserspaceSettings:
+    """The TUN device and the routes into it. `mtu` leaves room for ESP and UDP headers in a path of 1500 octets."""
+
+    device: str = "ike0"
+    mtu: int = 1400
+    routes: RouteSettings = field(default_factory=RouteSettings)
+
+
+class UserspaceDatapath:
+    """See `ikeengine.datapath.base.Datapath`. `drops` counts the packets that were dropped, by reason."""
+
+    name = "userspace"
+
+    def __init__(self, settings: UserspaceSettings = UserspaceSettings()) -> None:
+        self.settings = settings
+        self.drops: Counter[str] = Counter()
+        self._host: DatapathHost | None = None
+        self._cleanup = ExitStack()
+        self._forget_everything()
+
+    def _forget_everything(self) -> None:
+        self._tun_fd = _NO_DEVICE
+        self._raw: dict[int, RawSockets] = {}
+        self._routes: TunnelRoutes | None = None
+        self._sas: dict[SaId, InboundSa | OutboundSa] = {}
+        self._outbound = Outbound(self._send_unprotected, self._tell, self.drops)
+        self._inbound = Inbound(self._deliver, self.drops)
+        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
+
+    def start(self, host: DatapathHost) -> None:
+        """Open the TUN device and the raw sockets. Raises DatapathError; then nothing is left behind."""
+        if self._host is not None:
+            raise DatapathError("the userspace datapath runs already")
+        settings = self.settings
+        with ExitStack() as cleanup:
+            rtnetlink = RouteSocket()
+            cleanup.callback(rtnetlink.close)
+            tun = TunDevice(settings.device, settings.mtu, rtnetlink)
+            cleanup.callback(tun.close)
+            routes = TunnelRoutes(tun.index, settings.routes, rtnetlink)
+            cleanup.callback(routes.close)
+            raw = open_raw_sockets(settings.routes.mark, self.drops)
+            for sockets in raw.values():
+                cleanup.callback(sockets.close)
+                host.loop.add_reader(sockets.plain, sockets.receive, self._inbound.process)
+                cleanup.callback(host.loop.remove_reader, sockets.plain)
+            host.loop.add_reader(tun.fd, self._read_tun)
+            cleanup.callback(host.loop.remove_reader, tun.fd)
+            self._cleanup = cleanup.pop_all()
+        self._host, self._tun_fd, self._routes, self._raw = host, tun.fd, routes, raw
+
+    def stop(self) -> None:
+        """Close everything; device, routes and rules are gone then."""
+        self._host = None
+        try:
+            self._cleanup.close()
+        finally:
+            self._forget_everything()
+
+    def prepare_socket(self, sock: socket.socket, *, nat_t: bool) -> None:
+        """Exempt an IKE socket from the routes into the tunnel. Raises DatapathError."""
+        try:
+            prepare(sock, self.settings.routes.mark)
+        except OSError as error:
+            raise DatapathError(f"cannot mark a socket: {error.strerror}") from error
+
+    def install_sa(self, sa: IpsecSa) -> None:
+        """Install one SA. Raises DatapathError."""
+        host = self._started()
+        if sa.protocol is not Protocol.ESP:
+            raise DatapathError(f"the userspace datapath has no {sa.protocol.name}")
+        if sa.id in self._sas or (sa.direction is Direction.IN and self._inbound.get(sa.spi)):
+            raise DatapathError(f"SA {sa.spi:08x} to {sa.destination} exists already")
+        if sa.direction is Direction.IN:
+            inbound = InboundSa(sa, self._outbound.policies, self._expire)
+            self._sas[sa.id] = inbound
+            self._inbound.add(inbound)
+        else:
+            outbound = OutboundSa(sa, SystemRng(), self._carrier(sa, host), self._expire)
+            self._sas[sa.id] = outbound
+            self._outbound.add(outbound)
+
+    def update_sa(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
+        """Move an SA to other outer addresses. Raises DatapathError."""
+        host = self._started()
+        installed = self._sas.get(sa)
+        if installed is None:
+            raise DatapathError(f"there is no SA {sa.spi:08x} to {sa.destination}")
+        moved = replace(installed.sa, source=source, destination=destination, encap=encap)
+        if moved.id != sa and moved.id in self._sas:
+            raise DatapathError(f"SA {sa.spi:08x} to {destination} exists already")
+        if isinstance(installed, OutboundSa):
+            installed.move(moved, self._carrier(moved, host))
+        else:
+            installed.move(moved)
+        self._sas[moved.id] = self._sas.pop(sa)
+
+    def delete_sa(self, sa: SaId) -> None:
+        """Remove an SA."""
+        installed = self._sas.pop(sa, None)
+        if isinstance(installed, OutboundSa):
+            self._outbound.remove(installed)
+        elif installed is not None:
+            self._inbound.remove(installed)
+
+    def install_policies(self, policies: PolicySet) -> None:
+        """Install or replace the policies of an owner. Raises DatapathError."""
+        self._started()
+        self._policies.install(policies)
+        self._outbound.retry_waiting()
+
+    def delete_policies(self, owner: int) -> None:
+        """Remove the policies of an owner. Raises DatapathError."""
+        self._outbound.waiting.forget(owner)
+        self._policies.delete(owner)
+
+    def usage(self, sa: SaId) -> Usage | None:
+        """The counters of an SA."""
+        installed = self._sas.get(sa)
+        return installed.usage if installed else None
+
+    def receive_esp(self, packet: bytes, path: Path) -> None:
+        """Decapsulate an ESP packet that arrived over UDP."""
+        self._inbound.process(packet, None)
+
+    def _started(self) -> DatapathHost:
+        if self._host is None:
+            raise DatapathError("the userspace datapath does not run")
+        return self._host
+
+    def _apply_policy(self, pair: SelectorPair, before: PolicySet | None, after: PolicySet | None) -> None:
+        """Routes first when there is something to protect, last when there is not: nothing leaks in between."""
+        if self._routes is not None and _needs_route(after):
+            self._routes.add(pair, after.local if after else "")
+        self._outbound.set_policy(pair, after)
+        if self._routes is not None and _needs_route(before) and not _needs_route(after):
+            self._routes.remove(pair)
+
+    def _carrier(self, sa: IpsecSa, host: DatapathHost) -> Carrier:
+        if sa.encap is None:
+            length = 16 if ":" in sa.destination else 4
+            if length not in self._raw:
+                raise DatapathError("this host has no IPv6")
+            return RawCarrier(sa, self._raw[length], self.drops)
+        return UdpCarrier(sa, host, self._outbound.flush_later)
+
+    def _read_tun(self) -> None:
+        self._drain_tun()
+        self._outbound.flush()
+
+    def _drain_tun(self) -> None:
+        fd, process = self._tun_fd, self._outbound.process
+        for _ in range(BATCH):
+            try:
+                packet = os.read(fd, _BIGGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                log.error("the device %s is gone: %s", self.settings.device, error.strerror)
+                self._started().loop.remove_reader(fd)
+                return
+            process(packet)
+
+    def _deliver(self, packet: bytes) -> None:
+        try:
+            os.write(self._tun_fd, packet)
+        except OSError:
+            self.drops["undeliverable"] += 1
+
+    def _send_unprotected(self, packet: bytes) -> None:
+        raw = self._raw.get(4 if packet[0] >> 4 == 4 else 16)
+        if raw is not None:
+            raw.send_unprotected(packet)
+
+    def _expire(self, sa: SaId, hard: bool) -> None:
+        if hard:
+            self.delete_sa(sa)
+        self._tell(SaExpired(sa, hard))
+
+    def _tell(self, event: Acquire | SaExpired) -> None:
+        """Events are told later, because the core may call back while a packet is half processed."""
+        if self._host is not None:
+            self._host.loop.call_soon(self._host.event, event)
+
+
+class SystemRng:
+    """Randomness of the operating system."""
+
+    def bytes(self, count: int) -> bytes:
+        """`count` random octets."""
+        return os.urandom(count)
+
+
+def _needs_route(policies: PolicySet | None) -> bool:
+    return policies is not None and policies.action is not PolicyAction.PASS

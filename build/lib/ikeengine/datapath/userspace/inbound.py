@@ -1,0 +1,160 @@
+"""From the tunnel to the host: SA, decapsulation, policy check (RFC 4301 section 5.2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from struct import Struct
+
+from ikeengine.datapath.policies import SelectorPair
+from ikeengine.datapath.userspace.esp import EspReceiver, Replayed
+from ikeengine.datapath.userspace.headers import merge_traffic_class
+from ikeengine.datapath.userspace.modes import Tunnel, mode_of
+from ikeengine.datapath.userspace.packet import NO_NEXT_HEADER, Flow, enclosed_flow, flow_key, parse_flow
+from ikeengine.datapath.userspace.spd import PolicyDatabase, SelectorMatch
+from ikeengine.datapath.userspace.volume import Volume
+from ikeengine.errors import IntegrityFailed, PeerMisbehaved
+from ikeengine.model.sa import IpsecSa, PolicyAction, SaId, Usage
+
+MOST_FLOWS = 4096
+"""Flows of one SA that are remembered as allowed."""
+
+_SPI = Struct(">I")
+_SPI_LENGTH = 4
+
+
+class WrongSelectors(PeerMisbehaved):
+    """A decrypted packet that the SA is not for (RFC 4301 section 5.2 step 4). Dropped in silence."""
+
+    notify = None
+
+
+class InboundSa:
+    """One inbound SA."""
+
+    __slots__ = (
+        "_allowed", "_esp", "_expired", "_integrity_failures", "_matches", "_mode", "_policies", "_replays", "_volume",
+        "sa",
+    )  # fmt: skip
+
+    def __init__(self, sa: IpsecSa, policies: PolicyDatabase, expired: Callable[[SaId, bool], None]) -> None:
+        """`expired(id, hard)` is told when the SA reaches a limit.
+
+        `policies` decide what may come through an SA without selectors of its own.
+        """
+        self.sa = sa
+        self._expired = expired
+        self._policies = policies
+        self._mode = mode_of(sa)
+        self._esp = EspReceiver(sa)
+        self._volume = Volume(sa.limits, self._limit)
+        self._matches = [
+            SelectorMatch(SelectorPair(local, remote))
+            for local in sa.local_ts
+            for remote in sa.remote_ts
+            if local.is_ipv6 == remote.is_ipv6
+        ]
+        self._allowed: set[bytes] = set()
+        self._replays = 0
+        self._integrity_failures = 0
+
+    @property
+    def usage(self) -> Usage:
+        """The counters of this SA."""
+        return self._volume.usage(replay_drops=self._replays, integrity_failures=self._integrity_failures)
+
+    def move(self, sa: IpsecSa) -> None:
+        """Take other outer addresses."""
+        self.sa = sa
+        self._mode = mode_of(sa)
+
+    def receive(self, packet: bytes, traffic_class: int | None) -> bytes | None:
+        """The IP packet in an ESP packet, None for a dummy packet. Raises PeerMisbehaved for what must be dropped.
+
+        `traffic_class` is that of the outer header, None if unknown.
+        """
+        try:
+            payload, next_header = self._esp.open(packet)
+        except PeerMisbehaved as reason:
+            self._count_failure(reason)
+            raise
+        self._volume.count(len(payload))
+        if next_header == NO_NEXT_HEADER:
+            return None
+        inner = self._mode.unwrap(payload, next_header, traffic_class or 0)
+        key = flow_key(inner)
+        if key not in self._allowed:
+            self._check(inner, key)
+        if traffic_class is None or not isinstance(self._mode, Tunnel):
+            return inner
+        return merge_traffic_class(inner, traffic_class, copy_ecn=self.sa.copy_ecn, copy_dscp=self.sa.copy_dscp)
+
+    def _limit(self, hard: bool) -> None:
+        self._expired(self.sa.id, hard)
+
+    def _count_failure(self, reason: PeerMisbehaved) -> None:
+        if isinstance(reason, Replayed):
+            self._replays += 1
+        elif isinstance(reason, IntegrityFailed):
+            self._integrity_failures += 1
+
+    def _check(self, inner: bytes, key: bytes | None) -> None:
+        if self._is_allowed(parse_flow(inner)):
+            self._remember(key)
+        elif not self._reports_on_allowed(inner):
+            raise WrongSelectors("the packet is outside of the selectors of its SA")
+
+    def _remember(self, key: bytes | None) -> None:
+        if key is None or not self.sa.local_ts:
+            return
+        if len(self._allowed) >= MOST_FLOWS:
+            self._allowed.clear()
+        self._allowed.add(key)
+
+    def _is_allowed(self, flow: Flow) -> bool:
+        seen_from_here = flow.reversed()
+        if self.sa.local_ts:
+            return any(match.matches(seen_from_here) for match in self._matches)
+        policies = self._policies.lookup(seen_from_here)
+        return policies is not None and policies.action is PolicyAction.PROTECT and policies.reqid == self.sa.reqid
+
+    def _reports_on_allowed(self, inner: bytes) -> bool:
+        """Whether it is an ICMP error about a packet that went out through this SA's twin (RFC 4301 section 6.2)."""
+        reported = enclosed_flow(inner)
+        return reported is not None and self._is_allowed(reported.reversed())
+
+
+class Inbound:
+    """Everything that arrives as ESP."""
+
+    def __init__(self, deliver: Callable[[bytes], None], drops: Counter[str]) -> None:
+        """`deliver` gives a packet to the host, `drops` counts by reason."""
+        self._deliver = deliver
+        self._drops = drops
+        self._sas: dict[int, InboundSa] = {}
+
+    def process(self, packet: bytes, traffic_class: int | None) -> None:
+        """Decapsulate one packet and give it to the host, or drop it. Never raises."""
+        sa = self._sas.get(_SPI.unpack_from(packet)[0]) if len(packet) >= _SPI_LENGTH else None
+        if sa is None:
+            self._drops["unknown-spi"] += 1
+            return
+        try:
+            inner = sa.receive(packet, traffic_class)
+        except PeerMisbehaved as reason:
+            self._drops[type(reason).__name__] += 1
+            return
+        if inner is not None:
+            self._deliver(inner)
+
+    def get(self, spi: int) -> InboundSa | None:
+        """The SA of an SPI."""
+        return self._sas.get(spi)
+
+    def add(self, sa: InboundSa) -> None:
+        """Accept packets of an SA."""
+        self._sas[sa.sa.spi] = sa
+
+    def remove(self, sa: InboundSa) -> None:
+        """Accept them no longer."""
+        self._sas.pop(sa.sa.spi, None)

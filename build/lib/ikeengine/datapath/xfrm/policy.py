@@ -1,0 +1,188 @@
+"""The kernel's form of a policy, `struct xfrm_userpolicy_info` with its template, and the entries a PolicySet needs."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from ikeengine.datapath.netlink import attribute, read_attributes
+from ikeengine.datapath.policies import selector_pairs
+from ikeengine.datapath.xfrm.constants import (
+    ANY_ALGORITHM,
+    POLICY_ALLOW,
+    POLICY_BLOCK,
+    XFRM_INF,
+    Xfrma,
+    XfrmDir,
+    XfrmMode,
+)
+from ikeengine.datapath.xfrm.selector import (
+    KernelSelector,
+    any_selector,
+    kernel_selectors,
+    read_selector,
+    write_selector,
+)
+from ikeengine.datapath.xfrm.state import IP_PROTOCOL, MODE, address_family, address_octets
+from ikeengine.errors import DatapathError
+from ikeengine.model.connection import Mode
+from ikeengine.model.sa import PolicyAction, PolicySet
+
+USERPOLICY_INFO = Struct("@56s8Q4QIIBBBB0Q")
+"""sel, lft, curlft, priority, index, dir, action, flags, share."""
+
+_USERPOLICY_ID = Struct("@56sIB0I")
+"""sel, index, dir."""
+
+_USER_TMPL = Struct("@16sIB3xHxx16sIBBBxIII")
+"""daddr, spi, proto, family, saddr, reqid, mode, share, optional, aalgos, ealgos, calgos."""
+
+_NO_LIMITS = (XFRM_INF, XFRM_INF, XFRM_INF, XFRM_INF, 0, 0, 0, 0)
+
+MOST_ENTRIES = 8192
+"""The most kernel policies that one PolicySet may need."""
+
+_PASS_BASE = 200_000
+_PROTECT_BASE = 400_000
+_DROP_BASE = 600_000
+_PER_PREFIX_BIT = 512
+_FOR_PROTOCOL = 256
+_PER_PORT_BIT = 4
+
+
+class PolicyKey(NamedTuple):
+    """What names a policy in the kernel."""
+
+    direction: XfrmDir
+    selector: KernelSelector
+
+    def __str__(self) -> str:
+        return f"{self.direction.name.lower()} {self.selector}"
+
+
+class KernelPolicy(NamedTuple):
+    """A policy as the kernel reports it. `last_use` is in Unix seconds, 0 for never; `reqid` 0 without template."""
+
+    key: PolicyKey
+    priority: int
+    reqid: int
+    last_use: int
+
+
+def policy_keys(policies: PolicySet) -> tuple[PolicyKey, ...]:
+    """The kernel policies of a set; first those that let protected packets in, last the ones that send them out.
+
+    Raises DatapathError if there is none, or if there are too many.
+    """
+    inbound: list[KernelSelector] = []
+    outbound: list[KernelSelector] = []
+    for pair in selector_pairs(policies):
+        outbound.extend(kernel_selectors(pair.local, pair.remote))
+        inbound.extend(kernel_selectors(pair.remote, pair.local))
+    forwards = policies.mode is not Mode.TRANSPORT
+    keys = [PolicyKey(XfrmDir.IN, selector) for selector in inbound]
+    keys += [PolicyKey(XfrmDir.FWD, selector) for selector in inbound if forwards]
+    keys += [PolicyKey(XfrmDir.OUT, selector) for selector in outbound]
+    if not keys:
+        raise DatapathError("no packet can match the traffic selectors")
+    if len(keys) > MOST_ENTRIES:
+        raise DatapathError(f"the traffic selectors need {len(keys)} kernel policies, more than {MOST_ENTRIES}")
+    return tuple(keys)
+
+
+def priority(policies: PolicySet, selector: KernelSelector) -> int:
+    """The smaller the number, the earlier the kernel looks at a policy. These are the numbers that strongSwan uses.
+
+    Longer prefixes count before a protocol, a protocol before ports; shunts that pass come before everything that
+    protects, those that drop come last, and a trap comes just behind what it traps for.
+    """
+    if policies.priority:
+        return policies.priority
+    base = {PolicyAction.PASS: _PASS_BASE, PolicyAction.DROP: _DROP_BASE}.get(policies.action, _PROTECT_BASE)
+    port_bits = selector.source_port.mask.bit_count() + selector.destination_port.mask.bit_count()
+    return (
+        base
+        - (selector.source_prefix + selector.destination_prefix) * _PER_PREFIX_BIT
+        - bool(selector.protocol) * _FOR_PROTOCOL
+        - port_bits * _PER_PORT_BIT
+        - (policies.action is not PolicyAction.TRAP)
+    )
+
+
+def write_policy(key: PolicyKey, policies: PolicySet) -> bytes:
+    """The body of NEWPOLICY and UPDPOLICY. Raises DatapathError if the peer's address is missing."""
+    info = USERPOLICY_INFO.pack(
+        write_selector(key.selector),
+        *_NO_LIMITS,
+        *(0,) * 4,
+        priority(policies, key.selector),
+        0,
+        key.direction,
+        POLICY_BLOCK if policies.action is PolicyAction.DROP else POLICY_ALLOW,
+        0,
+        0,
+    )
+    if policies.action in (PolicyAction.PASS, PolicyAction.DROP):
+        return info
+    return info + attribute(Xfrma.TMPL, _template(key, policies))
+
+
+def write_policy_id(key: PolicyKey) -> bytes:
+    """The body of GETPOLICY and DELPOLICY."""
+    return _USERPOLICY_ID.pack(write_selector(key.selector), 0, key.direction)
+
+
+def read_policy_id(body: bytes) -> PolicyKey:
+    """What `write_policy_id` has written. Raises ValueError if it is something else."""
+    if len(body) != _USERPOLICY_ID.size:
+        raise ValueError("not a policy identifier")
+    return PolicyKey(XfrmDir(_USERPOLICY_ID.unpack(body)[2]), read_selector(body))
+
+
+def write_exemption(family: int, direction: XfrmDir) -> bytes:
+    """A policy for one socket that lets everything pass unprotected (IP_XFRM_POLICY)."""
+    return USERPOLICY_INFO.pack(any_selector(family), *_NO_LIMITS, *(0,) * 6, direction, POLICY_ALLOW, 0, 0)
+
+
+def read_policy(body: bytes) -> KernelPolicy:
+    """A NEWPOLICY message."""
+    fields = USERPOLICY_INFO.unpack_from(body)
+    reqid = template_reqid(read_attributes(body[USERPOLICY_INFO.size :]))
+    return KernelPolicy(read_policy_key(body), fields[13], reqid, fields[12])
+
+
+def read_policy_key(body: bytes, offset: int = 0) -> PolicyKey:
+    """The name of the `struct xfrm_userpolicy_info` at an offset."""
+    return PolicyKey(XfrmDir(USERPOLICY_INFO.unpack_from(body, offset)[15]), read_selector(body, offset))
+
+
+def template_reqid(attributes: dict[int, bytes]) -> int:
+    """The reqid of the first template, 0 without one."""
+    template = attributes.get(Xfrma.TMPL, b"")
+    return int(_USER_TMPL.unpack_from(template)[5]) if len(template) >= _USER_TMPL.size else 0
+
+
+def _template(key: PolicyKey, policies: PolicySet) -> bytes:
+    """Which SAs do for this policy: those of the reqid and, in tunnel mode, between the two gateways."""
+    outer = policies.remote or policies.local
+    family = address_family(outer) if outer else key.selector.family
+    source, destination = policies.local, policies.remote
+    if key.direction is not XfrmDir.OUT:
+        source, destination = destination, source
+    tunnel = policies.mode is Mode.TUNNEL
+    if tunnel and not policies.remote:
+        raise DatapathError("a tunnel mode policy needs the address of the peer")
+    return _USER_TMPL.pack(
+        address_octets(destination) if tunnel and destination else bytes(16),
+        0,
+        IP_PROTOCOL[policies.protocol],
+        family,
+        address_octets(source) if tunnel and source else bytes(16),
+        policies.reqid,
+        MODE.get(policies.mode, XfrmMode.TUNNEL),
+        0,
+        0,
+        ANY_ALGORITHM,
+        ANY_ALGORITHM,
+        ANY_ALGORITHM,
+    )

@@ -1,0 +1,197 @@
+"""Routes for tunnels, in a table of their own, where the host's own routes do not do.
+
+A packet meets a policy only after it has a route and a source address. A tunnel needs a route of its own only if a
+local address lies inside its local traffic selector and the host would choose another one, as for a `ping` from the
+gateway itself, or if there is no route to the remote network at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+from ikeengine.datapath import rtnetlink
+from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket
+from ikeengine.datapath.rtnetlink import Network, Route, Rule
+from ikeengine.datapath.xfrm.constants import XfrmDir
+from ikeengine.datapath.xfrm.journal import Journal
+from ikeengine.datapath.xfrm.policy import PolicyKey
+from ikeengine.model.connection import Mode
+from ikeengine.model.path import packed
+from ikeengine.model.sa import PolicyAction, PolicySet
+
+log = logging.getLogger(__name__)
+
+TABLE = 220
+RULE_PRIORITY = 220
+
+OWN_LOOKUP_MARK = 0x494B45
+"""Marks our own route lookups, which shall see the routes of the host and not those in our table."""
+
+_FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+
+
+class TunnelRoutes:
+    """Follows the outbound policies and keeps one route for each remote network that needs one."""
+
+    def __init__(self, kernel: NetlinkSocket, journal: Journal) -> None:
+        self._kernel = kernel
+        self._journal = journal
+        self._wanted: dict[Network, dict[PolicyKey, Route]] = {}
+        self._installed: dict[Network, Route] = {}
+        self._own_rules: dict[str, bool] = {}
+
+    def policy_changed(self, key: PolicyKey, policies: PolicySet | None) -> None:
+        """Add, replace or remove the route for a policy. Failures are logged: the policy works without, too."""
+        if key.direction is not XfrmDir.OUT:
+            return
+        remote = Network(key.selector.destination, key.selector.destination_prefix)
+        try:
+            route = self._route(key, policies) if policies is not None and _is_tunnel(policies) else None
+            self._want(remote, key, route)
+            self._synchronise(remote)
+        except NetlinkError as error:
+            log.warning("no route to %s through the tunnel: %s", remote, error)
+
+    def delete_all(self) -> None:
+        """Remove our routes and rules."""
+        for remote in list(self._installed):
+            self._wanted.pop(remote, None)
+            try:
+                self._synchronise(remote)
+            except NetlinkError as error:
+                log.warning("the route to %s may be left behind: %s", remote, error)
+        for family in [name for name, ours in self._own_rules.items() if ours]:
+            self._delete_rule(family)
+        self._own_rules.clear()
+
+    def delete_stale(self, entry: str) -> None:
+        """Remove what a predecessor has noted in the journal."""
+        kind, _, rest = entry.partition(" ")
+        if kind == "rule":
+            self._delete_rule(rest)
+            return
+        route = _parse_entry(entry)
+        if route is not None:
+            _ignoring_absence(lambda: rtnetlink.delete_route(self._kernel, route, TABLE))
+
+    def _route(self, key: PolicyKey, policies: PolicySet) -> Route | None:
+        """The route that a policy needs, None if the host gets along without. Raises NetlinkError."""
+        local = Network(key.selector.source, key.selector.source_prefix)
+        remote = Network(key.selector.destination, key.selector.destination_prefix)
+        outer = packed(policies.local) if policies.local else b""
+        source = self._address_inside(local, outer)
+        chosen = self._chosen_source(remote)
+        if chosen is not None and (not source or chosen in local):
+            return None
+        hop = rtnetlink.lookup(self._kernel, packed(policies.remote), outer, mark=OWN_LOOKUP_MARK)
+        gateway = hop.gateway if len(hop.gateway) == len(remote.address) else b""
+        return Route(remote, hop.interface, gateway, source)
+
+    def _address_inside(self, local: Network, preferred: bytes) -> bytes:
+        """An address of this host inside a network, empty if there is none."""
+        inside = [address for address in rtnetlink.local_addresses(self._kernel) if address in local]
+        return preferred if preferred in inside else next(iter(inside), b"")
+
+    def _chosen_source(self, remote: Network) -> bytes | None:
+        """The source address that the host would use towards a network, None if it has no route there."""
+        last_bit = 0 if remote.prefix == len(remote.address) * 8 else 1
+        probe = (int.from_bytes(remote.address, "big") | last_bit).to_bytes(len(remote.address), "big")
+        try:
+            return rtnetlink.lookup(self._kernel, probe, mark=OWN_LOOKUP_MARK).source
+        except NetlinkError:
+            return None
+
+    def _want(self, remote: Network, key: PolicyKey, route: Route | None) -> None:
+        wanted = self._wanted.setdefault(remote, {})
+        wanted.pop(key, None)
+        if route is not None:
+            wanted[key] = route
+        if not wanted:
+            del self._wanted[remote]
+
+    def _synchronise(self, remote: Network) -> None:
+        """Make the youngest wish for a network its route."""
+        wanted = next(reversed(self._wanted.get(remote, {}).values()), None)
+        installed = self._installed.get(remote)
+        if wanted == installed:
+            return
+        if wanted is None:
+            self._delete(remote)
+        else:
+            self._put(wanted, installed)
+
+    def _put(self, route: Route, installed: Route | None) -> None:
+        self._need_rule(route.destination.family)
+        self._journal.add(_entry(route))
+        try:
+            if installed is None:
+                rtnetlink.add_route(self._kernel, route, TABLE)
+            else:
+                rtnetlink.replace_route(self._kernel, route, TABLE)
+        except NetlinkError:
+            self._journal.remove(_entry(route))
+            raise
+        self._installed[route.destination] = route
+        if installed is not None:
+            self._journal.remove(_entry(installed))
+
+    def _delete(self, remote: Network) -> None:
+        route = self._installed.pop(remote)
+        _ignoring_absence(lambda: rtnetlink.delete_route(self._kernel, route, TABLE))
+        self._journal.remove(_entry(route))
+
+    def _need_rule(self, family: int) -> None:
+        """Make the kernel look into our table. If somebody else has seen to that, the rule is theirs."""
+        name = next(name for name, number in _FAMILIES.items() if number == family)
+        if name in self._own_rules:
+            return
+        self._journal.add(f"rule {name}")
+        try:
+            rtnetlink.add_rule(self._kernel, _rule(family))
+        except NetlinkError as error:
+            self._journal.remove(f"rule {name}")
+            if error.code != errno.EEXIST:
+                raise
+            self._own_rules[name] = False
+        else:
+            self._own_rules[name] = True
+
+    def _delete_rule(self, name: str) -> None:
+        family = _FAMILIES.get(name)
+        if family is not None:
+            _ignoring_absence(lambda: rtnetlink.delete_rule(self._kernel, _rule(family)))
+        self._journal.remove(f"rule {name}")
+
+
+def _is_tunnel(policies: PolicySet) -> bool:
+    return policies.mode is Mode.TUNNEL and policies.action in (PolicyAction.PROTECT, PolicyAction.TRAP)
+
+
+def _rule(family: int) -> Rule:
+    return Rule(family, TABLE, RULE_PRIORITY, OWN_LOOKUP_MARK)
+
+
+def _ignoring_absence(delete: Callable[[], None]) -> None:
+    try:
+        delete()
+    except NetlinkError as error:
+        if error.code not in (errno.ESRCH, errno.ENOENT, errno.ENODEV):
+            raise
+
+
+def _entry(route: Route) -> str:
+    octets = [octets.hex() or "-" for octets in (route.destination.address, route.gateway, route.source)]
+    return f"route {route.destination.prefix} {route.interface} {' '.join(octets)} ({route.destination})"
+
+
+def _parse_entry(entry: str) -> Route | None:
+    """The route of a journal entry; None if it is torn."""
+    try:
+        _, prefix, interface, *octets, _ = entry.split(" ")
+        destination, gateway, source = (bytes.fromhex(text.strip("-")) for text in octets)
+        return Route(Network(destination, int(prefix)), int(interface), gateway, source)
+    except ValueError:
+        return None

@@ -1,0 +1,190 @@
+"""The AUTH payload: making our own and checking the peer's (RFC 7296 section 2.15, RFC 7427)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ikeengine.auth import x509
+from ikeengine.auth.octets import signed_octets
+from ikeengine.auth.psk import psk_auth
+from ikeengine.crypto.certificate import Certificate
+from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, decode_auth, encode_auth, verify
+from ikeengine.errors import AuthFailed, LocalMisuse
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
+from ikeengine.ikev2.states import Trigger
+from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
+from ikeengine.model.identity import Identity
+from ikeengine.model.path import packed
+from ikeengine.model.proposal import IkeSuite
+from ikeengine.negotiate.identities import format_identity, matches
+from ikeengine.outputs import AskSignature
+from ikeengine.registry import AuthMethod, CertEncoding, HashId, IdType, NotifyType
+from ikeengine.wire.payloads import Auth, Cert, CertReq, Notify, Payload
+
+ACCEPTED_HASHES = (HashId.SHA2_256, HashId.SHA2_384, HashId.SHA2_512, HashId.IDENTITY)
+"""What we announce in SIGNATURE_HASH_ALGORITHMS. Never SHA-1 (RFC 7427 section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """Who we are on an IKE SA, and what proves it."""
+
+    auth: LocalAuth
+    identity: Identity
+    certificate: Certificate | None = None
+    intermediates: tuple[Certificate, ...] = ()
+    scheme: SignatureScheme | None = None
+
+
+def hashes_notify() -> Notify:
+    """Our SIGNATURE_HASH_ALGORITHMS notify."""
+    return Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big") for h in ACCEPTED_HASHES))
+
+
+def read_hashes(notify: Notify | None) -> tuple[HashId, ...] | None:
+    """The peer's hash algorithms; None if it does not speak RFC 7427."""
+    if notify is None or len(notify.data) % 2:
+        return None
+    return tuple(HashId(int.from_bytes(notify.data[i : i + 2], "big")) for i in range(0, len(notify.data), 2))
+
+
+def address_identity(address: str) -> Identity:
+    """An IP address as an identity."""
+    octets = packed(address)
+    return Identity(IdType.ID_IPV4_ADDR if len(octets) == 4 else IdType.ID_IPV6_ADDR, octets)
+
+
+def certificate_request(ctx: Context, remotes: Sequence[RemoteAuth]) -> list[Payload]:
+    """The CERTREQ payload for the authorities that we trust, if a certificate is wanted at all."""
+    if not any(remote.auth is AuthKind.PUBKEY for remote in remotes):
+        return []
+    anchors = {der for remote in remotes for der in remote.cacerts}
+    certificates = [Certificate.from_der(der) for der in anchors] or ctx.credentials.anchors()
+    return [CertReq(CertEncoding.X509_SIGNATURE, x509.certreq_hashes(certificates))] if certificates else []
+
+
+def choose_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> OwnCredential:
+    """Decide who we are and with what we sign. Raises LocalMisuse if the credential is not loaded."""
+    auth = sa.connection.local[0]
+    if auth.auth is AuthKind.PSK:
+        return OwnCredential(auth, auth.id or address_identity(sa.path.local))
+    found = ctx.credentials.own_certificate(auth, handshake.peer_authorities or b"")
+    if found is None:
+        raise LocalMisuse(f"no certificate with a private key is loaded for {_shown(auth.id)}")
+    certificate, intermediates = found
+    schemes = candidate_schemes(certificate.public_key, handshake.peer_hashes, auth.schemes)
+    if not schemes:
+        raise LocalMisuse("the peer supports no signature scheme that our key can make")
+    identity = auth.id or Identity(IdType.ID_DER_ASN1_DN, certificate.subject)
+    return OwnCredential(auth, identity, certificate, tuple(intermediates), schemes[0])
+
+
+def certificate_payloads(sa: IkeSa, own: OwnCredential, handshake: Handshake) -> list[Payload]:
+    """Our CERT payloads: the certificate first, then its intermediates."""
+    policy = sa.connection.send_cert
+    wanted = policy is SendCert.ALWAYS or (policy is SendCert.IF_ASKED and handshake.peer_authorities is not None)
+    if own.certificate is None or not wanted:
+        return []
+    chain = (own.certificate, *own.intermediates)
+    return [Cert(CertEncoding.X509_SIGNATURE, certificate.der) for certificate in chain]
+
+
+def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, peer: Identity) -> Auth | None:
+    """Make our AUTH payload, or ask for a signature and return None: it comes as `Trigger.SIGNED`.
+
+    Raises LocalMisuse if there is no pre-shared key for us and the peer.
+    """
+    own, keys, suite = handshake.own, *_keys(sa)
+    if own is None:
+        raise AssertionError("our credential is chosen before it is used")
+    octets = signed_octets(handshake.init_own, handshake.nonce_peer, suite.prf.id, keys.sk_p_own, id_body)
+    if own.scheme is None or own.certificate is None:
+        shared = ctx.credentials.find_psk(own.identity, peer)
+        if shared is None:
+            raise LocalMisuse(f"no pre-shared key for {format_identity(own.identity)} and {format_identity(peer)}")
+        return Auth(AuthMethod.SHARED_KEY, psk_auth(suite.prf.id, shared.secret, octets))
+    op = ctx.ask(sa, Trigger.SIGNED)
+    ctx.emit(AskSignature(op, own.certificate.public_key.key_id, own.scheme.name, octets))
+    return None
+
+
+def finish_own(handshake: Handshake, signature: bytes) -> Auth:
+    """Our AUTH payload from the signature that we asked for."""
+    if handshake.own is None or handshake.own.scheme is None:
+        raise AssertionError("a signature was asked for with a scheme")
+    method, data = encode_auth(handshake.own.scheme, signature)
+    return Auth(method, data)
+
+
+def check_peer(
+    ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, id_body: bytes, certificates: Sequence[Cert]
+) -> None:
+    """Check the peer's AUTH payload against what the connection demands. Raises AuthFailed.
+
+    `sa.remote_id` holds the identity that the peer claims, `sa.local_id` ours (for the choice of a pre-shared key).
+    """
+    keys, suite = _keys(sa)
+    remote, identity = sa.connection.remote[0], sa.remote_id
+    if identity is None or not matches(remote.id, identity):
+        raise AuthFailed("identity", f"the peer is {_shown(identity)}, but `remote.id` wants {remote.id.text}")
+    octets = signed_octets(handshake.init_peer, handshake.nonce_own, suite.prf.id, keys.sk_p_peer, id_body)
+    if remote.auth is AuthKind.PSK:
+        _check_psk(ctx, sa, suite, auth, octets)
+    else:
+        _check_signature(ctx, remote, identity, auth, octets, certificates)
+
+
+def _check_psk(ctx: Context, sa: IkeSa, suite: IkeSuite, auth: Auth, octets: bytes) -> None:
+    if auth.method != AuthMethod.SHARED_KEY:
+        raise AuthFailed("method", f"the peer used {auth.method.name}, but `remote.auth` is psk")
+    local, remote = sa.local_id, sa.remote_id
+    shared = ctx.credentials.find_psk(local, remote) if local is not None and remote is not None else None
+    if shared is None:
+        raise AuthFailed("no-secret", f"no pre-shared key is loaded for {_shown(local)} and {_shown(remote)}")
+    expected = psk_auth(suite.prf.id, shared.secret, octets)
+    if not hmac.compare_digest(auth.data, expected):
+        raise AuthFailed("psk", "the peer does not use the same pre-shared key")
+
+
+def _check_signature(
+    ctx: Context, remote: RemoteAuth, identity: Identity, auth: Auth, octets: bytes, payloads: Sequence[Cert]
+) -> None:
+    if auth.method == AuthMethod.SHARED_KEY:
+        raise AuthFailed("method", "the peer used a pre-shared key, but `remote.auth` is pubkey")
+    sent = [Certificate.from_der(c.data) for c in payloads if c.encoding == CertEncoding.X509_SIGNATURE]
+    leaf = sent[0] if sent else _known_certificate(ctx, remote, identity)
+    if remote.certs:
+        if leaf.der not in remote.certs:
+            raise AuthFailed("certificate", "the peer's certificate is none of `remote.certs`")
+    else:
+        anchors = [Certificate.from_der(der) for der in remote.cacerts] or ctx.credentials.anchors()
+        x509.build_chain(leaf, [*sent[1:], *ctx.credentials.certificates()], anchors, ctx.wall)
+    if not x509.matches_identity(leaf, identity):
+        raise AuthFailed("identity", f"the certificate {leaf.subject_text} is not for {_shown(identity)}")
+    scheme, signature = decode_auth(leaf.public_key, auth.method, auth.data)
+    allowed = candidate_schemes(leaf.public_key, ACCEPTED_HASHES, remote.schemes)
+    if remote.schemes and scheme not in allowed:
+        raise AuthFailed("signature", f"the peer signed with {scheme.name}, which `remote.auth` does not allow")
+    verify(leaf.public_key, scheme, signature, octets)
+
+
+def _known_certificate(ctx: Context, remote: RemoteAuth, identity: Identity) -> Certificate:
+    """The peer's certificate when it sent none: a configured or loaded one for its identity."""
+    configured = [Certificate.from_der(der) for der in remote.certs]
+    for certificate in [*configured, *ctx.credentials.certificates()]:
+        if x509.matches_identity(certificate, identity):
+            return certificate
+    raise AuthFailed("certificate", f"the peer sent no certificate, and none is loaded for {_shown(identity)}")
+
+
+def _shown(identity: Identity | None) -> str:
+    return "%any" if identity is None else format_identity(identity)
+
+
+def _keys(sa: IkeSa) -> tuple[Keys, IkeSuite]:
+    if sa.keys is None or sa.suite is None:
+        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
+    return sa.keys, sa.suite

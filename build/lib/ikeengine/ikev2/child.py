@@ -1,0 +1,254 @@
+"""A Child SA: a pair of IPsec SAs with their policies, and how they get into the datapath and out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikeengine.crypto.rng import fraction
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import ChildState
+from ikeengine.model.commands import SaExpired
+from ikeengine.model.connection import ChildConfig, Mode
+from ikeengine.model.proposal import ChildSuite
+from ikeengine.model.sa import Direction, IpsecSa, Limits, PolicyAction, PolicySet, SaId, UdpEncap
+from ikeengine.model.secret import Secret
+from ikeengine.model.selector import TrafficSelector
+from ikeengine.model.status import ChildStatus
+from ikeengine.outputs import ChildUpdown, DeletePolicies, DeleteSa, InstallPolicies, InstallSa, StateChanged, UpdateSa
+from ikeengine.timers import Timer
+
+UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
+"""States in which losing a Child SA means losing the tunnel."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildKeys:
+    """Encryption and integrity keys of both directions, as seen from this host."""
+
+    encr_in: Secret
+    integ_in: Secret
+    encr_out: Secret
+    integ_out: Secret
+
+
+@dataclass(slots=True)
+class ChildSa:
+    """One Child SA. Times are `now` values in seconds."""
+
+    config: ChildConfig
+    unique_id: int
+    reqid: int
+    suite: ChildSuite
+    mode: Mode
+    spi_in: int
+    spi_out: int
+    local_ts: tuple[TrafficSelector, ...]
+    remote_ts: tuple[TrafficSelector, ...]
+    installed_at: float
+    state: ChildState = ChildState.INSTALLED
+    encap: bool = False
+    sa_in: SaId | None = None
+    sa_out: SaId | None = None
+    waiting_outbound: IpsecSa | None = None
+    """The outbound SA of a Child SA that the peer made by rekeying. It is installed when the old one is deleted:
+    only then the peer is known to have our response (RFC 7296 section 2.8)."""
+    replaced_by: int = 0
+    """Number of the Child SA that rekeyed this one."""
+
+    def status(self, timers_of: IkeSa) -> ChildStatus:
+        """A snapshot for operators."""
+        return ChildStatus(
+            name=self.config.name,
+            unique_id=self.unique_id,
+            reqid=self.reqid,
+            state=self.state.value,
+            mode=self.mode,
+            protocol=self.suite.protocol,
+            encap=self.encap,
+            spi_in=self.spi_in,
+            spi_out=self.spi_out,
+            suite=self.suite,
+            installed_at=self.installed_at,
+            rekey_at=timers_of.timers.get(Timer.CHILD_REKEY, self.unique_id),
+            expires_at=timers_of.timers.get(Timer.CHILD_EXPIRE, self.unique_id),
+            local_ts=self.local_ts,
+            remote_ts=self.remote_ts,
+            sa_in=self.sa_in,
+            sa_out=self.sa_out,
+        )
+
+
+def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
+    """The one place where a Child SA changes its state."""
+    old, child.state = child.state, state
+    ctx.emit(StateChanged(sa.name, sa.unique_id, child.unique_id, old.value, state.value, story))
+
+
+def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_outbound: bool = False) -> None:
+    """Put both SAs and the policies into the datapath, inbound first, and start the lifetime timers.
+
+    `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
+    """
+    encap = sa.nat_local or sa.nat_remote
+    child.encap = encap
+    inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in)
+    outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out)
+    child.sa_in, child.sa_out = inbound.id, outbound.id
+    sa.children[child.unique_id] = child
+    ctx.table.add_child(child.spi_in, child.unique_id, sa)
+    ctx.emit(InstallSa(child.unique_id, inbound))
+    if delay_outbound:
+        child.waiting_outbound = outbound
+    else:
+        ctx.emit(InstallSa(child.unique_id, outbound))
+    install_policies(ctx, sa, child)
+    _start_lifetime(ctx, sa, child)
+
+
+def activate_outbound(ctx: Context, child: ChildSa) -> None:
+    """The peer has the Child SA: start sending on it."""
+    if child.waiting_outbound is None:
+        return
+    outbound, child.waiting_outbound = child.waiting_outbound, None
+    ctx.emit(InstallSa(child.unique_id, outbound))
+
+
+def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """Put the policies of a Child SA into force."""
+    if not child.config.policies:
+        return
+    policies = PolicySet(
+        owner=child.unique_id,
+        action=PolicyAction.PROTECT,
+        local_ts=child.local_ts,
+        remote_ts=child.remote_ts,
+        mode=child.mode,
+        protocol=child.suite.protocol,
+        reqid=child.reqid,
+        local=sa.path.local,
+        remote=sa.path.remote,
+        priority=child.config.priority,
+    )
+    ctx.emit(InstallPolicies(child.unique_id, policies))
+
+
+def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """Stop sending on a Child SA that is replaced and deleted; packets under way are still accepted for a while."""
+    enter(ctx, sa, child, ChildState.DELETED, "replaced and deleted on both sides")
+    replacement = sa.children.get(child.replaced_by)
+    if replacement is not None and child.waiting_outbound is None:
+        activate_outbound(ctx, replacement)
+    sa.timers.stop_child(child.unique_id)
+    ctx.emit(DeletePolicies(child.unique_id))
+    if child.sa_out is not None and child.waiting_outbound is None:
+        ctx.emit(DeleteSa(child.sa_out))
+    child.sa_out = None
+    child.waiting_outbound = None
+    sa.timers.set(Timer.CHILD_LINGER, ctx.now + ctx.settings.delete_rekeyed_delay, child.unique_id)
+
+
+def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
+    """Take a Child SA out of the datapath and out of the IKE SA. `announce` tells the operator that it is down."""
+    status = child.status(sa) if announce else None
+    if child.state is not ChildState.DELETED:
+        ctx.emit(DeletePolicies(child.unique_id))
+    if child.sa_out is not None and child.waiting_outbound is None:
+        ctx.emit(DeleteSa(child.sa_out))
+    if child.sa_in is not None:
+        ctx.emit(DeleteSa(child.sa_in))
+    sa.timers.stop_child(child.unique_id)
+    del sa.children[child.unique_id]
+    ctx.table.remove_child(child.spi_in)
+    ctx.release_reqid(child.reqid)
+    if status is not None:
+        ctx.emit(ChildUpdown(False, sa.status(), status))
+
+
+def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
+    """Hand a Child SA over to the IKE SA that replaces its own (RFC 7296 section 2.8)."""
+    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_LINGER, Timer.CHILD_RETRY):
+        deadline = old.timers.get(timer, child.unique_id)
+        if deadline is not None:
+            new.timers.set(timer, deadline, child.unique_id)
+    old.timers.stop_child(child.unique_id)
+    del old.children[child.unique_id]
+    new.children[child.unique_id] = child
+    ctx.table.add_child(child.spi_in, child.unique_id, new)
+
+
+def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
+    encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
+    local, remote = sa.path.local, sa.path.remote
+    if child.sa_in is not None:
+        ctx.emit(UpdateSa(child.unique_id, child.sa_in, remote, local, encap_in))
+        child.sa_in = SaId(child.suite.protocol, local, child.spi_in)
+    if child.sa_out is not None and child.waiting_outbound is None:
+        ctx.emit(UpdateSa(child.unique_id, child.sa_out, local, remote, encap_out))
+        child.sa_out = SaId(child.suite.protocol, remote, child.spi_out)
+    if child.state is not ChildState.DELETED:
+        install_policies(ctx, sa, child)
+
+
+def find_expired(sa: IkeSa, event: SaExpired) -> ChildSa | None:
+    """The Child SA that a datapath event is about."""
+    for child in sa.children.values():
+        if event.sa in (child.sa_in, child.sa_out):
+            return child
+    return None
+
+
+def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    config = child.config
+    if config.rekey_time:
+        jitter = config.rand_time * fraction(ctx.rng)
+        sa.timers.set(Timer.CHILD_REKEY, ctx.now + max(1.0, config.rekey_time - jitter), child.unique_id)
+    if config.life_time:
+        sa.timers.set(Timer.CHILD_EXPIRE, ctx.now + config.life_time, child.unique_id)
+
+
+def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret) -> IpsecSa:
+    inbound = direction is Direction.IN
+    config = child.config
+    return IpsecSa(
+        direction=direction,
+        protocol=child.suite.protocol,
+        spi=child.spi_in if inbound else child.spi_out,
+        source=sa.path.remote if inbound else sa.path.local,
+        destination=sa.path.local if inbound else sa.path.remote,
+        mode=child.mode,
+        reqid=child.reqid,
+        encr=child.suite.encr,
+        encr_key=encr,
+        integ=child.suite.integ,
+        integ_key=integ,
+        encap=_encap(sa, child, direction),
+        esn=child.suite.esn,
+        replay_window=config.replay_window,
+        limits=_limits(config),
+        copy_df=config.copy_df,
+        copy_ecn=config.copy_ecn,
+        copy_dscp=config.copy_dscp,
+        local_ts=child.local_ts,
+        remote_ts=child.remote_ts,
+    )
+
+
+def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
+    if not child.encap:
+        return None
+    if direction is Direction.IN:
+        return UdpEncap(sa.path.remote_port, sa.path.local_port)
+    return UdpEncap(sa.path.local_port, sa.path.remote_port)
+
+
+def _limits(config: ChildConfig) -> Limits:
+    return Limits(
+        soft_bytes=config.rekey_bytes,
+        hard_bytes=config.life_bytes,
+        soft_packets=config.rekey_packets,
+        hard_packets=config.life_packets,
+        # Twice the lifetime: the kernel drops the SA only if the daemon did not.
+        hard_seconds=int(2 * config.life_time),
+    )

@@ -1,0 +1,215 @@
+"""How both sides agree on a Child SA, in IKE_AUTH and in CREATE_CHILD_SA (RFC 7296 sections 1.3.1, 2.9 and 2.17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
+from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
+from ikeengine.ikev2.child import ChildKeys, ChildSa
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.own_ke import OwnKe, generate
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.model.connection import ChildConfig, Mode
+from ikeengine.model.proposal import ChildSuite, Proposal
+from ikeengine.model.selector import TrafficSelector
+from ikeengine.negotiate.proposals import accept_child, offer, select_child
+from ikeengine.negotiate.selectors import is_subset, narrow, resolve
+from ikeengine.registry import NotifyType, TransformType
+from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder
+
+SPI_OCTETS = 4
+
+Selectors = tuple[TrafficSelector, ...]
+
+
+@dataclass(slots=True)
+class ChildOffer:
+    """What we have offered for a Child SA, until the peer answers."""
+
+    config: ChildConfig
+    spi_in: int
+    proposals: tuple[Proposal, ...]
+    local_ts: Selectors
+    remote_ts: Selectors
+    ke: OwnKe | None
+
+
+@dataclass(slots=True)
+class ChildAnswer:
+    """What we answer to the peer's offer: the Child SA, ready to be installed, and the payloads that say so."""
+
+    child: ChildSa
+    keys: ChildKeys
+    payloads: list[Payload]
+
+
+def first_group(proposals: Iterable[Proposal]) -> int:
+    """The key exchange method that a fresh offer starts with, 0 for no PFS."""
+    for proposal in proposals:
+        for transform in proposal.of_type(TransformType.KE):
+            return transform.id
+    return 0
+
+
+def offers_group(proposals: Iterable[Proposal], group: int) -> bool:
+    """Whether a key exchange method is among the proposals."""
+    return any(t.id == group for proposal in proposals for t in proposal.of_type(TransformType.KE))
+
+
+def make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, group: int) -> ChildOffer:
+    """Prepare an offer. `group` 0 leaves the key exchange out, as IKE_AUTH must."""
+    spi_in = ctx.new_child_spi()
+    return ChildOffer(
+        config=config,
+        spi_in=spi_in,
+        proposals=offer(config.esp_proposals, spi=spi_in.to_bytes(SPI_OCTETS, "big"), with_ke=bool(group)),
+        local_ts=resolve(config.local_ts, sa.path.local),
+        remote_ts=resolve(config.remote_ts, sa.path.remote),
+        ke=generate(group, ctx.rng) if group else None,
+    )
+
+
+def offer_payloads(offer: ChildOffer, nonce: Payload | None) -> list[Payload]:
+    """The payloads of an offer, in the order of RFC 7296. `nonce` is None in IKE_AUTH."""
+    payloads: list[Payload] = []
+    if offer.config.mode is Mode.TRANSPORT:
+        payloads.append(Notify(NotifyType.USE_TRANSPORT_MODE))
+    payloads.append(Sa(offer.proposals))
+    if nonce is not None:
+        payloads.append(nonce)
+    if offer.ke is not None:
+        payloads.append(Ke(offer.ke.group, offer.ke.public))
+    payloads += [TsInitiator(offer.local_ts), TsResponder(offer.remote_ts)]
+    return payloads
+
+
+def take_answer(
+    ctx: Context, sa: IkeSa, offer: ChildOffer, message: Received, nonces: tuple[bytes, bytes], reqid: int = 0
+) -> tuple[ChildSa, ChildKeys]:
+    """Check the peer's answer against our offer and make the Child SA of it. `nonces` are Ni and Nr.
+
+    Raises NoProposalChosen, TsUnacceptable or InvalidSyntax if the answer is not one that our offer allows.
+    """
+    proposal, suite = accept_child(message.require(Sa).proposals, offer.proposals, with_ke=offer.ke is not None)
+    local_ts, remote_ts = message.require(TsInitiator).selectors, message.require(TsResponder).selectors
+    if not is_subset(local_ts, offer.local_ts) or not is_subset(remote_ts, offer.remote_ts):
+        raise TsUnacceptable("the peer's traffic selectors are not a subset of what was offered")
+    shared = b""
+    if suite.ke is not None:
+        ke = message.require(Ke)
+        if offer.ke is None or ke.group != offer.ke.group or ke.group != suite.ke.id:
+            raise InvalidSyntax(f"the answer's KE payload uses method {ke.group}, which is not the one in our request")
+        shared = offer.ke.shared(ke.data)
+    transport = offer.config.mode is Mode.TRANSPORT and message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
+    child = _new_child(ctx, sa, offer.config, suite, proposal, transport, local_ts, remote_ts, reqid, offer.spi_in)
+    keys = _keys(sa, suite, nonces, shared)
+    return child, ChildKeys(keys.encr_r, keys.integ_r, keys.encr_i, keys.integ_i)
+
+
+def make_answer(
+    ctx: Context,
+    sa: IkeSa,
+    message: Received,
+    configs: Sequence[ChildConfig],
+    nonces: tuple[bytes, bytes],
+    *,
+    nonce_payload: Payload | None,
+    reqid: int = 0,
+) -> ChildAnswer:
+    """Answer the peer's offer with one of `configs`. `nonce_payload` is None in IKE_AUTH, where there is no PFS.
+
+    Raises TsUnacceptable, NoProposalChosen, InvalidKeGroup or InvalidSyntax; nothing has changed then.
+    """
+    offered = message.require(Sa).proposals
+    config, local_ts, remote_ts = choose_config(sa, message, configs)
+    proposal, suite = select_child(offered, config.esp_proposals, with_ke=nonce_payload is not None)
+    payloads: list[Payload] = []
+    transport = config.mode is Mode.TRANSPORT and message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
+    if transport:
+        payloads.append(Notify(NotifyType.USE_TRANSPORT_MODE))
+    shared, ke_payload = _answer_ke(ctx, message, suite)
+    child = _new_child(ctx, sa, config, suite, proposal, transport, local_ts, remote_ts, reqid)
+    payloads.append(Sa((replace(proposal, spi=child.spi_in.to_bytes(SPI_OCTETS, "big")),)))
+    if nonce_payload is not None:
+        payloads.append(nonce_payload)
+    if ke_payload is not None:
+        payloads.append(ke_payload)
+    payloads += [TsInitiator(remote_ts), TsResponder(local_ts)]
+    keys = _keys(sa, suite, nonces, shared)
+    return ChildAnswer(child, ChildKeys(keys.encr_i, keys.integ_i, keys.encr_r, keys.integ_r), payloads)
+
+
+def choose_config(
+    sa: IkeSa, message: Received, configs: Sequence[ChildConfig]
+) -> tuple[ChildConfig, Selectors, Selectors]:
+    """The child configuration that fits the offered selectors best, with the narrowed local and remote selectors.
+
+    Equal selectors are better than wider ones, and those better than ones that only overlap; among equals the first
+    counts. Raises TsUnacceptable if none fits at all.
+    """
+    theirs, ours = message.require(TsInitiator).selectors, message.require(TsResponder).selectors
+    best, best_fit = None, 0
+    for config in configs:
+        if config.mode in (Mode.PASS, Mode.DROP):
+            continue
+        allowed = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
+        local, remote = narrow(ours, allowed[0]), narrow(theirs, allowed[1])
+        if not local or not remote:
+            continue
+        fit = 3 if allowed == (ours, theirs) else 2 if (local, remote) == (ours, theirs) else 1
+        if fit > best_fit:
+            best, best_fit = (config, local, remote), fit
+    if best is None:
+        raise TsUnacceptable("no child of this connection has traffic selectors in common with the offer")
+    return best
+
+
+def _answer_ke(ctx: Context, message: Received, suite: ChildSuite) -> tuple[bytes, Payload | None]:
+    if suite.ke is None:
+        return b"", None
+    ke = message.find(Ke)
+    if ke is None or ke.group != suite.ke.id:
+        raise InvalidKeGroup(suite.ke.id)
+    ours = generate(suite.ke.id, ctx.rng)
+    return ours.shared(ke.data), Ke(ours.group, ours.public)
+
+
+def _new_child(
+    ctx: Context,
+    sa: IkeSa,
+    config: ChildConfig,
+    suite: ChildSuite,
+    proposal: Proposal,
+    transport: bool,
+    local_ts: Selectors,
+    remote_ts: Selectors,
+    reqid: int,
+    spi_in: int = 0,
+) -> ChildSa:
+    spi_out = int.from_bytes(proposal.spi, "big")
+    if len(proposal.spi) != SPI_OCTETS or spi_out == 0:
+        raise NoProposalChosen(f"the SPI of the peer's proposal is not {SPI_OCTETS} octets or is zero")
+    mode = Mode.TRANSPORT if transport else Mode.TUNNEL
+    key = (local_ts, remote_ts, mode, sa.path.local, sa.path.remote)
+    return ChildSa(
+        config=config,
+        unique_id=ctx.new_unique_id(),
+        reqid=ctx.share_reqid(reqid) if reqid else ctx.take_reqid(key, config.reqid),
+        suite=suite,
+        mode=mode,
+        spi_in=spi_in or ctx.new_child_spi(),
+        spi_out=spi_out,
+        local_ts=local_ts,
+        remote_ts=remote_ts,
+        installed_at=ctx.now,
+    )
+
+
+def _keys(sa: IkeSa, suite: ChildSuite, nonces: tuple[bytes, bytes], shared: bytes) -> ChildKeyMaterial:
+    keys, ike_suite = sa.keys, sa.suite
+    if keys is None or ike_suite is None:
+        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
+    return child_keys(ike_suite.prf.id, keys.sk_d, suite, nonces[0], nonces[1], shared)

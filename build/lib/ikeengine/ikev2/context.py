@@ -1,0 +1,204 @@
+"""What an IKE SA may use of its endpoint: the clock, randomness, credentials, numbers, and a place for outputs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ikeengine.auth.credentials import CredentialStore
+from ikeengine.crypto.rng import Rng
+from ikeengine.ikev2.states import Trigger
+from ikeengine.ikev2.table import SaTable
+from ikeengine.model.connection import ConnectionConfig, EngineSettings
+from ikeengine.model.failure import FailureRecord
+from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
+
+if TYPE_CHECKING:
+    from ikeengine.ikev2.sa import IkeSa
+
+FIRST_OP = 1 << 32
+"""Operation numbers start beyond the unique numbers of SAs, which serve as operation numbers of datapath outputs."""
+
+FAILURES_KEPT = 16
+"""Failure records kept per connection."""
+
+LOWEST_CHILD_SPI = 0x100
+"""RFC 4303 section 2.1 reserves the SPIs 1 to 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOp:
+    """An Ask that is under way: which IKE SA waits for it, and what the answer triggers."""
+
+    local_spi: bytes
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A Child SA that somebody wants up: the endpoint initiates it, now or after `delay` seconds.
+
+    `ops` are the commands that wait for it; `attempt` counts the tries from 0.
+    """
+
+    connection: str
+    child: str
+    delay: float = 0.0
+    attempt: int = 0
+    ops: tuple[OpId, ...] = ()
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a command has come that applies to several SAs."""
+
+    expected: int
+    answered: int = 0
+    ok: bool = True
+    reason: str = ""
+    record: FailureRecord | None = None
+
+
+class Context:
+    """One per endpoint. `now` is valid during one call into the core."""
+
+    __slots__ = (
+        "_expected",
+        "_last_op",
+        "_last_reqid",
+        "_last_unique_id",
+        "_reqid_of",
+        "_reqid_users",
+        "connections",
+        "credentials",
+        "failures",
+        "now",
+        "ops",
+        "outputs",
+        "rng",
+        "settings",
+        "table",
+        "touched",
+        "wall_offset",
+        "wanted",
+    )
+
+    def __init__(self, settings: EngineSettings, rng: Rng, credentials: CredentialStore) -> None:
+        self.settings = settings
+        self.rng = rng
+        self.credentials = credentials
+        self.table = SaTable()
+        self.connections: dict[str, ConnectionConfig] = {}
+        self.now = 0.0
+        self.wall_offset = 0.0
+        self.outputs: list[Output] = []
+        self.ops: dict[OpId, PendingOp] = {}
+        self.failures: dict[str, deque[FailureRecord]] = {}
+        self.wanted: list[Wanted] = []
+        self.touched: dict[bytes, IkeSa] = {}
+        """IKE SAs that may have something to send, or other timers than before, after this call."""
+        self._expected: dict[OpId, _Progress] = {}
+        self._last_op = FIRST_OP
+        self._last_unique_id = 0
+        self._last_reqid = 0
+        self._reqid_of: dict[Hashable, int] = {}
+        self._reqid_users: dict[int, tuple[Hashable, int]] = {}
+
+    @property
+    def wall(self) -> datetime:
+        """The calendar time, for certificates only."""
+        return datetime.fromtimestamp(self.now + self.wall_offset, UTC)
+
+    def emit(self, output: Output) -> None:
+        """Append to the one ordered list of outputs."""
+        self.outputs.append(output)
+
+    def count(self, counter: str, connection: str = "") -> None:
+        """Raise one of strongSwan's counters."""
+        self.outputs.append(Counted(counter, connection))
+
+    def fail(self, record: FailureRecord) -> None:
+        """Keep and report why a negotiation failed."""
+        self.failures.setdefault(record.connection, deque(maxlen=FAILURES_KEPT)).append(record)
+        self.outputs.append(Failed(record))
+
+    def expect(self, op: OpId, count: int) -> None:
+        """A command applies to this many SAs: it is done when all of them have answered."""
+        self._expected[op] = _Progress(count)
+
+    def answer(self, ops: Iterable[OpId], *, ok: bool, reason: str = "", record: FailureRecord | None = None) -> None:
+        """Tell the commands that waited for something how it ended."""
+        for op in ops:
+            progress = self._expected.get(op) or _Progress(1)
+            progress.answered += 1
+            if not ok:
+                progress.ok, progress.reason, progress.record = False, reason, record
+            if progress.answered >= progress.expected:
+                self._expected.pop(op, None)
+                done = CommandDone(op, progress.ok, progress.reason, progress.expected, progress.record)
+                self.outputs.append(done)
+
+    def touch(self, sa: IkeSa) -> None:
+        """Look after this IKE SA at the end of the call."""
+        self.touched[sa.local_spi] = sa
+
+    def new_op(self) -> OpId:
+        """A fresh operation number."""
+        self._last_op += 1
+        return self._last_op
+
+    def ask(self, sa: IkeSa, trigger: Trigger) -> OpId:
+        """A fresh operation number whose answer goes to this IKE SA as this trigger."""
+        op = self.new_op()
+        self.ops[op] = PendingOp(sa.local_spi, trigger)
+        return op
+
+    def new_unique_id(self) -> int:
+        """A fresh number for an IKE SA, a Child SA or a trap."""
+        self._last_unique_id += 1
+        return self._last_unique_id
+
+    def new_ike_spi(self) -> bytes:
+        """A fresh IKE SPI. Its first octet numbers the worker process, of which there is one so far (design D8)."""
+        while True:
+            spi = b"\0" + self.rng.bytes(7)
+            if spi != bytes(8) and self.table.find(spi) is None:
+                return spi
+
+    def new_child_spi(self) -> int:
+        """A fresh inbound SPI for a Child SA."""
+        while True:
+            spi = int.from_bytes(self.rng.bytes(4), "big")
+            if spi >= LOWEST_CHILD_SPI and not self.table.has_child(spi):
+                return spi
+
+    def take_reqid(self, key: Hashable, configured: int = 0) -> int:
+        """The reqid that ties policies to SAs: the same for the same key as long as someone holds it."""
+        if configured:
+            return configured
+        reqid = self._reqid_of.get(key)
+        if reqid is None:
+            self._last_reqid += 1
+            reqid = self._reqid_of[key] = self._last_reqid
+            self._reqid_users[reqid] = (key, 0)
+        return self.share_reqid(reqid)
+
+    def share_reqid(self, reqid: int) -> int:
+        """One more Child SA uses this reqid (a rekeyed one)."""
+        if reqid in self._reqid_users:
+            key, users = self._reqid_users[reqid]
+            self._reqid_users[reqid] = (key, users + 1)
+        return reqid
+
+    def release_reqid(self, reqid: int) -> None:
+        """A Child SA with this reqid is gone."""
+        if reqid not in self._reqid_users:
+            return
+        key, users = self._reqid_users[reqid]
+        if users > 1:
+            self._reqid_users[reqid] = (key, users - 1)
+        else:
+            del self._reqid_users[reqid], self._reqid_of[key]

@@ -1,0 +1,47 @@
+"""An exchange that we initiate on an established IKE SA: a task in its queue."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ikeengine.ikev2.received import Received
+from ikeengine.model.failure import FailureRecord
+from ikeengine.outputs import OpId
+from ikeengine.registry import ExchangeType
+from ikeengine.wire.payloads import Payload
+
+if TYPE_CHECKING:
+    from ikeengine.ikev2.context import Context
+    from ikeengine.ikev2.sa import IkeSa
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange(ABC):
+    """One request of ours and what its response does. Only one at a time is under way (a window of one)."""
+
+    name: ClassVar[str]
+    """strongSwan's name of the task."""
+    type: ClassVar[ExchangeType]
+
+    ops: tuple[OpId, ...] = ()
+    """Commands that wait for the outcome."""
+
+    @abstractmethod
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """The payloads of the request, or None if there is nothing left to do."""
+
+    @abstractmethod
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """The peer has answered."""
+
+    @property
+    def brings_up(self) -> str:
+        """Name of the child configuration that this exchange wants up, empty for every other exchange."""
+        return ""
+
+    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+        """There will be no answer, because the IKE SA is going away."""
+        ctx.answer(self.ops, ok=False, reason=reason, record=record)

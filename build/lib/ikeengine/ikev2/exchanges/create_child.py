@@ -1,0 +1,194 @@
+"""A new Child SA: in IKE_AUTH, or later in a CREATE_CHILD_SA exchange (RFC 7296 sections 1.2 and 1.3.1).
+
+initiator                              responder
+HDR, SK {SA, Ni, [KEi,] TSi, TSr}  -->
+                                   <--  HDR, SK {SA, Nr, [KEr,] TSi, TSr}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ikeengine.crypto.rng import fraction
+from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2 import reasons
+from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.child_negotiation import (
+    ChildOffer,
+    first_group,
+    make_answer,
+    make_offer,
+    offer_payloads,
+    offers_group,
+    take_answer,
+)
+from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.exchanges.delete import DeleteOrphan
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.model.connection import ChildConfig
+from ikeengine.model.failure import FailureRecord, Side
+from ikeengine.outputs import ChildUpdown, OpId
+from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsResponder
+
+NONCE_OCTETS = 32
+RETRY_SECONDS = (5.0, 15.0)
+"""How long to wait after a TEMPORARY_FAILURE: random between these (RFC 7296 section 2.25)."""
+
+
+def retry_delay(ctx: Context) -> float:
+    """Seconds until something is tried again that the peer could not do just now."""
+    least, most = RETRY_SECONDS
+    return least + (most - least) * fraction(ctx.rng)
+
+
+@dataclass(slots=True)
+class CreateChild(Exchange):
+    """Bring up a Child SA."""
+
+    name: ClassVar[str] = "CHILD_CREATE"
+    type: ClassVar[ExchangeType] = ExchangeType.CREATE_CHILD_SA
+
+    config: ChildConfig
+    offer: ChildOffer | None = None
+    nonce: bytes = b""
+    group: int | None = None
+    """Key exchange method that the peer wants, None until it has said so."""
+
+    @property
+    def brings_up(self) -> str:
+        """Name of the Child SA."""
+        return self.config.name
+
+    def first_offer(self, ctx: Context, sa: IkeSa) -> list[Payload]:
+        """The offer as part of IKE_AUTH: no nonce and no key exchange of its own."""
+        self.offer = make_offer(ctx, sa, self.config, 0)
+        return offer_payloads(self.offer, None)
+
+    def first_answer(self, ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> None:
+        """The answer as part of IKE_AUTH. If it is an error, the IKE SA stays without a Child SA."""
+        self._finish(ctx, sa, message, nonces, "IKE_AUTH response")
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
+        group = first_group(self.config.esp_proposals) if self.group is None else self.group
+        self.offer = make_offer(ctx, sa, self.config, group)
+        self.nonce = ctx.rng.bytes(NONCE_OCTETS)
+        return offer_payloads(self.offer, Nonce(self.nonce))
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """Install the Child SA, or take the peer's no for an answer."""
+        wanted = wanted_group(message, self.config, self.offer)
+        if wanted and self.group is None:
+            sa.queue.appendleft(CreateChild(self.config, group=wanted, ops=self.ops))
+            return
+        if message.notify(NotifyType.TEMPORARY_FAILURE) is not None:
+            ctx.wanted.append(Wanted(sa.name, self.config.name, delay=retry_delay(ctx), ops=self.ops))
+            return
+        peer_nonce = message.find(Nonce)
+        nonces = (self.nonce, b"" if peer_nonce is None else peer_nonce.data)
+        self._finish(ctx, sa, message, nonces, "CREATE_CHILD_SA response")
+
+    def _finish(self, ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes], phase: str) -> None:
+        if self.offer is None:
+            raise AssertionError("an answered request has made an offer")
+        error = message.error()
+        if error is not None and message.find(Sa) is None:
+            fail(ctx, refusal(ctx, sa, phase, self.offer, error), self.ops)
+            return
+        try:
+            child, keys = take_answer(ctx, sa, self.offer, message, nonces)
+        except (PeerIncompatible, PeerMisbehaved) as mismatch:
+            fail(ctx, bad_answer(ctx, sa, phase, self.offer, message, mismatch), self.ops)
+            sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            return
+        child_sa.install(ctx, sa, child, keys)
+        announce_up(ctx, sa, child)
+        ctx.answer(self.ops, ok=True)
+
+
+def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
+    """The peer wants a new Child SA. Raises PeerIncompatible or InvalidSyntax, which become the answer."""
+    nonce = ctx.rng.bytes(NONCE_OCTETS)
+    nonces = (message.require(Nonce).data, nonce)
+    return answer(ctx, sa, message, nonces, Nonce(nonce), "CREATE_CHILD_SA request")
+
+
+def answer(
+    ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes], nonce: Payload | None, phase: str
+) -> list[Payload]:
+    """Answer and install a Child SA that the peer asked for. Raises PeerIncompatible with a record left behind."""
+    configs = tuple(sa.connection.children.values())
+    try:
+        made = make_answer(ctx, sa, message, configs, nonces, nonce_payload=nonce)
+    except (NoProposalChosen, TsUnacceptable) as mismatch:
+        ctx.fail(no_match(ctx, sa, phase, message, configs, mismatch))
+        raise
+    child_sa.install(ctx, sa, made.child, made.keys)
+    announce_up(ctx, sa, made.child)
+    return made.payloads
+
+
+def announce_up(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """Tell the operator about a new Child SA."""
+    ctx.emit(ChildUpdown(True, sa.status(), child.status(sa)))
+
+
+def fail(ctx: Context, record: FailureRecord, ops: Sequence[OpId]) -> None:
+    """Keep the record and tell the commands that waited."""
+    ctx.fail(record)
+    ctx.answer(ops, ok=False, reason=record.reason, record=record)
+
+
+def wanted_group(message: Received, config: ChildConfig, offer: ChildOffer | None) -> int:
+    """The key exchange method of an INVALID_KE_PAYLOAD answer, if we offer it and did not just use it; else 0."""
+    notify = message.notify(NotifyType.INVALID_KE_PAYLOAD)
+    if notify is None or len(notify.data) != 2:
+        return 0
+    group = int.from_bytes(notify.data, "big")
+    used = offer.ke.group if offer is not None and offer.ke is not None else 0
+    return group if group != used and offers_group(config.esp_proposals, group) else 0
+
+
+def refusal(ctx: Context, sa: IkeSa, phase: str, offer: ChildOffer, error: Notify) -> FailureRecord:
+    """The record of a no from the peer."""
+    child = offer.config.name
+    if error.kind == NotifyType.NO_PROPOSAL_CHOSEN:
+        return reasons.refused_proposal(ctx, sa, phase, offer.proposals, child=child)
+    if error.kind == NotifyType.TS_UNACCEPTABLE:
+        offered = (offer.local_ts, offer.remote_ts)
+        return reasons.selectors_mismatch(ctx, sa, phase, Side.PEER, offered, child=child)
+    return reasons.refused(ctx, sa, phase, error.kind, child=child)
+
+
+def bad_answer(
+    ctx: Context, sa: IkeSa, phase: str, offer: ChildOffer, message: Received, error: Exception
+) -> FailureRecord:
+    """The record of an answer that does not fit our offer."""
+    sa_payload = message.find(Sa)
+    if isinstance(error, NoProposalChosen) and sa_payload is not None:
+        return reasons.proposal_mismatch(
+            ctx, sa.name, sa.path, phase, sa_payload.proposals, offer.proposals, child=offer.config.name
+        )
+    return reasons.malformed(ctx, sa, phase, error)
+
+
+def no_match(
+    ctx: Context, sa: IkeSa, phase: str, message: Received, configs: Sequence[ChildConfig], error: PeerIncompatible
+) -> FailureRecord:
+    """The record of an offer that none of our children accepts."""
+    name = configs[0].name if len(configs) == 1 else ""
+    if isinstance(error, TsUnacceptable):
+        offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
+        accepted = tuple(reasons.child_selectors_text(config, sa.path) for config in configs)
+        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, child=name)
+    configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
+    offered_proposals = message.require(Sa).proposals
+    return reasons.proposal_mismatch(
+        ctx, sa.name, sa.path, phase, offered_proposals, configured, child=name or "any child"
+    )

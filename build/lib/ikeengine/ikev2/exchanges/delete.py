@@ -1,0 +1,138 @@
+"""Deleting Child SAs and IKE SAs (RFC 7296 sections 1.4.1 and 2.25)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.lifecycle import Closing, close, enter
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import ChildState, IkeState
+from ikeengine.model.connection import Action
+from ikeengine.model.failure import FailureRecord
+from ikeengine.registry import ExchangeType, Protocol
+from ikeengine.wire.payloads import Delete, Payload
+
+SPI_OCTETS = 4
+
+
+@dataclass(slots=True)
+class DeleteChild(Exchange):
+    """Close a Child SA of ours."""
+
+    name: ClassVar[str] = "CHILD_DELETE"
+    type: ClassVar[ExchangeType] = ExchangeType.INFORMATIONAL
+
+    child_id: int
+    restart: bool = False
+    """Bring the Child SA up again afterwards: it has hit its hard lifetime."""
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """Name our inbound SPI; the peer names its own in the answer."""
+        child = sa.children.get(self.child_id)
+        if child is None or child.state in (ChildState.DELETING, ChildState.DELETED):
+            ctx.answer(self.ops, ok=True)
+            return None
+        child_sa.enter(ctx, sa, child, ChildState.DELETING, "ask the peer to delete")
+        return [_delete(child.suite.protocol, child.spi_in)]
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """The peer has deleted its half."""
+        child = sa.children.get(self.child_id)
+        if child is not None:
+            retire(ctx, sa, child)
+            if self.restart:
+                ctx.wanted.append(Wanted(sa.name, child.config.name))
+        ctx.answer(self.ops, ok=True)
+
+
+@dataclass(slots=True)
+class DeleteOrphan(Exchange):
+    """Close a Child SA that exists only at the peer, because we could not accept its answer."""
+
+    name: ClassVar[str] = "CHILD_DELETE"
+    type: ClassVar[ExchangeType] = ExchangeType.INFORMATIONAL
+
+    spi_in: int
+    protocol: Protocol = Protocol.ESP
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """Name the inbound SPI that we have never installed."""
+        return [_delete(self.protocol, self.spi_in)]
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """Nothing is left to do."""
+
+
+@dataclass(slots=True)
+class DeleteIke(Exchange):
+    """Close the IKE SA with everything in it."""
+
+    name: ClassVar[str] = "IKE_DELETE"
+    type: ClassVar[ExchangeType] = ExchangeType.INFORMATIONAL
+
+    why: Closing = Closing.TERMINATED
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """RFC 7296 section 3.11: a Delete of the IKE SA names no SPI."""
+        if sa.state is IkeState.ESTABLISHED:
+            enter(ctx, sa, IkeState.DELETING, "ask the peer to delete the IKE SA")
+        return [Delete(Protocol.IKE, ())]
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """The peer has deleted it."""
+        close(ctx, sa, self.why)
+        ctx.answer(self.ops, ok=True)
+
+    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+        """The IKE SA is gone without an answer: that is what was wanted."""
+        ctx.answer(self.ops, ok=True)
+
+
+def _delete(protocol: Protocol, spi: int) -> Delete:
+    return Delete(protocol, (spi.to_bytes(SPI_OCTETS, "big"),))
+
+
+def retire(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """Both sides have deleted a Child SA: let a replaced one linger for packets under way, remove any other."""
+    if child.replaced_by:
+        child_sa.retire_outbound(ctx, sa, child)
+    else:
+        child_sa.remove(ctx, sa, child, announce=True)
+
+
+def respond_child(ctx: Context, sa: IkeSa, delete: Delete) -> list[Payload]:
+    """The peer deletes Child SAs, named by its inbound SPIs: delete our halves and name them."""
+    spis = []
+    for octets in delete.spis:
+        child = _by_outbound_spi(sa, delete.protocol, int.from_bytes(octets, "big"))
+        if child is None:
+            continue
+        if child.state is not ChildState.DELETING:
+            # While we are deleting it ourselves, our own exchange names our SPI (RFC 7296 section 1.4.1).
+            spis.append(child.spi_in.to_bytes(SPI_OCTETS, "big"))
+        _deleted_by_peer(ctx, sa, child)
+    return [Delete(delete.protocol, tuple(spis))] if spis else []
+
+
+def _by_outbound_spi(sa: IkeSa, protocol: Protocol, spi: int) -> ChildSa | None:
+    for child in sa.children.values():
+        if child.spi_out == spi and child.suite.protocol == protocol and child.state is not ChildState.DELETED:
+            return child
+    return None
+
+
+def _deleted_by_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    if child.replaced_by:
+        child_sa.retire_outbound(ctx, sa, child)
+        return
+    was_up = child.state in child_sa.UP_STATES
+    child_sa.remove(ctx, sa, child, announce=True)
+    if was_up and child.config.close_action in (Action.START, Action.TRAP_START):
+        ctx.wanted.append(Wanted(sa.name, child.config.name))

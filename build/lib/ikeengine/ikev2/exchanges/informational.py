@@ -1,0 +1,67 @@
+"""Requests of the peer in INFORMATIONAL and CREATE_CHILD_SA exchanges (RFC 7296 sections 1.3 and 1.4)."""
+
+from __future__ import annotations
+
+from ikeengine.errors import PeerIncompatible, PeerMisbehaved
+from ikeengine.ikev2 import reasons, transport
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import create_child, delete, rekey_child, rekey_ike
+from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
+from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.wire.payloads import Delete, Notify, Payload, Sa
+
+
+def on_create_child(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """CREATE_CHILD_SA: a new Child SA, or a rekeying. What cannot be done is said in the answer."""
+    try:
+        payloads = _create_child(ctx, sa, message)
+    except (PeerIncompatible, PeerMisbehaved) as error:
+        payloads = [Notify(error.notify or NotifyType.INVALID_SYNTAX, error.data)]
+    transport.respond(ctx, sa, ExchangeType.CREATE_CHILD_SA, payloads)
+
+
+def _create_child(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
+    proposals = message.require(Sa).proposals
+    if proposals and proposals[0].protocol == Protocol.IKE:
+        return rekey_ike.respond(ctx, sa, message)
+    if isinstance(sa.active, RekeyIke):
+        return [Notify(NotifyType.TEMPORARY_FAILURE)]
+    rekey = message.notify(NotifyType.REKEY_SA)
+    if rekey is not None:
+        return rekey_child.respond(ctx, sa, message, rekey)
+    return create_child.respond(ctx, sa, message)
+
+
+def refuse_create_child(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """CREATE_CHILD_SA on an IKE SA that is being closed (RFC 7296 section 2.25.2)."""
+    transport.respond(ctx, sa, ExchangeType.CREATE_CHILD_SA, [Notify(NotifyType.TEMPORARY_FAILURE)])
+
+
+def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """INFORMATIONAL: Deletes, errors, or just a sign of life."""
+    answer: list[Payload] = []
+    deletes = message.all(Delete)
+    closing = any(payload.protocol == Protocol.IKE for payload in deletes)
+    failed = message.notify(NotifyType.AUTHENTICATION_FAILED) is not None
+    if not closing:
+        for payload in deletes:
+            answer += delete.respond_child(ctx, sa, payload)
+    transport.respond(ctx, sa, ExchangeType.INFORMATIONAL, answer)
+    if failed:
+        record = reasons.refused_authentication(ctx, sa, message.describe())
+        ctx.fail(record)
+        close(ctx, sa, Closing.FAILED, record)
+    elif closing:
+        _closed_by_peer(ctx, sa)
+
+
+def _closed_by_peer(ctx: Context, sa: IkeSa) -> None:
+    rekeying = sa.active
+    rival = ctx.table.find(rekeying.rival_spi) if isinstance(rekeying, RekeyIke) else None
+    if rival is not None:
+        # The peer did not notice that we were rekeying too, so its own rekeying stands (RFC 7296 section 2.8.2).
+        rekey_ike.hand_over(ctx, sa, rival)
+    close(ctx, sa, Closing.DELETED)

@@ -1,0 +1,30 @@
+"""Is the peer still there? An empty INFORMATIONAL exchange (RFC 7296 section 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.registry import ExchangeType
+from ikeengine.wire.payloads import Payload
+
+
+@dataclass(slots=True)
+class Liveness(Exchange):
+    """Ask for a sign of life. The retransmissions decide when the peer is dead."""
+
+    name: ClassVar[str] = "IKE_DPD"
+    type: ClassVar[ExchangeType] = ExchangeType.INFORMATIONAL
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """Nothing but the protected header."""
+        return []
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """The peer is alive; that it was heard is noted where every message is."""
+        ctx.answer(self.ops, ok=True)

@@ -1,0 +1,205 @@
+"""Rekeying a Child SA, make before break (RFC 7296 sections 1.3.3, 2.8, 2.8.1 and 2.25.1).
+
+initiator                                         responder
+HDR, SK {N(REKEY_SA), SA, Ni, [KEi,] TSi, TSr} -->
+                                               <--  HDR, SK {SA, Nr, [KEr,] TSi, TSr}
+HDR, SK {D}                                    -->
+                                               <--  HDR, SK {D}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.child_negotiation import (
+    ChildOffer,
+    first_group,
+    make_answer,
+    make_offer,
+    offer_payloads,
+    take_answer,
+)
+from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.exchanges.create_child import (
+    NONCE_OCTETS,
+    bad_answer,
+    fail,
+    no_match,
+    refusal,
+    retry_delay,
+    wanted_group,
+)
+from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import ChildState
+from ikeengine.outputs import ChildRekeyed
+from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.timers import Timer
+from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa
+
+PHASE = "CREATE_CHILD_SA response (rekeying)"
+
+
+@dataclass(slots=True)
+class RekeyChild(Exchange):
+    """Replace a Child SA of ours."""
+
+    name: ClassVar[str] = "CHILD_REKEY"
+    type: ClassVar[ExchangeType] = ExchangeType.CREATE_CHILD_SA
+
+    child_id: int
+    group: int | None = None
+    """Key exchange method that the peer wants, None until it has said so."""
+    offer: ChildOffer | None = None
+    nonce: bytes = b""
+    rival_id: int = 0
+    """The Child SA that the peer made by rekeying the same Child SA at the same time."""
+    rival_lowest: bytes = b""
+    """The lower of the two nonces of the peer's exchange."""
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """Offer the replacement. Nothing to do if the Child SA is gone or replaced already."""
+        child = sa.children.get(self.child_id)
+        if child is None or child.state is not ChildState.INSTALLED:
+            ctx.answer(self.ops, ok=True)
+            return None
+        child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer to rekey")
+        self.offer = make_offer(ctx, sa, child.config, self._choose_group(child))
+        self.nonce = ctx.rng.bytes(NONCE_OCTETS)
+        spi = child.spi_in.to_bytes(SPI_OCTETS, "big")
+        rekey = Notify(NotifyType.REKEY_SA, protocol=child.suite.protocol, spi=spi)
+        return [rekey, *offer_payloads(self.offer, Nonce(self.nonce))]
+
+    def _choose_group(self, child: ChildSa) -> int:
+        if self.group is not None:
+            return self.group
+        if child.suite.ke is not None:
+            return child.suite.ke.id
+        return first_group(child.config.esp_proposals)
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """Install the replacement and see which of two rivals survives, or find out why there is none."""
+        if self.offer is None:
+            raise AssertionError("an answered request has made an offer")
+        child = sa.children.get(self.child_id)
+        if message.find(Sa) is None:
+            self._on_error(ctx, sa, child, message, self.offer)
+            return
+        nonce_peer = message.require(Nonce).data
+        try:
+            new, keys = take_answer(
+                ctx, sa, self.offer, message, (self.nonce, nonce_peer), 0 if child is None else child.reqid
+            )
+        except (PeerIncompatible, PeerMisbehaved) as mismatch:
+            fail(ctx, bad_answer(ctx, sa, PHASE, self.offer, message, mismatch), self.ops)
+            sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            self._try_again_later(ctx, sa, child)
+            return
+        rival = sa.children.get(self.rival_id)
+        lost = rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest
+        child_sa.install(ctx, sa, new, keys, delay_outbound=lost)
+        if rival is not None and lost:
+            _make_redundant(ctx, sa, new, rival)
+            sa.queue.append(DeleteChild(child_id=new.unique_id))
+            new = rival
+        elif rival is not None:
+            _make_redundant(ctx, sa, rival, new)
+        if child is not None and child.state is not ChildState.DELETED:
+            ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
+            _replace(ctx, sa, child, new)
+            if not lost:
+                sa.queue.append(DeleteChild(child_id=child.unique_id))
+        ctx.answer(self.ops, ok=True)
+
+    def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
+        if self.rival_id:
+            # The peer has replaced the Child SA before it saw our request (RFC 7296 section 2.8.1).
+            self._rival_survives(ctx, sa, child)
+            return
+        if child is None:
+            ctx.answer(self.ops, ok=True)
+            return
+        group = wanted_group(message, child.config, offer)
+        error = message.error()
+        if group and self.group is None:
+            child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "the peer wants another key exchange method")
+            sa.queue.appendleft(RekeyChild(child_id=self.child_id, group=group, ops=self.ops))
+        elif message.notify(NotifyType.CHILD_SA_NOT_FOUND) is not None:
+            child_sa.remove(ctx, sa, child, announce=True)
+            ctx.wanted.append(Wanted(sa.name, child.config.name, ops=self.ops))
+        elif message.notify(NotifyType.TEMPORARY_FAILURE) is not None:
+            ctx.answer(
+                self.ops, ok=False, reason="the peer is busy with this SA (TEMPORARY_FAILURE); it is tried again"
+            )
+            self._try_again_later(ctx, sa, child)
+        elif error is not None:
+            fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
+            self._try_again_later(ctx, sa, child)
+
+    def _rival_survives(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
+        rival = sa.children.get(self.rival_id)
+        if child is not None and rival is not None and child.state is ChildState.REKEYING:
+            ctx.emit(ChildRekeyed(sa.status(), child.status(sa), rival.status(sa)))
+            _replace(ctx, sa, child, rival)
+        ctx.answer(self.ops, ok=True)
+
+    def _try_again_later(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
+        if child is None or child.state is not ChildState.REKEYING:
+            return
+        child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "rekeying failed, try again later")
+        sa.timers.set(Timer.CHILD_RETRY, ctx.now + retry_delay(ctx), child.unique_id)
+
+
+def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:
+    """A Child SA has its replacement and waits to be deleted by whoever made that."""
+    child.replaced_by = new.unique_id
+    sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
+    if child.state in (ChildState.INSTALLED, ChildState.REKEYING):
+        child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
+
+
+def _make_redundant(ctx: Context, sa: IkeSa, loser: ChildSa, winner: ChildSa) -> None:
+    """Of two replacements for the same Child SA this is the one to go (RFC 7296 section 2.8.1)."""
+    _replace(ctx, sa, loser, winner)
+
+
+def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[Payload]:
+    """The peer rekeys a Child SA, named by its inbound SPI. Raises PeerIncompatible or InvalidSyntax."""
+    child = _find(sa, rekey)
+    if child is None:
+        return [Notify(NotifyType.CHILD_SA_NOT_FOUND, protocol=rekey.protocol, spi=rekey.spi)]
+    if child.state not in (ChildState.INSTALLED, ChildState.REKEYING):
+        return [Notify(NotifyType.TEMPORARY_FAILURE)]
+    nonce, nonce_peer = ctx.rng.bytes(NONCE_OCTETS), message.require(Nonce).data
+    try:
+        made = make_answer(
+            ctx, sa, message, (child.config,), (nonce_peer, nonce), nonce_payload=Nonce(nonce), reqid=child.reqid
+        )
+    except (NoProposalChosen, TsUnacceptable) as mismatch:
+        ctx.fail(no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch))
+        raise
+    child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=True)
+    ours = sa.active
+    if isinstance(ours, RekeyChild) and ours.child_id == child.unique_id:
+        ours.rival_id, ours.rival_lowest = made.child.unique_id, min(nonce, nonce_peer)
+        child.replaced_by = made.child.unique_id
+    else:
+        ctx.emit(ChildRekeyed(sa.status(), child.status(sa), made.child.status(sa)))
+        _replace(ctx, sa, child, made.child)
+    ctx.count("child-rekey", sa.name)
+    return made.payloads
+
+
+def _find(sa: IkeSa, rekey: Notify) -> ChildSa | None:
+    spi = int.from_bytes(rekey.spi, "big")
+    for child in sa.children.values():
+        if child.spi_out == spi and child.suite.protocol == rekey.protocol and child.state is not ChildState.DELETED:
+            return child
+    return None

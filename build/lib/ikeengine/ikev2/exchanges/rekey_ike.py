@@ -1,0 +1,222 @@
+"""Rekeying the IKE SA; its Child SAs move to the new one (RFC 7296 sections 1.3.2, 2.8.2, 2.18 and 2.25.2).
+
+initiator                      responder
+HDR, SK {SA, Ni, KEi}  -->
+                       <--  HDR, SK {SA, Nr, KEr}
+HDR, SK {D}            -->                          on the old IKE SA
+                       <--  HDR, SK {}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
+from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, PeerMisbehaved
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2 import reasons
+from ikeengine.ikev2.child_negotiation import first_group, offers_group
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.exchanges.create_child import NONCE_OCTETS, CreateChild, fail, retry_delay
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
+from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
+from ikeengine.ikev2.lifecycle import Closing, enter, set_keys, start_timers
+from ikeengine.ikev2.own_ke import OwnKe, generate
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import IkeState
+from ikeengine.model.proposal import IkeSuite, Proposal
+from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
+from ikeengine.outputs import IkeRekeyed
+from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.timers import Timer
+from ikeengine.wire.payloads import Ke, Nonce, Notify, Payload, Sa
+
+SPI_OCTETS = 8
+LINGER = 60.0
+"""Seconds that the peer has to delete a replaced IKE SA. Then we delete it ourselves, if the peer knows that it exists,
+or forget it, if it is the rival that lost: the peer may never have heard of that one."""
+
+PHASE = "CREATE_CHILD_SA response (IKE rekeying)"
+
+
+@dataclass(slots=True)
+class RekeyIke(Exchange):
+    """Replace the IKE SA."""
+
+    name: ClassVar[str] = "IKE_REKEY"
+    type: ClassVar[ExchangeType] = ExchangeType.CREATE_CHILD_SA
+
+    group: int | None = None
+    """Key exchange method that the peer wants, None until it has said so."""
+    spi: bytes = b""
+    nonce: bytes = b""
+    ke: OwnKe | None = None
+    rival_spi: bytes = b""
+    """Our SPI of the IKE SA that the peer made by rekeying at the same time."""
+    rival_lowest: bytes = b""
+    """The lower of the two nonces of the peer's exchange."""
+
+    def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
+        """Offer the replacement. Nothing to do if the IKE SA is replaced already."""
+        if sa.state is not IkeState.ESTABLISHED:
+            ctx.answer(self.ops, ok=True)
+            return None
+        used = sa.suite.ke.id if sa.suite is not None else first_group(sa.connection.proposals)
+        group = self.group if self.group is not None else used
+        self.spi, self.nonce, self.ke = ctx.new_ike_spi(), ctx.rng.bytes(NONCE_OCTETS), generate(group, ctx.rng)
+        return [Sa(offer(sa.connection.proposals, spi=self.spi)), Nonce(self.nonce), Ke(group, self.ke.public)]
+
+    def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """Create the replacement and see which of two rivals survives, or find out why there is none."""
+        rival = ctx.table.find(self.rival_spi)
+        if message.find(Sa) is None:
+            self._on_error(ctx, sa, rival, message)
+            return
+        nonce_peer = message.require(Nonce).data
+        try:
+            new = self._new_sa(ctx, sa, message, nonce_peer)
+        except (NoProposalChosen, PeerMisbehaved) as error:
+            fail(ctx, reasons.malformed(ctx, sa, PHASE, error), self.ops)
+            self._try_again_later(ctx, sa)
+            return
+        ctx.answer(self.ops, ok=True)
+        if rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest:
+            enter(ctx, new, IkeState.REKEYED, "the rekeying by the peer has won")
+            new.queue.append(DeleteIke(why=Closing.REPLACED))
+            hand_over(ctx, sa, rival)
+            return
+        if rival is not None:
+            _supersede(ctx, rival, "our own rekeying has won", Timer.FORGET)
+        hand_over(ctx, sa, new)
+        sa.queue.append(DeleteIke(why=Closing.REPLACED))
+
+    def _new_sa(self, ctx: Context, sa: IkeSa, message: Received, nonce_peer: bytes) -> IkeSa:
+        proposals, ke = message.require(Sa).proposals, message.require(Ke)
+        chosen, suite = accept_ike(proposals, offer(sa.connection.proposals, spi=self.spi))
+        if self.ke is None or ke.group != self.ke.group or ke.group != suite.ke.id:
+            raise InvalidSyntax(f"the answer's KE payload uses method {ke.group}, which is not the one in our request")
+        spi_r = _checked_spi(chosen)
+        shared = self.ke.shared(ke.data)
+        return _successor(ctx, sa, suite, (self.spi, spi_r), (self.nonce, nonce_peer), shared, is_initiator=True)
+
+    def _on_error(self, ctx: Context, sa: IkeSa, rival: IkeSa | None, message: Received) -> None:
+        if rival is not None:
+            # The peer had finished its own rekeying before it saw our request (RFC 7296 section 2.8.2).
+            hand_over(ctx, sa, rival)
+            ctx.answer(self.ops, ok=True)
+            return
+        wanted = message.notify(NotifyType.INVALID_KE_PAYLOAD)
+        group = int.from_bytes(wanted.data, "big") if wanted is not None and len(wanted.data) == 2 else 0
+        error = message.error()
+        if self.group is None and group and offers_group(sa.connection.proposals, group):
+            sa.queue.appendleft(RekeyIke(group=group, ops=self.ops))
+        elif message.notify(NotifyType.TEMPORARY_FAILURE) is not None:
+            ctx.answer(
+                self.ops, ok=False, reason="the peer is busy with this SA (TEMPORARY_FAILURE); it is tried again"
+            )
+            self._try_again_later(ctx, sa)
+        else:
+            record = (
+                reasons.refused_proposal(ctx, sa, PHASE, sa.connection.proposals)
+                if error is None or error.kind == NotifyType.NO_PROPOSAL_CHOSEN
+                else reasons.refused(ctx, sa, PHASE, error.kind)
+            )
+            fail(ctx, record, self.ops)
+            self._try_again_later(ctx, sa)
+
+    def _try_again_later(self, ctx: Context, sa: IkeSa) -> None:
+        sa.timers.set(Timer.IKE_REKEY, ctx.now + retry_delay(ctx))
+
+
+def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
+    """The peer rekeys the IKE SA. Raises NoProposalChosen, InvalidKeGroup or InvalidSyntax."""
+    if isinstance(sa.active, CreateChild | RekeyChild | DeleteChild | DeleteOrphan):
+        return [Notify(NotifyType.TEMPORARY_FAILURE)]
+    offered, ke, nonce_peer = message.require(Sa).proposals, message.require(Ke), message.require(Nonce).data
+    try:
+        proposal, suite = select_ike(offered, sa.connection.proposals)
+    except NoProposalChosen:
+        phase = "CREATE_CHILD_SA request (IKE rekeying)"
+        ctx.fail(reasons.proposal_mismatch(ctx, sa.name, sa.path, phase, offered, sa.connection.proposals))
+        raise
+    if ke.group != suite.ke.id:
+        raise InvalidKeGroup(suite.ke.id)
+    spi_i, spi_r, nonce = _checked_spi(proposal), ctx.new_ike_spi(), ctx.rng.bytes(NONCE_OCTETS)
+    ours = generate(suite.ke.id, ctx.rng)
+    shared = ours.shared(ke.data)
+    new = _successor(ctx, sa, suite, (spi_i, spi_r), (nonce_peer, nonce), shared, is_initiator=False)
+    rival = sa.active
+    if isinstance(rival, RekeyIke):
+        rival.rival_spi, rival.rival_lowest = new.local_spi, min(nonce, nonce_peer)
+    else:
+        hand_over(ctx, sa, new)
+    ctx.count("ike-rekey-resp", sa.name)
+    return [Sa((replace(proposal, spi=spi_r),)), Nonce(nonce), Ke(ours.group, ours.public)]
+
+
+def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
+    """Give everything that the old IKE SA has to the one that replaces it."""
+    ctx.touch(new)
+    ctx.emit(IkeRekeyed(old.status(), new.status()))
+    old.is_announced, new.is_announced = False, True
+    for child in list(old.children.values()):
+        child_sa.move(ctx, child, old, new)
+    new.queue.extend(task for task in old.queue if not isinstance(task, RekeyIke))
+    old.queue.clear()
+    new.waiting, old.waiting = new.waiting + old.waiting, ()
+    _supersede(ctx, old, "replaced by a rekeyed IKE SA", Timer.LINGER)
+
+
+def _supersede(ctx: Context, sa: IkeSa, story: str, timer: Timer) -> None:
+    """An IKE SA is of no more use and waits to be deleted by the peer; `timer` says what happens if it is not."""
+    enter(ctx, sa, IkeState.REKEYED, story)
+    for running in (Timer.IKE_REKEY, Timer.IKE_EXPIRE, Timer.DPD, Timer.KEEPALIVE):
+        sa.timers.stop(running)
+    sa.timers.set(timer, ctx.now + LINGER)
+
+
+def _successor(
+    ctx: Context,
+    old: IkeSa,
+    suite: IkeSuite,
+    spis: tuple[bytes, bytes],
+    nonces: tuple[bytes, bytes],
+    shared: bytes,
+    *,
+    is_initiator: bool,
+) -> IkeSa:
+    """The new IKE SA. Who initiated the rekeying is its original initiator, and message IDs start at 0 again."""
+    if old.suite is None or old.keys is None:
+        raise AssertionError(f"IKE SA {old.unique_id} has no keys in state {old.state.value}")
+    new = IkeSa(
+        connection=old.connection,
+        unique_id=ctx.new_unique_id(),
+        is_initiator=is_initiator,
+        spi_i=spis[0],
+        spi_r=spis[1],
+        path=old.path,
+        state=IkeState.ESTABLISHED,
+        local_id=old.local_id,
+        remote_id=old.remote_id,
+        nat_local=old.nat_local,
+        nat_remote=old.nat_remote,
+        established_at=ctx.now,
+        last_inbound=ctx.now,
+    )
+    material = rekeyed_ike_keys(suite, old.suite.prf.id, old.keys.sk_d, *nonces, shared, *spis)
+    set_keys(ctx, new, suite, material)
+    ctx.table.add(new)
+    ctx.touch(new)
+    ctx.table.established(new)
+    start_timers(ctx, new)
+    return new
+
+
+def _checked_spi(proposal: Proposal) -> bytes:
+    if len(proposal.spi) != SPI_OCTETS or proposal.spi == bytes(SPI_OCTETS):
+        raise InvalidSyntax("the SPI of a proposal to rekey the IKE SA must be 8 octets and not zero")
+    return proposal.spi

@@ -1,0 +1,215 @@
+"""The IKE SA as a machine: messages, answers to what it asked for, and timers go in; the table says what they do."""
+
+from __future__ import annotations
+
+from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2 import reasons, tasks, transport
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
+from ikeengine.ikev2.exchanges.liveness import Liveness
+from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
+from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
+from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import MESSAGE_TRIGGERS, IkeState, Trigger
+from ikeengine.ikev2.transitions import TABLE
+from ikeengine.ikev2.window import Arrival
+from ikeengine.model.path import Path
+from ikeengine.outputs import Dropped, DropReason, LogLine
+from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.timers import Timer
+from ikeengine.wire import rules
+from ikeengine.wire.header import Header
+from ikeengine.wire.message import ParsedMessage, parse
+from ikeengine.wire.payloads import Notify, Payload
+from ikeengine.wire.sk import open_message
+
+
+def trigger(ctx: Context, sa: IkeSa, what: Trigger, subject: object) -> bool:
+    """Let something happen to an IKE SA. False if the table has no row for it in this state."""
+    row = TABLE.get((sa.state, what))
+    if row is None:
+        return False
+    row.handle(ctx, sa, subject)
+    return True
+
+
+def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) -> None:
+    """A datagram whose SPIs name this IKE SA. Nothing changes before its integrity is proven."""
+    what = MESSAGE_TRIGGERS.get((header.exchange, header.is_response))
+    if what is None or header.is_initiator == sa.is_initiator:
+        _drop(ctx, DropReason.BAD_HEADER, path, f"exchange type {header.exchange} with flags {header.flags:#x}")
+        return
+    arrival = sa.window.classify(header.message_id, header.is_response)
+    if arrival is Arrival.REPEATED_REQUEST:
+        if not transport.repeat_response(ctx, sa, data, path):
+            _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id} is being or was answered")
+        return
+    if arrival is Arrival.OUT_OF_WINDOW:
+        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id} is outside the window")
+        return
+    if (sa.state, what) not in TABLE:
+        _drop(ctx, DropReason.UNEXPECTED, path, f"{what.value} in state {sa.state.value}")
+        return
+    try:
+        parsed = parse(data, header)
+    except (InvalidSyntax, UnsupportedCriticalPayload) as error:
+        _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
+        return
+    if what is Trigger.INIT_RESPONSE:
+        _receive_clear(ctx, sa, parsed, data, path)
+    else:
+        _receive_protected(ctx, sa, what, parsed, data, path)
+
+
+def _receive_clear(ctx: Context, sa: IkeSa, parsed: ParsedMessage, data: bytes, path: Path) -> None:
+    """An IKE_SA_INIT response: not protected, so anything wrong with it is just dropped."""
+    try:
+        rules.check(ExchangeType.IKE_SA_INIT, True, parsed.payloads, ())
+    except (InvalidSyntax, UnsupportedCriticalPayload) as error:
+        _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
+        return
+    ctx.count("ike-init-in-resp", sa.name)
+    message = Received(ExchangeType.IKE_SA_INIT, True, parsed.payloads, data, path)
+    trigger(ctx, sa, Trigger.INIT_RESPONSE, message)
+
+
+def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMessage, data: bytes, path: Path) -> None:
+    header = parsed.header
+    error: InvalidSyntax | UnsupportedCriticalPayload | None = None
+    payloads: tuple[Payload, ...] = ()
+    try:
+        if sa.keys is None or parsed.encrypted is None:
+            raise IntegrityFailed("the message is not protected")
+        payloads = open_message(data, parsed, sa.keys.cipher_in)
+        rules.check(header.exchange, header.is_response, parsed.payloads, payloads)
+    except IntegrityFailed as failure:
+        _drop(ctx, DropReason.INTEGRITY, path, str(failure))
+        return
+    except (InvalidSyntax, UnsupportedCriticalPayload) as failure:
+        error = failure
+    ctx.count(transport.COUNTERS[header.exchange, "in", header.is_response], sa.name)
+    _heard_from_peer(ctx, sa, path)
+    if not header.is_response:
+        sa.window.begin_answer(data)
+    if error is not None:
+        _receive_malformed(ctx, sa, header, error)
+        return
+    trigger(ctx, sa, what, Received(header.exchange, header.is_response, payloads, data, path))
+
+
+def _receive_malformed(
+    ctx: Context, sa: IkeSa, header: Header, error: InvalidSyntax | UnsupportedCriticalPayload
+) -> None:
+    """The authenticated peer sent nonsense (RFC 7296 section 2.21.3): say so and end the IKE SA."""
+    phase = f"{header.exchange.name} {'response' if header.is_response else 'request'}"
+    record = reasons.malformed(ctx, sa, phase, error)
+    ctx.fail(record)
+    if header.is_response:
+        transport.answered(ctx, sa)
+        close(ctx, sa, Closing.FAILED, record)
+        return
+    notify = error.notify or NotifyType.INVALID_SYNTAX
+    transport.respond(ctx, sa, header.exchange, [Notify(notify, error.data)])
+    if isinstance(error, InvalidSyntax):
+        close(ctx, sa, Closing.FAILED, record)
+
+
+def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """An authentic message: the peer is alive, and where the message came from is where the peer is now."""
+    sa.last_inbound = ctx.now
+    if sa.timers.get(Timer.DPD) is not None:
+        sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
+    floats = sa.state.is_connecting and not sa.is_initiator
+    if path == sa.path or not (floats or (sa.nat_remote and not sa.nat_local)):
+        return
+    # RFC 7296 section 2.23: the peer's NAT has given it another address or port.
+    old, sa.path = sa.path, path
+    ctx.emit(LogLine(1, "IKE", f"the peer moved from {old} to {path}", sa.name, sa.unique_id))
+    for child in sa.children.values():
+        child_sa.update_path(ctx, sa, child)
+
+
+def _drop(ctx: Context, reason: DropReason, path: Path, detail: str) -> None:
+    ctx.emit(Dropped(reason, path, detail))
+
+
+def handle_timers(ctx: Context, sa: IkeSa) -> None:
+    """Do what has fallen due on an IKE SA."""
+    for timer, child_id in sa.timers.take_expired(ctx.now):
+        if sa.state is IkeState.CLOSED:
+            return
+        if child_id:
+            child = sa.children.get(child_id)
+            if child is not None:
+                _handle_child_timer(ctx, sa, timer, child)
+        else:
+            _handle_ike_timer(ctx, sa, timer)
+
+
+def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
+    if timer is Timer.RETRANSMIT:
+        if not transport.retransmit(ctx, sa):
+            _peer_is_dead(ctx, sa)
+    elif timer is Timer.DPD:
+        sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
+        if sa.active is None and not sa.queue:
+            sa.queue.append(Liveness())
+    elif timer is Timer.KEEPALIVE:
+        transport.send_keepalive(ctx, sa)
+    elif timer is Timer.IKE_REKEY:
+        if not tasks.is_queued(sa, RekeyIke.name):
+            sa.queue.append(RekeyIke())
+    elif timer is Timer.IKE_EXPIRE:
+        sa.queue.appendleft(DeleteIke(why=Closing.EXPIRED))
+    elif timer is Timer.LINGER:
+        sa.queue.append(DeleteIke(why=Closing.REPLACED))
+    elif timer is Timer.FORGET:
+        close(ctx, sa, Closing.REPLACED)
+    elif timer is Timer.HALF_OPEN:
+        close(ctx, sa, Closing.FAILED)
+    elif timer is Timer.GRACE:
+        _believe_unproven(ctx, sa)
+
+
+def _peer_is_dead(ctx: Context, sa: IkeSa) -> None:
+    phase = sa.active.type.name if sa.active is not None and sa.established_at is not None else _connecting_phase(sa)
+    record = reasons.no_answer(ctx, sa, f"{phase} request")
+    if sa.state is not IkeState.REKEYED:
+        ctx.fail(record)
+    close(ctx, sa, sa.active.why if isinstance(sa.active, DeleteIke) else Closing.DEAD, record)
+
+
+def _connecting_phase(sa: IkeSa) -> str:
+    return "IKE_SA_INIT" if sa.state is IkeState.INIT_SENT else "IKE_AUTH"
+
+
+def _believe_unproven(ctx: Context, sa: IkeSa) -> None:
+    """Nothing better came than the unprotected error: it is what the operator should read."""
+    record = sa.handshake.unproven if sa.handshake is not None else None
+    if record is not None:
+        ctx.fail(record)
+        close(ctx, sa, Closing.FAILED, record)
+
+
+def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.ChildSa) -> None:
+    if timer in (Timer.CHILD_REKEY, Timer.CHILD_RETRY):
+        rekey_child(sa, child)
+    elif timer is Timer.CHILD_EXPIRE:
+        expire_child(sa, child)
+    elif timer is Timer.CHILD_LINGER:
+        child_sa.remove(ctx, sa, child, announce=False)
+
+
+def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:
+    """Queue the rekeying of a Child SA, once."""
+    if not tasks.is_queued(sa, RekeyChild.name, child.unique_id):
+        sa.queue.append(RekeyChild(child_id=child.unique_id))
+
+
+def expire_child(sa: IkeSa, child: child_sa.ChildSa) -> None:
+    """A Child SA is over its hard lifetime: close it, and make a new one if it was still in use."""
+    restart = child.state in child_sa.UP_STATES
+    sa.queue.append(DeleteChild(child_id=child.unique_id, restart=restart))

@@ -1,0 +1,30 @@
+"""Our half of a key exchange that is under way, with the method that it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikeengine.crypto.kex import KEX, KeyExchange
+from ikeengine.crypto.rng import Rng
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKe:
+    """`group` is the key exchange method (transform type 4), `public` goes into our KE payload."""
+
+    group: int
+    exchange: KeyExchange
+
+    @property
+    def public(self) -> bytes:
+        """Our public value."""
+        return self.exchange.public
+
+    def shared(self, peer_public: bytes) -> bytes:
+        """The shared secret g^ir. Raises InvalidSyntax if the peer's value is bad (RFC 6989)."""
+        return self.exchange.shared(peer_public)
+
+
+def generate(group: int, rng: Rng) -> OwnKe:
+    """A fresh private value."""
+    return OwnKe(group, KEX[group].generate(rng))

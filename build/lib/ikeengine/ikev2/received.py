@@ -1,0 +1,64 @@
+"""A message that passed every check, as the exchanges read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ikeengine.errors import InvalidSyntax
+from ikeengine.model.path import Path
+from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.wire.payloads import Notify, Payload
+
+PayloadT = TypeVar("PayloadT")
+
+
+class Received:
+    """The payloads of one message, with the datagram they came in; authenticated, but for IKE_SA_INIT."""
+
+    __slots__ = ("data", "exchange", "is_response", "path", "payloads")
+
+    def __init__(
+        self, exchange: ExchangeType, is_response: bool, payloads: Sequence[Payload], data: bytes, path: Path
+    ) -> None:
+        self.exchange = exchange
+        self.is_response = is_response
+        self.payloads = payloads
+        self.data = data
+        self.path = path
+
+    def find(self, kind: type[PayloadT]) -> PayloadT | None:
+        """The first payload of a kind, or None."""
+        for payload in self.payloads:
+            if type(payload) is kind:
+                return payload
+        return None
+
+    def require(self, kind: type[PayloadT]) -> PayloadT:
+        """The first payload of a kind. Raises InvalidSyntax if there is none."""
+        payload = self.find(kind)
+        if payload is None:
+            raise InvalidSyntax(f"{self.describe()} has no {kind.__name__} payload")
+        return payload
+
+    def all(self, kind: type[PayloadT]) -> list[PayloadT]:
+        """Every payload of a kind, in order."""
+        return [payload for payload in self.payloads if type(payload) is kind]
+
+    def notify(self, kind: NotifyType) -> Notify | None:
+        """The first Notify of a type, or None."""
+        for payload in self.payloads:
+            if type(payload) is Notify and payload.kind == kind:
+                return payload
+        return None
+
+    def error(self) -> Notify | None:
+        """The first Notify that reports an error, or None."""
+        for payload in self.payloads:
+            if type(payload) is Notify and payload.kind < NotifyType.INITIAL_CONTACT:
+                return payload
+        return None
+
+    def describe(self) -> str:
+        """Such as `IKE_AUTH response`, for people."""
+        return f"{self.exchange.name} {'response' if self.is_response else 'request'}"

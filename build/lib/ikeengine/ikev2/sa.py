@@ -1,0 +1,150 @@
+"""The IKE SA: plain data. What happens to it is in `machine`, `transitions` and `exchanges`."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ikeengine.crypto.cipher import PacketCipher
+from ikeengine.ikev2.own_ke import OwnKe
+from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.window import Window
+from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.failure import FailureRecord
+from ikeengine.model.identity import Identity
+from ikeengine.model.path import Path
+from ikeengine.model.proposal import IkeSuite
+from ikeengine.model.secret import Secret
+from ikeengine.model.status import IkeStatus
+from ikeengine.outputs import OpId
+from ikeengine.registry import HashId
+from ikeengine.timers import Timer, TimerTable
+
+if TYPE_CHECKING:
+    from ikeengine.ikev2.authentication import OwnCredential
+    from ikeengine.ikev2.child import ChildSa
+    from ikeengine.ikev2.exchange import Exchange
+    from ikeengine.ikev2.received import Received
+
+NO_SPI = bytes(8)
+
+
+@dataclass(slots=True)
+class Keys:
+    """What a live IKE SA needs of its key material (RFC 7296 section 2.14), in the direction seen from this host."""
+
+    sk_d: Secret
+    sk_p_own: Secret
+    sk_p_peer: Secret
+    cipher_out: PacketCipher
+    cipher_in: PacketCipher
+    sent: int = 0
+    """How many messages were encrypted; the counter of counter-mode IVs."""
+
+
+@dataclass(slots=True)
+class Handshake:
+    """What IKE_AUTH still needs from IKE_SA_INIT. Dropped when the IKE SA is established."""
+
+    nonce_own: bytes
+    ke: OwnKe | None = None
+    nonce_peer: bytes = b""
+    init_own: bytes = b""
+    """Our IKE_SA_INIT message as sent, and the peer's as received: what the AUTH payloads cover."""
+    init_peer: bytes = b""
+    cookie: bytes = b""
+    restarts: int = 0
+    """Initiator: how often IKE_SA_INIT was sent again with a cookie or another key exchange method."""
+    candidates: tuple[ConnectionConfig, ...] = ()
+    """Responder: the connections that fit the addresses and the proposal."""
+    peer_hashes: tuple[HashId, ...] | None = None
+    """The peer's SIGNATURE_HASH_ALGORITHMS (RFC 7427); None if it did not send any."""
+    peer_authorities: bytes | None = None
+    """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
+    peer_is_childless: bool = False
+    own: OwnCredential | None = None
+    request: Received | None = None
+    """Responder: the IKE_AUTH request that waits for our signature."""
+    unproven: FailureRecord | None = None
+    """An error that came without protection: believed only if nothing better comes (RFC 7296 section 2.21.1)."""
+
+
+@dataclass(slots=True)
+class IkeSa:
+    """One IKE SA."""
+
+    connection: ConnectionConfig
+    unique_id: int
+    is_initiator: bool
+    """Whether we were the original initiator: decides the SPI order, the I flag and the keys."""
+    spi_i: bytes
+    spi_r: bytes
+    path: Path
+    state: IkeState = IkeState.CREATED
+    suite: IkeSuite | None = None
+    keys: Keys | None = None
+    handshake: Handshake | None = None
+    window: Window = field(default_factory=Window)
+    timers: TimerTable = field(default_factory=TimerTable)
+    children: dict[int, ChildSa] = field(default_factory=dict)
+    queue: deque[Exchange] = field(default_factory=deque)
+    active: Exchange | None = None
+    local_id: Identity | None = None
+    remote_id: Identity | None = None
+    nat_local: bool = False
+    nat_remote: bool = False
+    established_at: float | None = None
+    last_inbound: float = 0.0
+    waiting: tuple[OpId, ...] = ()
+    """Commands that wait for the IKE SA alone."""
+    attempt: int = 0
+    """Which try this is at reaching the peer, from 0."""
+    init_path: Path | None = None
+    """Responder: the way that the IKE_SA_INIT request took."""
+    is_announced: bool = False
+    """The operator was told that this IKE SA is up, and will be told when it is down."""
+    is_half_open: bool = False
+    """Responder: the SA counts against the limits, because its peer has proven nothing yet."""
+
+    @property
+    def name(self) -> str:
+        """Name of the connection."""
+        return self.connection.name
+
+    @property
+    def local_spi(self) -> bytes:
+        """Our own SPI, the key of this SA in the endpoint's table."""
+        return self.spi_i if self.is_initiator else self.spi_r
+
+    @property
+    def peer_spi(self) -> bytes:
+        """The peer's SPI."""
+        return self.spi_r if self.is_initiator else self.spi_i
+
+    def status(self) -> IkeStatus:
+        """A snapshot for operators."""
+        active = (self.active.name,) if self.active is not None else ()
+        return IkeStatus(
+            name=self.connection.name,
+            unique_id=self.unique_id,
+            version=2,
+            state="REKEYING" if active == ("IKE_REKEY",) else self.state.shown,
+            path=self.path,
+            local_id=self.local_id,
+            remote_id=self.remote_id,
+            initiator=self.is_initiator,
+            spi_i=self.spi_i,
+            spi_r=self.spi_r,
+            nat_local=self.nat_local,
+            nat_remote=self.nat_remote,
+            nat_fake=self.connection.encap,
+            suite=self.suite,
+            established_at=self.established_at,
+            rekey_at=self.timers.get(Timer.IKE_REKEY),
+            reauth_at=None,
+            tasks_queued=tuple(task.name for task in self.queue),
+            tasks_active=active,
+            tasks_passive=(),
+            children=tuple(child.status(self) for child in self.children.values()),
+        )

@@ -1,0 +1,310 @@
+"""What operators, configurations and the datapath want: connections loaded, SAs up, SAs down, SAs replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ikeengine.ikev2 import machine, reasons, transport
+from ikeengine.ikev2.child import UP_STATES, ChildSa, find_expired
+from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2.exchanges.create_child import CreateChild
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
+from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
+from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
+from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.sa import NO_SPI, IkeSa
+from ikeengine.ikev2.states import IkeState, Trigger
+from ikeengine.ikev2.traps import TrapTable
+from ikeengine.model.commands import Acquire, Command, Initiate, Rekey, SaExpired, Shutdown, Terminate
+from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
+from ikeengine.model.path import IKE_PORT, Path
+from ikeengine.negotiate.addresses import is_fixed
+from ikeengine.outputs import AskPath, LogLine, OpId
+
+_NO_PATH = Path("", 0, "", 0)
+_STARTS = (Action.START, Action.TRAP_START)
+_TRAPS = (Action.TRAP, Action.TRAP_START)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """An SA that a command applies to; `child` is None for the IKE SA itself."""
+
+    sa: IkeSa
+    child: ChildSa | None
+
+
+class Supervisor:
+    """Turns wishes into exchanges."""
+
+    __slots__ = ("_ctx", "_traps", "is_shutting_down")
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._traps = TrapTable()
+        self.is_shutting_down = False
+
+    # --- connections ------------------------------------------------------------------------------------------
+
+    def load(self, config: ConnectionConfig) -> None:
+        """Add or replace a connection. SAs whose configuration did not change are not touched."""
+        ctx = self._ctx
+        old = ctx.connections.get(config.name)
+        if old == config:
+            return
+        ctx.connections[config.name] = config
+        if old is None:
+            self._start_children(config, config.children.values())
+        elif replace(old, children={}) == replace(config, children={}):
+            self._replace_children(old, config)
+        else:
+            self._close_all(old)
+            self._start_children(config, config.children.values())
+
+    def unload(self, name: str) -> None:
+        """Remove a connection and close its SAs."""
+        old = self._ctx.connections.pop(name, None)
+        if old is not None:
+            self._close_all(old)
+
+    def _start_children(self, config: ConnectionConfig, children: Iterable[ChildConfig]) -> None:
+        for child in children:
+            if child.start_action in _TRAPS:
+                self._traps.set(self._ctx, config, child)
+            if child.start_action in _STARTS:
+                self._ctx.wanted.append(Wanted(config.name, child.name))
+
+    def _replace_children(self, old: ConnectionConfig, config: ConnectionConfig) -> None:
+        """Only children differ: the IKE SA stays, and so do the Child SAs of unchanged children."""
+        changed = {name for name, child in old.children.items() if config.children.get(name) != child}
+        for name in changed:
+            self._traps.clear(self._ctx, config.name, name)
+        for sa in self._ctx.table.of_connection(config.name):
+            self._ctx.touch(sa)
+            sa.connection = config
+            for child in sa.children.values():
+                if child.config.name in changed:
+                    sa.queue.append(DeleteChild(child_id=child.unique_id))
+        fresh = [child for name, child in config.children.items() if old.children.get(name) != child]
+        self._start_children(config, fresh)
+
+    def _close_all(self, config: ConnectionConfig) -> None:
+        for name in config.children:
+            self._traps.clear(self._ctx, config.name, name)
+        for sa in self._ctx.table.of_connection(config.name):
+            self._terminate_ike(sa, (), force=False)
+
+    # --- bringing up ------------------------------------------------------------------------------------------
+
+    def bring_up(self, wanted: Wanted) -> None:
+        """Initiate a Child SA (or only the IKE SA) on an IKE SA that is there, or on a new one."""
+        ctx = self._ctx
+        config = ctx.connections.get(wanted.connection)
+        child = None if config is None else config.children.get(wanted.child)
+        if config is None or (wanted.child and child is None) or self.is_shutting_down:
+            ctx.answer(wanted.ops, ok=False, reason=f"the connection {wanted.connection} is no longer configured")
+            return
+        if child is not None and not wanted.ops and self._is_coming(config.name, child.name):
+            return
+        sa = self._usable(config)
+        if sa is None:
+            sa = self._new_ike_sa(config, wanted.attempt)
+        ctx.touch(sa)
+        if child is not None:
+            sa.queue.append(CreateChild(child, ops=wanted.ops))
+        elif sa.state is IkeState.ESTABLISHED:
+            ctx.answer(wanted.ops, ok=True)
+        else:
+            sa.waiting += wanted.ops
+
+    def _is_coming(self, connection: str, child: str) -> bool:
+        """Whether a Child SA is up or under way already, so that nobody needs a second one."""
+        for sa in self._ctx.table.of_connection(connection):
+            if sa.state is not IkeState.ESTABLISHED and not sa.state.is_connecting:
+                continue
+            if any(c.config.name == child and c.state in UP_STATES for c in sa.children.values()):
+                return True
+            pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
+            if any(task.brings_up == child for task in pending):
+                return True
+        return False
+
+    def _usable(self, config: ConnectionConfig) -> IkeSa | None:
+        if not self._ctx.settings.reuse_ikesa:
+            return None
+        for sa in self._ctx.table.of_connection(config.name):
+            if sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting):
+                return sa
+        return None
+
+    def _new_ike_sa(self, config: ConnectionConfig, attempt: int) -> IkeSa:
+        ctx = self._ctx
+        sa = IkeSa(
+            connection=config,
+            unique_id=ctx.new_unique_id(),
+            is_initiator=True,
+            spi_i=ctx.new_ike_spi(),
+            spi_r=NO_SPI,
+            path=_NO_PATH,
+            attempt=attempt,
+        )
+        ctx.table.add(sa)
+        op = ctx.ask(sa, Trigger.PATH_FOUND)
+        port = ctx.settings.port if config.local_port == IKE_PORT else config.local_port
+        ctx.emit(AskPath(op, config.local_addrs, config.remote_addrs, port, config.remote_port, attempt))
+        return sa
+
+    # --- commands ---------------------------------------------------------------------------------------------
+
+    def execute(self, command: Command, op: OpId) -> None:
+        """Carry out a command; a CommandDone with this number tells how it went."""
+        match command:
+            case Initiate():
+                self._initiate(command, op)
+            case Terminate():
+                self._terminate(command, op)
+            case Rekey():
+                self._rekey(command, op)
+            case Acquire():
+                self._acquire(command, op)
+            case SaExpired():
+                self._expired(command, op)
+            case Shutdown():
+                self._shut_down(op)
+
+    def _initiate(self, command: Initiate, op: OpId) -> None:
+        ctx = self._ctx
+        config = self._find_connection(command)
+        if config is None:
+            what = f"child {command.child}" if command.child else f"connection {command.ike}"
+            known = ", ".join(sorted(f"{c.name}/{name}" for c in ctx.connections.values() for name in c.children))
+            ctx.answer((op,), ok=False, reason=f"no {what} is configured; known children: {known or 'none'}")
+        elif not is_fixed(config.remote_addrs):
+            reason = f"{config.name} cannot be initiated: remote_addrs names no address, so the peer must begin"
+            ctx.answer((op,), ok=False, reason=reason)
+        else:
+            ctx.wanted.append(Wanted(config.name, command.child, ops=(op,)))
+
+    def _find_connection(self, command: Initiate) -> ConnectionConfig | None:
+        connections = self._ctx.connections
+        if command.ike:
+            config = connections.get(command.ike)
+            fits = config is not None and (not command.child or command.child in config.children)
+            return config if fits else None
+        return next((c for c in connections.values() if command.child and command.child in c.children), None)
+
+    def _terminate(self, command: Terminate, op: OpId) -> None:
+        matches = self._find(command)
+        if not matches:
+            self._ctx.answer((op,), ok=False, reason="no SA matches")
+            return
+        self._ctx.expect(op, len(matches))
+        for found in matches:
+            self._ctx.touch(found.sa)
+            if found.child is None:
+                self._terminate_ike(found.sa, (op,), force=command.force)
+            else:
+                found.sa.queue.append(DeleteChild(child_id=found.child.unique_id, ops=(op,)))
+
+    def _terminate_ike(self, sa: IkeSa, ops: tuple[OpId, ...], *, force: bool) -> None:
+        ctx = self._ctx
+        ctx.touch(sa)
+        if sa.state.is_connecting:
+            close(ctx, sa, Closing.TERMINATED)
+            ctx.answer(ops, ok=True)
+            return
+        task = DeleteIke(ops=ops)
+        if force and sa.window.request is None:
+            transport.send_request(ctx, sa, task.type, task.request(ctx, sa) or [])
+        if force:
+            close(ctx, sa, Closing.TERMINATED)
+            ctx.answer(ops, ok=True)
+            return
+        for waiting in sa.queue:
+            waiting.abandon(ctx, sa, "the IKE SA is being terminated")
+        sa.queue.clear()
+        sa.queue.append(task)
+
+    def _rekey(self, command: Rekey, op: OpId) -> None:
+        matches = self._find(command)
+        if not matches:
+            self._ctx.answer((op,), ok=False, reason="no SA matches")
+            return
+        self._ctx.expect(op, len(matches))
+        for found in matches:
+            self._ctx.touch(found.sa)
+            if found.child is None:
+                found.sa.queue.append(RekeyIke(ops=(op,)))
+            else:
+                found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
+
+    def _find(self, command: Terminate | Rekey) -> list[_Match]:
+        """The live SAs that a command names."""
+        wants_child = bool(command.child or command.child_id)
+        found = []
+        for sa in self._ctx.table:
+            if (command.ike and sa.name != command.ike) or (command.ike_id and sa.unique_id != command.ike_id):
+                continue
+            if sa.state in (IkeState.REKEYED, IkeState.DELETING, IkeState.CLOSED):
+                continue
+            if not wants_child:
+                found.append(_Match(sa, None))
+                continue
+            for child in sa.children.values():
+                named = not command.child or child.config.name == command.child
+                numbered = not command.child_id or child.unique_id == command.child_id
+                if named and numbered and child.state in UP_STATES:
+                    found.append(_Match(sa, child))
+        if isinstance(command, Rekey) and not wants_child:
+            return [match for match in found if match.sa.state is IkeState.ESTABLISHED]
+        return found
+
+    def _acquire(self, command: Acquire, op: OpId) -> None:
+        trap = self._traps.find(command.owner, command.reqid)
+        if trap is not None:
+            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name))
+        self._ctx.answer((op,), ok=trap is not None, reason="" if trap is not None else "no such trap")
+
+    def _expired(self, command: SaExpired, op: OpId) -> None:
+        for sa in self._ctx.table:
+            child = find_expired(sa, command)
+            if child is None or child.state not in UP_STATES:
+                continue
+            self._ctx.touch(sa)
+            if command.hard:
+                machine.expire_child(sa, child)
+            else:
+                machine.rekey_child(sa, child)
+        self._ctx.answer((op,), ok=True)
+
+    def _shut_down(self, op: OpId) -> None:
+        self.is_shutting_down = True
+        for config in self._ctx.connections.values():
+            for name in config.children:
+                self._traps.clear(self._ctx, config.name, name)
+        sas = list(self._ctx.table)
+        if not sas:
+            self._ctx.answer((op,), ok=True)
+            return
+        self._ctx.expect(op, len(sas))
+        for sa in sas:
+            self._terminate_ike(sa, (op,), force=sa.state is not IkeState.ESTABLISHED)
+
+    # --- the datapath -----------------------------------------------------------------------------------------
+
+    def complete(self, op: OpId, result: object) -> bool:
+        """An answer that is not for an IKE SA. False if it is."""
+        return self._traps.on_path(self._ctx, op, result)
+
+    def datapath_failed(self, owner: int, error: object) -> None:
+        """The datapath did not take a Child SA: take it back, here and at the peer."""
+        ctx = self._ctx
+        sa = ctx.table.of_child(owner)
+        if sa is None:
+            ctx.emit(LogLine(0, "KNL", f"a trap policy cannot be installed: {error}"))
+            return
+        ctx.touch(sa)
+        child = sa.children[owner]
+        ctx.fail(reasons.datapath_refused(ctx, sa, child.config.name, str(error)))
+        sa.queue.append(DeleteChild(child_id=owner))

@@ -1,0 +1,117 @@
+"""What happens to an IKE SA in which state: one table. A pair that is not in it is a drop and an event (design D4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ikeengine.ikev2 import tasks
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import ike_auth, ike_auth_responder, ike_sa_init, informational
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import IkeState as S
+from ikeengine.ikev2.states import Trigger as On
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: who handles it, the states that may follow (besides staying), and the story in one line."""
+
+    handle: Callable[[Context, IkeSa, Any], None]
+    to: tuple[S, ...]
+    story: str
+
+
+TABLE: dict[tuple[S, On], Row] = {
+    # Initiator:  --> HDR, SAi1, KEi, Ni   <-- HDR, SAr1, KEr, Nr   --> HDR, SK {...}   <-- HDR, SK {...}
+    (S.CREATED, On.PATH_FOUND): Row(
+        ike_sa_init.on_path,
+        (S.INIT_SENT, S.CLOSED),
+        "a way to the peer is found: send IKE_SA_INIT",
+    ),
+    (S.INIT_SENT, On.INIT_RESPONSE): Row(
+        ike_sa_init.on_response,
+        (S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
+        "derive keys and authenticate; or start again with a cookie or another key exchange",
+    ),
+    (S.AUTH_SIGNING, On.SIGNED): Row(
+        ike_auth.on_signature,
+        (S.AUTH_SENT, S.CLOSED),
+        "our signature is made: send IKE_AUTH",
+    ),
+    (S.AUTH_SENT, On.AUTH_RESPONSE): Row(
+        ike_auth.on_response,
+        (S.ESTABLISHED, S.CLOSED),
+        "check the responder and install the first Child SA",
+    ),
+    # Responder:  its first row is in the endpoint, because before IKE_SA_INIT is acceptable there is no IKE SA
+    (S.INIT_ANSWERED, On.AUTH_REQUEST): Row(
+        ike_auth_responder.on_request,
+        (S.AUTH_ANSWERING, S.ESTABLISHED, S.REFUSED),
+        "check the initiator, install the first Child SA, answer",
+    ),
+    (S.AUTH_ANSWERING, On.SIGNED): Row(
+        ike_auth_responder.on_signature,
+        (S.ESTABLISHED, S.REFUSED),
+        "our signature is made: install the first Child SA, answer",
+    ),
+    # Established: each side may start exchanges, one at a time
+    (S.ESTABLISHED, On.CHILD_REQUEST): Row(
+        informational.on_create_child,
+        (S.REKEYED,),
+        "create or rekey an SA as the peer wishes",
+    ),
+    (S.ESTABLISHED, On.INFO_REQUEST): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "delete SAs as the peer wishes, or just say that we are alive",
+    ),
+    (S.ESTABLISHED, On.CHILD_RESPONSE): Row(
+        tasks.finish,
+        (S.REKEYED,),
+        "finish our exchange",
+    ),
+    (S.ESTABLISHED, On.INFO_RESPONSE): Row(
+        tasks.finish,
+        (),
+        "finish our exchange",
+    ),
+    # Replaced: nothing but its own end is left to negotiate
+    (S.REKEYED, On.CHILD_REQUEST): Row(
+        informational.refuse_create_child,
+        (),
+        "this IKE SA is replaced: TEMPORARY_FAILURE",
+    ),
+    (S.REKEYED, On.CHILD_RESPONSE): Row(
+        tasks.finish,
+        (),
+        "finish our exchange",
+    ),
+    (S.REKEYED, On.INFO_REQUEST): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "the peer deletes the replaced IKE SA",
+    ),
+    (S.REKEYED, On.INFO_RESPONSE): Row(
+        tasks.finish,
+        (S.CLOSED,),
+        "the peer has deleted the replaced IKE SA",
+    ),
+    # Deleting
+    (S.DELETING, On.CHILD_REQUEST): Row(
+        informational.refuse_create_child,
+        (),
+        "this IKE SA is being closed: TEMPORARY_FAILURE",
+    ),
+    (S.DELETING, On.INFO_REQUEST): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "both sides delete at the same time: answer and forget our own request",
+    ),
+    (S.DELETING, On.INFO_RESPONSE): Row(
+        tasks.finish,
+        (S.CLOSED,),
+        "the peer has deleted the IKE SA",
+    ),
+}

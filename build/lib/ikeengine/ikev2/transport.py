@@ -1,0 +1,132 @@
+"""Sending on an IKE SA: protection, message IDs, retransmission, keepalives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.sa import IkeSa, Keys
+from ikeengine.ikev2.window import retransmit_delay
+from ikeengine.model.path import Path
+from ikeengine.outputs import Transmit
+from ikeengine.registry import ExchangeType
+from ikeengine.timers import Timer
+from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE
+from ikeengine.wire.message import write_message
+from ikeengine.wire.payloads import Payload
+from ikeengine.wire.sk import seal_message
+
+KEEPALIVE = b"\xff"
+"""RFC 3948 section 2.3."""
+
+_COUNTERS = {
+    ExchangeType.IKE_SA_INIT: "ike-init",
+    ExchangeType.IKE_AUTH: "ike-auth",
+    ExchangeType.CREATE_CHILD_SA: "create-child",
+    ExchangeType.INFORMATIONAL: "info",
+}
+COUNTERS = {
+    (exchange, direction, is_response): f"{name}-{direction}-{'resp' if is_response else 'req'}"
+    for exchange, name in _COUNTERS.items()
+    for direction in ("in", "out")
+    for is_response in (False, True)
+}
+"""(exchange, `in` or `out`, is it a response) -> strongSwan's name of the counter."""
+
+
+def send_init_request(ctx: Context, sa: IkeSa, payloads: Sequence[Payload]) -> bytes:
+    """Send an IKE_SA_INIT request, with message ID 0 even if it is repeated with a cookie or another group."""
+    data = write_message(sa.spi_i, bytes(8), ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
+    _send_request(ctx, sa, ExchangeType.IKE_SA_INIT, data)
+    return data
+
+
+def send_init_response(ctx: Context, sa: IkeSa, payloads: Sequence[Payload]) -> bytes:
+    """Send the IKE_SA_INIT response that goes with a half-open IKE SA."""
+    data = write_message(sa.spi_i, sa.spi_r, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, payloads)
+    _send_response(ctx, sa, ExchangeType.IKE_SA_INIT, data)
+    return data
+
+
+def send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
+    """Protect and send our next request."""
+    flags = FLAG_INITIATOR if sa.is_initiator else 0
+    _send_request(ctx, sa, exchange, _seal(ctx, sa, exchange, flags, sa.window.next_request, payloads))
+
+
+def respond(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
+    """Protect and send the response to the request that is being answered."""
+    flags = FLAG_RESPONSE | (FLAG_INITIATOR if sa.is_initiator else 0)
+    _send_response(ctx, sa, exchange, _seal(ctx, sa, exchange, flags, sa.window.expected_request, payloads))
+
+
+def retransmit(ctx: Context, sa: IkeSa) -> bool:
+    """Send the outstanding request once more. False when the tries are used up."""
+    window = sa.window
+    if window.request is None:
+        return True
+    if window.tries >= ctx.settings.retransmit_tries:
+        return False
+    window.tries += 1
+    ctx.emit(Transmit(window.request, sa.path))
+    _arm_retransmit(ctx, sa)
+    return True
+
+
+def repeat_response(ctx: Context, sa: IkeSa, request: bytes, path: Path) -> bool:
+    """Answer a repeated request with the very same response, if it really is the same request."""
+    if sa.window.response is None or request != sa.window.answered:
+        return False
+    ctx.emit(Transmit(sa.window.response, path))
+    return True
+
+
+def answered(ctx: Context, sa: IkeSa) -> None:
+    """Our outstanding request has its response."""
+    sa.window.close_request()
+    sa.timers.stop(Timer.RETRANSMIT)
+
+
+def send_keepalive(ctx: Context, sa: IkeSa) -> None:
+    """Keep the NAT mapping of our address alive (RFC 3948 section 4)."""
+    ctx.emit(Transmit(KEEPALIVE, sa.path, keepalive=True))
+    start_keepalive(ctx, sa)
+
+
+def start_keepalive(ctx: Context, sa: IkeSa) -> None:
+    """Start the keepalive timer, if we are the side behind the NAT."""
+    if sa.nat_local and ctx.settings.keep_alive:
+        sa.timers.set(Timer.KEEPALIVE, ctx.now + ctx.settings.keep_alive)
+
+
+def _seal(
+    ctx: Context, sa: IkeSa, exchange: ExchangeType, flags: int, message_id: int, payloads: Sequence[Payload]
+) -> bytes:
+    keys = _keys(sa)
+    keys.sent += 1
+    iv = keys.cipher_out.next_iv(keys.sent, ctx.rng)
+    return seal_message(sa.spi_i, sa.spi_r, exchange, flags, message_id, payloads, keys.cipher_out, iv)
+
+
+def _keys(sa: IkeSa) -> Keys:
+    if sa.keys is None:
+        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
+    return sa.keys
+
+
+def _send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType, data: bytes) -> None:
+    sa.window.send(data)
+    ctx.emit(Transmit(data, sa.path))
+    ctx.count(COUNTERS[exchange, "out", False], sa.name)
+    _arm_retransmit(ctx, sa)
+
+
+def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, data: bytes) -> None:
+    sa.window.finish_answer(data)
+    ctx.emit(Transmit(data, sa.path))
+    ctx.count(COUNTERS[exchange, "out", True], sa.name)
+
+
+def _arm_retransmit(ctx: Context, sa: IkeSa) -> None:
+    delay = retransmit_delay(ctx.settings, sa.window.tries, ctx.rng)
+    sa.timers.set(Timer.RETRANSMIT, ctx.now + delay)

@@ -1,0 +1,64 @@
+"""How much an unauthenticated sender may cost us: half-open IKE SAs per source, and stateless replies per second."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ikeengine.model.path import packed
+
+IPV6_PREFIX_OCTETS = 8
+"""IPv6 sources count by /64, because one host commands all addresses of it (RFC 8019 section 4.1)."""
+
+
+def source_prefix(address: str) -> bytes:
+    """What counts as one source: an IPv4 address, or an IPv6 /64."""
+    octets = packed(address)
+    return octets if len(octets) == 4 else octets[:IPV6_PREFIX_OCTETS]
+
+
+class HalfOpenLimits:
+    """Counts the IKE SAs that are not authenticated yet."""
+
+    __slots__ = ("_by_source", "total")
+
+    def __init__(self) -> None:
+        self._by_source: Counter[bytes] = Counter()
+        self.total = 0
+
+    def opened(self, address: str) -> None:
+        """A responder created an IKE SA for this sender."""
+        self._by_source[source_prefix(address)] += 1
+        self.total += 1
+
+    def closed(self, address: str) -> None:
+        """That IKE SA is authenticated or gone."""
+        source = source_prefix(address)
+        self.total -= 1
+        self._by_source[source] -= 1
+        if self._by_source[source] <= 0:
+            del self._by_source[source]
+
+    def of_source(self, address: str) -> int:
+        """Half-open IKE SAs of this sender."""
+        return self._by_source[source_prefix(address)]
+
+
+class TokenBucket:
+    """At most `burst` replies at once and `rate` per second, for everything that we answer without state."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether one more reply is allowed."""
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

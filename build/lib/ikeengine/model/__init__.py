@@ -1,0 +1,1 @@
+"""Values that cross layers: frozen, with no behaviour beyond their own consistency."""

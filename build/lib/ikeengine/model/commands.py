@@ -1,0 +1,65 @@
+"""What an operator can ask of the Endpoint (`Endpoint.command`). The answer is an `outputs.CommandDone`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikeengine.model.sa import SaId
+from ikeengine.model.selector import TrafficSelector
+
+
+@dataclass(frozen=True, slots=True)
+class Initiate:
+    """Establish a Child SA, or only the IKE SA when `child` is empty. `ike` may be empty if `child` is unique."""
+
+    child: str = ""
+    ike: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """Close SAs by name or unique number. `force` does not wait for the peer's answer."""
+
+    child: str = ""
+    ike: str = ""
+    child_id: int = 0
+    ike_id: int = 0
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rekey:
+    """Rekey SAs by name or unique number; `reauth` makes a new IKE SA from scratch instead."""
+
+    child: str = ""
+    ike: str = ""
+    child_id: int = 0
+    ike_id: int = 0
+    reauth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """The datapath saw a packet that matches a trap policy."""
+
+    owner: int
+    """Owner number of the trap's PolicySet, 0 if only the reqid is known."""
+    reqid: int = 0
+    source: TrafficSelector | None = None
+    destination: TrafficSelector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaExpired:
+    """The datapath reports that an SA reached a volume or time limit."""
+
+    sa: SaId
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
+
+
+Command = Initiate | Terminate | Rekey | Acquire | SaExpired | Shutdown

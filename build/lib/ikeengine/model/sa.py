@@ -1,0 +1,124 @@
+"""IPsec SAs and policies as the datapath receives them. The datapath never sees an IKE message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ikeengine.model.connection import Mode
+from ikeengine.model.proposal import Transform
+from ikeengine.model.secret import EMPTY, Secret
+from ikeengine.model.selector import TrafficSelector
+from ikeengine.registry import Protocol
+
+
+class Direction(Enum):
+    """Seen from this host."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class PolicyAction(Enum):
+    """What a policy does with matching packets."""
+
+    PROTECT = "protect"
+    TRAP = "trap"
+    """Protect, but no SA yet: the first packet asks for one (an Acquire)."""
+    PASS = "pass"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class UdpEncap:
+    """UDP encapsulation of ESP (RFC 3948)."""
+
+    source_port: int
+    destination_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Volume limits of an SA, 0 for none. The datapath reports them as `SaExpired`; time limits are the core's own."""
+
+    soft_bytes: int = 0
+    hard_bytes: int = 0
+    soft_packets: int = 0
+    hard_packets: int = 0
+    hard_seconds: int = 0
+    """A safety net in the kernel for the case that the daemon is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaId:
+    """What names an SA in a datapath: protocol, destination address and SPI (RFC 4301 section 4.1)."""
+
+    protocol: Protocol
+    destination: str
+    spi: int
+
+
+@dataclass(frozen=True, slots=True)
+class IpsecSa:
+    """One unidirectional SA."""
+
+    direction: Direction
+    protocol: Protocol
+    spi: int
+    source: str
+    destination: str
+    mode: Mode
+    reqid: int
+    encr: Transform | None
+    encr_key: Secret
+    """Key material of the cipher: for combined modes and AES-CTR it ends with the salt or nonce, as in KEYMAT."""
+    integ: Transform | None = None
+    integ_key: Secret = EMPTY
+    encap: UdpEncap | None = None
+    esn: bool = False
+    replay_window: int = 32
+    limits: Limits = Limits()
+    copy_df: bool = True
+    copy_ecn: bool = True
+    copy_dscp: str = "out"
+    local_ts: tuple[TrafficSelector, ...] = ()
+    remote_ts: tuple[TrafficSelector, ...] = ()
+
+    @property
+    def id(self) -> SaId:
+        """The SA's name in a datapath."""
+        return SaId(self.protocol, self.destination, self.spi)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """All policies of one Child SA (out, in and, in tunnel mode, fwd), for every pair of its selectors.
+
+    `owner` is the unique number of what wants them (a Child SA or a trap); several owners may want the same
+    selectors, and the last one that installed them is in force.
+    """
+
+    owner: int
+    action: PolicyAction
+    local_ts: tuple[TrafficSelector, ...]
+    remote_ts: tuple[TrafficSelector, ...]
+    mode: Mode = Mode.TUNNEL
+    protocol: Protocol = Protocol.ESP
+    reqid: int = 0
+    local: str = ""
+    """Outer address of this host; empty for PASS and DROP."""
+    remote: str = ""
+    priority: int = 0
+    """0: calculated from the selectors, the more specific first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Counters of one unidirectional SA."""
+
+    bytes: int
+    packets: int
+    last_use: float | None
+    """Seconds since something was last sent or received, None if never."""
+    replay_drops: int = 0
+    integrity_failures: int = 0

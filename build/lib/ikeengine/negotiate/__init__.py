@@ -1,0 +1,1 @@
+"""Proposals, traffic selectors and identities: how two sides come to one."""

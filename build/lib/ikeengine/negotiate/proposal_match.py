@@ -1,0 +1,109 @@
+"""Matching one offered proposal with one acceptable one, transform type by transform type (RFC 7296 section 3.3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ikeengine.model.proposal import ChildSuite, IkeSuite, Proposal, Transform
+from ikeengine.registry import EsnId, Protocol, TransformType
+
+_INTEG = TransformType.INTEG
+_KE = TransformType.KE
+_ADDITIONAL_KE = tuple(TransformType(number) for number in range(TransformType.ADDKE1, TransformType.ADDKE7 + 1))
+KE_TYPES = frozenset((_KE, *_ADDITIONAL_KE))
+
+_MAY_BE_NONE: dict[int, frozenset[int]] = {
+    Protocol.IKE: frozenset((_INTEG, *_ADDITIONAL_KE)),
+    Protocol.ESP: frozenset((_INTEG, _KE, *_ADDITIONAL_KE)),
+    Protocol.AH: frozenset((_KE, *_ADDITIONAL_KE)),
+}
+"""Types that a proposal may leave out; then they are NONE (RFC 7296 section 3.3.3, RFC 9370 section 2.2.1)."""
+
+_NONE_ID = 0
+_SPI_OCTETS: dict[int, tuple[int, ...]] = {Protocol.IKE: (0, 8), Protocol.ESP: (4,), Protocol.AH: (4,)}
+_FIRST_FREE_SPI = 256
+"""SPIs from 0 to 255 of ESP and AH are reserved (RFC 4303 section 2.1)."""
+
+Menu = dict[int, dict[tuple[int, int | None], Transform]]
+"""The transforms of a proposal by type, then by ID and key length. Transforms that must not be chosen are left out."""
+
+
+def menu(proposal: Proposal, *, with_ke: bool = True) -> Menu:
+    """The transforms that can be chosen. A type stays even if all its transforms hold attributes unknown to us."""
+    types: Menu = {}
+    for transform in proposal.transforms:
+        kind = transform.type
+        if kind in KE_TYPES and not with_ke:
+            continue
+        choices = types.get(kind)
+        if choices is None:
+            choices = types[kind] = {}
+        if not transform.unknown_attributes:
+            choices.setdefault((transform.id, transform.key_length), transform)
+    return types
+
+
+def choose(offered: Menu, wanted: Menu, protocol: Protocol) -> list[Transform] | None:
+    """The first wanted transform of each type that is offered too; None if a type has none. NONE is left out."""
+    chosen = []
+    for kind in sorted(offered.keys() | wanted.keys()):
+        transform = choose_one(offered, wanted, protocol, kind)
+        if transform is None:
+            return None
+        if transform.id or kind in offered:
+            chosen.append(transform)
+    return chosen
+
+
+def choose_one(offered: Menu, wanted: Menu, protocol: Protocol, kind: int) -> Transform | None:
+    """The first wanted transform of one type that is offered too."""
+    available = _of_kind(offered, protocol, kind)
+    for key, transform in _of_kind(wanted, protocol, kind).items():
+        if key in available:
+            return transform
+    return None
+
+
+def _of_kind(types: Menu, protocol: Protocol, kind: int) -> dict[tuple[int, int | None], Transform]:
+    if kind in types:
+        return types[kind]
+    if kind in _MAY_BE_NONE[protocol]:
+        return {(_NONE_ID, None): Transform(TransformType(kind), _NONE_ID)}
+    return {}
+
+
+def spi_is_sane(proposal: Proposal) -> bool:
+    """Whether the SPI has a length of its protocol and is not one of the reserved values."""
+    if len(proposal.spi) not in _SPI_OCTETS.get(proposal.protocol, ()):
+        return False
+    if proposal.protocol == Protocol.IKE:
+        return not proposal.spi or any(proposal.spi)
+    return int.from_bytes(proposal.spi, "big") >= _FIRST_FREE_SPI
+
+
+def ike_suite(transforms: Sequence[Transform]) -> IkeSuite:
+    """The suite of a complete choice for IKE."""
+    by_type = _by_type(transforms)
+    return IkeSuite(
+        encr=by_type[TransformType.ENCR],
+        prf=by_type[TransformType.PRF],
+        integ=by_type.get(_INTEG),
+        ke=by_type[_KE],
+    )
+
+
+def child_suite(protocol: Protocol, transforms: Sequence[Transform]) -> ChildSuite:
+    """The suite of a complete choice for ESP or AH."""
+    by_type = _by_type(transforms)
+    return ChildSuite(
+        protocol=protocol,
+        encr=by_type.get(TransformType.ENCR),
+        integ=by_type.get(_INTEG),
+        ke=by_type.get(_KE),
+        esn=by_type[TransformType.ESN].id == EsnId.EXT_SEQ,
+    )
+
+
+def _by_type(transforms: Sequence[Transform]) -> dict[TransformType, Transform]:
+    """Transforms by type, without the ones that mean NONE."""
+    return {t.type: t for t in transforms if t.id != _NONE_ID or t.type == TransformType.ESN}

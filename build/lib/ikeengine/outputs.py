@@ -1,0 +1,246 @@
+"""What the core wants done, in one ordered list (design D2). The shell carries the outputs out strictly in order.
+
+`Ask*` and the datapath outputs carry an OpId. The shell answers an Ask with `Endpoint.complete(op, result, now)`,
+and a datapath output only if it failed, with `Endpoint.complete(op, DatapathError(...), now)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ikeengine.model.failure import FailureRecord
+from ikeengine.model.path import Path
+from ikeengine.model.proposal import Transform
+from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap
+from ikeengine.model.secret import Secret
+from ikeengine.model.status import ChildStatus, IkeStatus
+
+OpId = int
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Send a datagram. The shell adds the non-ESP marker on the NAT-T port (RFC 3948 section 2.2), not the core.
+
+    `keepalive` marks the one-octet NAT keepalive, which is sent without the marker.
+    """
+
+    data: bytes
+    path: Path
+    keepalive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSa:
+    """Install one unidirectional SA."""
+
+    op: OpId
+    sa: IpsecSa
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSa:
+    """Move an SA to other outer addresses or ports, keeping its sequence numbers."""
+
+    op: OpId
+    sa: SaId
+    source: str
+    destination: str
+    encap: UdpEncap | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSa:
+    """Remove one unidirectional SA. Deleting an SA that is gone already is not an error."""
+
+    sa: SaId
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPolicies:
+    """Install or, for a known owner, replace the policies of one Child SA or trap."""
+
+    op: OpId
+    policies: PolicySet
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePolicies:
+    """Remove the policies of an owner; what another owner wants for the same selectors comes back into force."""
+
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskSignature:
+    """Sign `data` with the private key `key_id` (see `crypto.sign.key_id`). Answer: the signature as bytes."""
+
+    op: OpId
+    key_id: bytes
+    scheme: str
+    """Name of a `crypto.sign.SignatureScheme`."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AskPath:
+    """Find a way to a peer: resolve host names and choose the source address.
+
+    Answer: a Path, or a LocalMisuse / OSError text when there is none. `attempt` counts the tries, so that several
+    remote addresses are used in turn.
+    """
+
+    op: OpId
+    local_addrs: tuple[str, ...]
+    remote_addrs: tuple[str, ...]
+    local_port: int
+    remote_port: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskUsage:
+    """Ask the datapath for the counters of an SA. Answer: `model.sa.Usage` or None."""
+
+    op: OpId
+    sa: SaId
+
+
+@dataclass(frozen=True, slots=True)
+class AskConfirmation:
+    """Say when every output before this one is carried out. Answer: None."""
+
+    op: OpId
+
+
+class DropReason(Enum):
+    """Why a datagram was dropped. Each has a counter and a rate-limited log line."""
+
+    TOO_SHORT = "too-short"
+    BAD_HEADER = "bad-header"
+    BAD_VERSION = "bad-version"
+    BAD_PAYLOADS = "bad-payloads"
+    UNKNOWN_SPI = "unknown-spi"
+    NO_CONNECTION = "no-connection"
+    WRONG_MESSAGE_ID = "wrong-message-id"
+    INTEGRITY = "integrity"
+    UNEXPECTED = "unexpected"
+    BAD_COOKIE = "bad-cookie"
+    LIMIT = "limit"
+    REFLECTED = "reflected"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A datagram was ignored."""
+
+    reason: DropReason
+    path: Path
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """An IKE or Child SA changed its state. `story` is the prose of the table row that did it."""
+
+    connection: str
+    ike_id: int
+    child_id: int
+    old: str
+    new: str
+    story: str
+
+
+@dataclass(frozen=True, slots=True)
+class IkeUpdown:
+    """An IKE SA was established or is gone (VICI event ike-updown)."""
+
+    up: bool
+    ike: IkeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ChildUpdown:
+    """A Child SA was established or is gone (VICI event child-updown)."""
+
+    up: bool
+    ike: IkeStatus
+    child: ChildStatus
+
+
+@dataclass(frozen=True, slots=True)
+class IkeRekeyed:
+    """An IKE SA was replaced by a rekeyed one (VICI event ike-rekey)."""
+
+    old: IkeStatus
+    new: IkeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRekeyed:
+    """A Child SA was replaced by a rekeyed one (VICI event child-rekey)."""
+
+    ike: IkeStatus
+    old: ChildStatus
+    new: ChildStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A negotiation failed; the record says why."""
+
+    record: FailureRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """Something worth telling the operator. `level` is a strongSwan log level, -1 to 4; `group` as in charon."""
+
+    level: int
+    group: str
+    text: str
+    connection: str = ""
+    ike_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A strongSwan counter (`ike-init-in-req`, `child-rekey`, ...) goes up by one, globally and per connection."""
+
+    counter: str
+    connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IkeKeys:
+    """Keys for the Wireshark table; only emitted when `EngineSettings.keylog` is on."""
+
+    spi_i: bytes
+    spi_r: bytes
+    sk_ei: Secret
+    sk_er: Secret
+    sk_ai: Secret
+    sk_ar: Secret
+    encr: Transform
+    integ: Transform | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """A command has ended. `reason` is empty on success, else one sentence for the operator."""
+
+    op: OpId
+    ok: bool
+    reason: str = ""
+    matched: int = 0
+    """How many SAs a Terminate or Rekey applied to."""
+    record: FailureRecord | None = None
+
+
+Event = (
+    Dropped | StateChanged | IkeUpdown | ChildUpdown | IkeRekeyed | ChildRekeyed | Failed | LogLine | Counted | IkeKeys
+)
+DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
+Ask = AskSignature | AskPath | AskUsage | AskConfirmation
+Output = Transmit | DatapathOutput | Ask | Event | CommandDone

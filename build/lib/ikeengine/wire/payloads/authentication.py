@@ -1,0 +1,40 @@
+"""Authentication payload (RFC 7296 section 3.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import ClassVar, Self
+
+from ikeengine.registry import AuthMethod, PayloadType
+from ikeengine.wire.codepoints import AUTH_METHODS
+from ikeengine.wire.reader import Reader
+
+_LAYOUT = Struct("!B3x")
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The proof of an identity, undecoded.
+
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    | Auth Method   |                RESERVED                       |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    ~                      Authentication Data                      ~
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    """
+
+    type: ClassVar[PayloadType] = PayloadType.AUTH
+
+    method: AuthMethod
+    data: bytes
+
+    @classmethod
+    def read(cls, body: Reader) -> Self:
+        """Decode a body; raises InvalidSyntax."""
+        (method,) = body.unpack(_LAYOUT)
+        return cls(AUTH_METHODS[method], body.rest())
+
+    def write(self) -> bytes:
+        """Encode the body."""
+        return _LAYOUT.pack(self.method) + self.data

@@ -1,0 +1,39 @@
+"""Key Exchange payload (RFC 7296 section 3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import ClassVar, Self
+
+from ikeengine.registry import PayloadType
+from ikeengine.wire.reader import Reader
+
+_LAYOUT = Struct("!H2x")
+
+
+@dataclass(frozen=True, slots=True)
+class Ke:
+    """The public value of a key exchange method (a `KeId`). Whether the value is valid, the method itself judges.
+
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |   Diffie-Hellman Group Num    |           RESERVED            |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    ~                       Key Exchange Data                       ~
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    """
+
+    type: ClassVar[PayloadType] = PayloadType.KE
+
+    group: int
+    data: bytes
+
+    @classmethod
+    def read(cls, body: Reader) -> Self:
+        """Decode a body; raises InvalidSyntax."""
+        (group,) = body.unpack(_LAYOUT)
+        return cls(group, body.rest())
+
+    def write(self) -> bytes:
+        """Encode the body."""
+        return _LAYOUT.pack(self.group) + self.data
