@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.errors import (
+    InvalidSyntax,
+    NoAdditionalSas,
+    NoProposalChosen,
+    PeerIncompatible,
+    PeerMisbehaved,
+    TsUnacceptable,
+)
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.child_negotiation import (
@@ -27,6 +34,7 @@ from ikeengine.ikev2.child_negotiation import (
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.create_child import (
+    MAX_CHILDREN,
     NONCE_OCTETS,
     bad_answer,
     fail,
@@ -116,7 +124,7 @@ class RekeyChild(Exchange):
             _replace(ctx, sa, child, new)
             if not lost:
                 sa.queue.append(DeleteChild(child_id=child.unique_id))
-        ctx.answer(self.ops, ok=True)
+        child_sa.confirm(ctx, new, self.ops)
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
         if self.rival_id:
@@ -142,6 +150,8 @@ class RekeyChild(Exchange):
         elif error is not None:
             fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
             self._try_again_later(ctx, sa, child)
+        else:
+            raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
 
     def _rival_survives(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
         rival = sa.children.get(self.rival_id)
@@ -161,6 +171,10 @@ def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:
     """A Child SA has its replacement and waits to be deleted by whoever made that."""
     child.replaced_by = new.unique_id
     sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
+    sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)
+    for task in sa.queue:
+        if isinstance(task, DeleteChild) and task.for_good and task.child_id == child.unique_id:
+            task.child_id = new.unique_id
     if child.state in (ChildState.INSTALLED, ChildState.REKEYING):
         child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
 
@@ -175,8 +189,10 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
     child = _find(sa, rekey)
     if child is None:
         return [Notify(NotifyType.CHILD_SA_NOT_FOUND, protocol=rekey.protocol, spi=rekey.spi)]
-    if child.state not in (ChildState.INSTALLED, ChildState.REKEYING):
+    if child.state not in (ChildState.INSTALLED, ChildState.REKEYING) or child.replaced_by:
         return [Notify(NotifyType.TEMPORARY_FAILURE)]
+    if len(sa.children) >= 2 * MAX_CHILDREN:
+        raise NoAdditionalSas(f"the peer has rekeyed without deleting until there were {len(sa.children)} Child SAs")
     nonce, nonce_peer = ctx.rng.bytes(NONCE_OCTETS), message.require(Nonce).data
     try:
         made = make_answer(
