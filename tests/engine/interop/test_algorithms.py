@@ -71,7 +71,7 @@ ESP = [
 def test_ike(site: Lab, initiator: str, proposal: str) -> None:
     """Mirrors ikev2/alg-aes-xcbc, alg-chacha20poly1305, alg-modp-subgroup, openssl-ikev2/alg-aes-gcm, -ccm, -ecp-*."""
     site.connect(proposals=[proposal])
-    site.daemon(initiator).initiate(ike="site")
+    site.daemon(initiator).initiate(ike=site.name)
     mine, theirs = site.assert_same_ike()
     for key in ("encr-alg", "encr-keysize", "integ-alg", "prf-alg", "dh-group"):
         assert mine.get(key) == theirs.get(key), key

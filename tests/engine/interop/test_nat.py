@@ -80,7 +80,7 @@ def test_rekey_through_nat(site: Lab, rekeyed_by: str) -> None:
 def test_delete_through_nat(site: Lab, deleted_by: str) -> None:
     """Mirrors the end of ikev2/nat-rw-psk."""
     connect(site)
-    site.daemon(deleted_by).terminate(ike="site")
+    site.daemon(deleted_by).terminate(ike=site.name)
     wait_until(lambda: not site.engine.sas() and not site.charon.sas())
 
 
