@@ -151,11 +151,10 @@ class Control:
 
     def stream(self, command: str, message: Section) -> list[str]:
         """A command that logs while it works. Raises Refused."""
-        lines = []
+        lines: list[str] = []
         with self.session() as session:
             try:
-                for line in getattr(session, command)(message):
-                    lines.append(text(line.get("msg", b"")))
+                lines.extend(text(line.get("msg", b"")) for line in getattr(session, command)(message))
             except CommandException as error:
                 raise Refused("\n".join([*lines, str(error)])) from None
         return lines
