@@ -121,7 +121,7 @@ def test_who_may_control(uid: int, gids: set[int], allowed: bool) -> None:
 def test_a_stranger_is_refused_even_if_the_mode_lets_him_in(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    for directory in (tmp_path, *tmp_path.parents[:2]):
+    for directory in (tmp_path, *tmp_path.parents[:3]):
         directory.chmod(0o755)
     capture = LogCapture()
     with ViciRig(tmp_path, log=capture.log) as rig:
@@ -144,7 +144,7 @@ def test_a_stranger_is_refused_even_if_the_mode_lets_him_in(tmp_path: Path) -> N
 def test_members_of_the_group_are_let_in(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    for directory in (tmp_path, *tmp_path.parents[:2]):
+    for directory in (tmp_path, *tmp_path.parents[:3]):
         directory.chmod(0o755)
     with ViciRig(tmp_path) as rig:
         os.chown(rig.socket_path, 0, 54322)
