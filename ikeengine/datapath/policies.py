@@ -69,7 +69,7 @@ class PolicyStacks(Generic[K]):
         New entries are written before old ones are removed, so that a replacement leaves no gap.
         """
         wanted = tuple(dict.fromkeys(self._keys(policies)))
-        old = self._owned_keys(policies.owner)
+        old = dict.fromkeys(self._owned_keys(policies.owner))
         stacks = {key: self._stacks.get(key, ()) for key in wanted}
         change = {
             key: _with(_without(stack, policies.owner) if key in old else stack, policies)

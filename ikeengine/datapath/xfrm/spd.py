@@ -100,7 +100,7 @@ class SecurityPolicies:
 
     def _write(self, key: PolicyKey, before: PolicySet | None, after: PolicySet | None) -> None:
         if before and after and replace(before, owner=after.owner) == after:
-            return  # only the owner has changed, as in a rekeying
+            return  # a trap has only changed its owner, and the kernel knows of none
         old_entry = _entry(key, before) if before else ""
         new_entry = _entry(key, after) if after else ""
         if after is not None:
