@@ -34,7 +34,7 @@ def run(
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": f"{collections}",
-        "ANSIBLE_CONFIG": str(_no_configuration(inventory.parent)),
+        "ANSIBLE_CONFIG": str(_configuration(inventory.parent)),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_DEPRECATION_WARNINGS": "false",
         "ANSIBLE_NOCOLOR": "1",
@@ -59,8 +59,8 @@ def run(
     return Recap(ok, changed)
 
 
-def _no_configuration(directory: Path) -> Path:
-    """An empty ansible.cfg, so that the user's own does not change the demo."""
+def _configuration(directory: Path) -> Path:
+    """An ansible.cfg of our own, so that the user's does not change the demo."""
     path = directory / "ansible.cfg"
-    path.write_text("[defaults]\n")
+    path.write_text("[connection]\npipelining = true\n")
     return path

@@ -14,12 +14,15 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.connection import EngineSettings
 from ikeengine.model.proposal import Transform
 from ikeengine.model.sa import IpsecSa
 from ikeengine.model.secret import Secret
+from ikeengine.negotiate.proposals import parse_ike
 from ikeengine.observe.keylog import ESP_TABLE, IKE_TABLE, KeyLog, esp_line, ike_line
 from ikeengine.outputs import IkeKeys
 from ikeengine.registry import EncrId, IntegId, Protocol, TransformType
+from tests.engine.support.site import psk_pair
 from tests.engine.unit.daemon.fakes import ENCR_CBC, INTEG, esp_sa
 
 IKE_CIPHERS = [
@@ -183,3 +186,23 @@ def test_tshark_decrypts_esp_with_the_table(tmp_path: Path) -> None:
     shown, _ = tshark(tmp_path, tmp_path / "esp.pcap")
     assert "10.1.0.1" in shown
     assert "4660" in shown
+
+
+@pytest.mark.parametrize("proposal", ["aes256-sha384-x25519", "aes128gcm16-prfsha256-x25519"])
+def test_tshark_decrypts_ike_with_the_table(tmp_path: Path, proposal: str) -> None:
+    net, left, _ = psk_pair(proposals=(parse_ike(proposal),))
+    left.endpoint.set_settings(EngineSettings(keylog=True))
+    assert net.initiate(left).ok
+    log = KeyLog(tmp_path)
+    (keys,) = left.events(IkeKeys)
+    log.ike(keys)
+    log.close()
+    packets = [
+        ipv4(17, struct.pack("!HHHH", 500, 500, 8 + len(sent.data), 0) + sent.data, sent.path.local, sent.path.remote)
+        for _, sent in net.sent
+    ]
+    write_pcap(tmp_path / "ike.pcap", *packets)
+    shown, _ = tshark(tmp_path, tmp_path / "ike.pcap", "-V")
+    assert "left.example.com" in shown
+    assert "right.example.com" in shown
+    assert "Traffic Selector - Initiator" in shown
