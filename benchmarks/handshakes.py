@@ -140,9 +140,7 @@ def load(control: Control, side: int) -> None:
         "encap": "yes",
         "local": {"auth": "psk", "id": names[side]},
         "remote": {"auth": "psk", "id": names[1 - side]},
-        "children": {
-            "net": {"local_ts": [NETS[side]], "remote_ts": [NETS[1 - side]], "esp_proposals": [ESP_PROPOSAL]}
-        },
+        "children": {"net": {"local_ts": [NETS[side]], "remote_ts": [NETS[1 - side]], "esp_proposals": [ESP_PROPOSAL]}},
     }
     control.load({"bench": connection})
 

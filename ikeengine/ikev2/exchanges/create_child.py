@@ -27,7 +27,7 @@ from ikeengine.ikev2.child_negotiation import (
 )
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ChildConfig
@@ -119,6 +119,8 @@ class CreateChild(Exchange):
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
             fail(ctx, bad_answer(ctx, sa, phase, self.offer, message, mismatch), self.ops)
             sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            return
+        if deleted_at_once(ctx, sa, self, child):
             return
         child_sa.install(ctx, sa, child, keys)
         announce_up(ctx, sa, child)

@@ -128,8 +128,11 @@ def respond_child(ctx: Context, sa: IkeSa, delete: Delete) -> list[Payload]:
         if child.suite.protocol == delete.protocol and child.state is not ChildState.DELETED
     }
     for octets in delete.spis:
-        child = known.pop(int.from_bytes(octets, "big"), None)
+        spi = int.from_bytes(octets, "big")
+        child = known.pop(spi, None)
         if child is None:
+            if sa.active is not None and sa.active.type is ExchangeType.CREATE_CHILD_SA:
+                sa.active.deleted.add(spi)
             continue
         if child.state is not ChildState.DELETING:
             # While we are deleting it ourselves, our own exchange names our SPI (RFC 7296 section 1.4.1).
@@ -152,6 +155,16 @@ def _deleted_by_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     else:
         ctx.wanted += wanted_again(sa, child, child.config.close_action)
     child_sa.remove(ctx, sa, child, announce=not replaced)
+
+
+def deleted_at_once(ctx: Context, sa: IkeSa, task: Exchange, child: ChildSa) -> bool:
+    """Whether the peer has deleted a Child SA before we could install it."""
+    if child.spi_out not in task.deleted:
+        return False
+    ctx.release_reqid(child.reqid)
+    ctx.wanted += wanted_again(sa, child, child.config.close_action)
+    ctx.answer(task.ops, ok=False, reason="the peer has deleted the Child SA at once")
+    return True
 
 
 def _reinstate(ctx: Context, sa: IkeSa, replaced: list[ChildSa]) -> None:

@@ -27,7 +27,7 @@ from ikeengine.negotiate.identities import (
 )
 from ikeengine.registry import IdType
 from tests.engine import pki
-from tests.engine.vectors.records import shared
+from tests.engine.support.vectors import external
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
@@ -37,7 +37,7 @@ CHECKS = {alert.value for alert in Alert}
 @cache
 def corpus() -> dict[str, bytes]:
     found = {}
-    with tarfile.open(shared("fuzz/strongswan-corpora.tar.xz")) as archive:
+    with tarfile.open(external("fuzz", "strongswan-corpora.tar.xz")) as archive:
         for member in archive:
             content = archive.extractfile(member)
             if content is not None:

@@ -54,7 +54,7 @@ def test_identities_are_addresses(site: Lab, initiator: str) -> None:
 
 
 def test_several_children_share_an_ike_sa(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/net2net-multi-child: the second Child SA comes by CREATE_CHILD_SA with a key exchange of its own."""
+    """Mirrors ikev2/net2net-multi-child: the second Child SA comes by CREATE_CHILD_SA, with its own key exchange."""
     ports = {"local_ts": ["10.1.0.0/24[tcp]"], "remote_ts": ["10.2.0.0/24[tcp]"]}
     flipped = {"local_ts": ["10.2.0.0/24[tcp]"], "remote_ts": ["10.1.0.0/24[tcp]"]}
     esp = {"esp_proposals": ["aes256gcm16-ecp256"]}

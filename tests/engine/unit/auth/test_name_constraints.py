@@ -126,3 +126,13 @@ def test_an_email_address_in_the_subject_counts_unless_there_is_an_alternative()
 
 def test_an_address_without_at_cannot_be_compared() -> None:
     assert violates(pki.issue("C=CH, E=nonsense"), [], [general("email", "example.com")])
+
+
+def test_the_complaint_names_the_name() -> None:
+    only = constraints([general("dns", "example.com"), general("dn", "C=CH")], [])
+    for certificate, said in (
+        (pki.issue("C=CH, CN=x", sans=pki.dns("moon.evil.org")), "the DNS name 'moon.evil.org' is in no permitted"),
+        (pki.issue("C=AT, CN=x"), "the distinguished name C=AT, CN=x is in no permitted"),
+    ):
+        with pytest.raises(AuthFailed, match=said):
+            check_names(certificate.certificate, only)

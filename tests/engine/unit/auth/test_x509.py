@@ -141,6 +141,21 @@ class TestChains:
         marked = pki.authority(SUB.subject, ROOT, extensions=[(x509.SubjectKeyIdentifier(b"other"), False)])
         assert chain(leaf, [marked], [ROOT]) == certificates(leaf, marked, ROOT)
 
+    @pytest.mark.parametrize("hints", [True, False])
+    def test_key_identifiers_spare_signatures(self, monkeypatch: pytest.MonkeyPatch, hints: bool) -> None:
+        def named(identifier: bytes, key: str) -> pki.Issued:
+            extensions = [(x509.SubjectKeyIdentifier(identifier), False)] if hints else []
+            return pki.authority("CN=R", key=key, extensions=extensions)
+
+        anchors = [named(b"one", "k1"), named(b"two", "k2"), named(b"three", "k3")]
+        wanted = [(x509.AuthorityKeyIdentifier(b"three", None, None), False)]
+        leaf = pki.issue("CN=x", anchors[2], extensions=wanted)
+        calls = []
+        genuine = Certificate.check_signature
+        monkeypatch.setattr(Certificate, "check_signature", lambda *args: calls.append(1) or genuine(*args))
+        assert chain(leaf, [], anchors) == certificates(leaf, anchors[2])
+        assert len(calls) == (1 if hints else 3)
+
     @pytest.mark.parametrize("kind", ["rsa2048", "p384", "p521", "bp256", "ed25519", "ed448"])
     def test_every_kind_of_key(self, kind: str) -> None:
         root = pki.authority("CN=Root", kind=kind)
@@ -254,6 +269,8 @@ class TestConstraints:
         two = pki.authority("CN=2", one)
         assert chain(pki.issue("CN=x", one), [one], [root])
         assert failure(pki.issue("CN=x", two), [one, two], [root]).check == "cert-exceeded-path-len"
+        last = pki.authority("CN=last", root, path_length=0)
+        assert chain(pki.issue("CN=x", last), [last], [root])
         zero = pki.authority("CN=0", path_length=0)
         assert chain(pki.issue("CN=x", zero), [], [zero])
         below = pki.authority("CN=b", zero)

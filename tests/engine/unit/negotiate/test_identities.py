@@ -161,7 +161,8 @@ def test_sameness(one: str, other: str, same: bool) -> None:
     assert matches(parse_pattern(one), right) is same
 
 
-# identity, pattern and the quality that strongSwan 5.9.8 gives (identification_t.matches).
+# identity, pattern and the quality that strongSwan 5.9.8 gives (identification_t.matches), but for a range of one
+# address, which is perfect there.
 QUALITY = [
     ("moon.s.org", "*.s.org", 19),
     ("moon.s.org", "MOON.s.org", 20),
@@ -180,7 +181,15 @@ QUALITY = [
     ("moon.s.org", "C=CH, CN=*", 0),
     ("10.0.0.1", "10.0.0.0/8", 19),
     ("10.0.0.1", "10.0.0.0-10.0.0.3", 19),
+    ("10.0.0.3", "10.0.0.0-10.0.0.3", 19),
     ("10.0.0.4", "10.0.0.0-10.0.0.3", 0),
+    ("10.0.0.1", "10.0.0.2-10.0.0.3", 0),
+    ("10.0.0.2", "10.0.0.2-10.0.0.3", 19),
+    ("10.0.0.2", "10.0.0.2-10.0.0.2", 19),
+    ("10.255.255.255", "10.0.0.0/8", 19),
+    ("11.0.0.0", "10.0.0.0/8", 0),
+    ("10.0.0.0", "10.0.0.0/8", 19),
+    ("9.255.255.255", "10.0.0.0/8", 0),
     ("2001:db8::1", "2001:db8::/32", 19),
     ("2001:db8::1", "10.0.0.0/8", 0),
     ("moon.s.org", "10.0.0.0/8", 0),

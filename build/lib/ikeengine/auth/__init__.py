@@ -1,1 +1,0 @@
-"""Proving identities: pre-shared keys, signatures, certificate chains."""

@@ -1,1 +1,0 @@
-"""The configuration file: schema, loading, secrets, and what a reload changes."""

@@ -1,1 +1,0 @@
-"""The tables of the schema: one file for each part of the configuration, in the order of swanctl.conf(5)."""

@@ -1,1 +1,0 @@
-"""All cryptography. The only package that imports `cryptography`."""

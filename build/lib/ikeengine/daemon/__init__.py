@@ -1,1 +1,0 @@
-"""The asyncio shell: sockets, timers, control socket, signals."""

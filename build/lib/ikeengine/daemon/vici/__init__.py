@@ -1,1 +1,0 @@
-"""VICI, strongSwan's control protocol: codec, server and commands."""

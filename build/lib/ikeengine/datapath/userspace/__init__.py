@@ -1,1 +1,0 @@
-"""ESP in userspace over a TUN device."""

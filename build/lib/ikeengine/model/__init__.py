@@ -1,1 +1,0 @@
-"""Values that cross layers: frozen, with no behaviour beyond their own consistency."""

@@ -1,1 +1,0 @@
-"""Proposals, traffic selectors and identities: how two sides come to one."""

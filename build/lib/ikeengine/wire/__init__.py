@@ -1,1 +1,0 @@
-"""The IKEv2 message codec: octets to payload objects and back. Knows neither keys nor state."""
