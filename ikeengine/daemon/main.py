@@ -39,6 +39,8 @@ JOURNAL_NAME = "xfrm.journal"
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds that peers have to answer our Deletes: time for one retransmission with the default settings."""
 GARBAGE_THRESHOLDS = (20_000, 10, 50)
+WALL_CLOCK_INTERVAL = 10.0
+"""Seconds between two looks at the calendar, which only the validity of certificates depends on."""
 STUCK = 10.0
 """Seconds by which a deadline of the core may be missed before the watchdog is no longer fed."""
 
@@ -61,9 +63,9 @@ def run(config_path: str, run_dir: str, socket_path: str | None = None) -> int:
 
 
 def log_settings(engine: EngineConfig) -> LogSettings:
-    """The log levels of a configuration."""
+    """How a configuration wants the log."""
     levels = dict(engine.log)
-    return LogSettings(levels.pop("default", 1), levels)
+    return LogSettings(levels.pop("default", 1), levels, json=engine.log_json)
 
 
 async def _serve(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
@@ -123,6 +125,7 @@ class Daemon:
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         self._feed_watchdog()
+        self._follow_wall_clock()
         self._ready()
 
     async def until_stopped(self) -> None:
@@ -167,6 +170,7 @@ class Daemon:
             self._ready()
 
     def _apply_engine(self, engine: EngineConfig) -> None:
+        set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
 
@@ -189,3 +193,8 @@ class Daemon:
         if due is None or due > self.loop.time() - STUCK:
             self._notifier.watchdog()
         self.loop.call_later(interval / 2, self._feed_watchdog)
+
+    def _follow_wall_clock(self) -> None:
+        """The calendar may be set while we run, as by NTP after a start without a battery-backed clock."""
+        self.service.core.set_wall_offset(time.time() - self.loop.time())
+        self.loop.call_later(WALL_CLOCK_INTERVAL, self._follow_wall_clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import stat
@@ -293,6 +294,10 @@ def test_keys_are_logged_only_if_wanted(pair: tuple[Daemon, Daemon], tmp_path: P
     (entry,) = left.sas()
     assert table.read_text().startswith(entry["gw"]["initiator-spi"])
     assert (tmp_path / "keys" / "esp_sa").read_text().count("\n") == 2
+    for table_of_keys in (table, tmp_path / "keys" / "esp_sa"):
+        keys = re.findall(r"[0-9a-f]{32,}", table_of_keys.read_text())
+        assert keys
+        assert not [key for key in keys if key in left.log + right.log]
     assert not list(tmp_path.glob("b/**/esp_sa"))
 
 
