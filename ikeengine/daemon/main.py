@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from ikeengine import __version__
 from ikeengine.auth.credentials import CredentialStore
 from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.load import load
@@ -20,6 +21,7 @@ from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
 from ikeengine.daemon.keystore import KeyStore
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.reload import Loader
+from ikeengine.daemon.scrape import MetricsServer
 from ikeengine.daemon.service import Service
 from ikeengine.daemon.systemd import Notifier
 from ikeengine.daemon.udp import UdpSockets
@@ -31,6 +33,7 @@ from ikeengine.endpoint import Endpoint
 from ikeengine.errors import IkeError
 from ikeengine.observe.keylog import KeyLog
 from ikeengine.observe.log import EngineLog, LogSettings, set_up
+from ikeengine.observe.metrics import Snapshot, render
 
 EXIT_DONE, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 SOCKET_NAME = "ikeengine.vici"
@@ -102,13 +105,17 @@ class Daemon:
         hub = EventHub()
         bridge = EventBridge(self.service, hub)
         self.observer.listeners.append(bridge)
-        control = Control(self.service, self.loader, credentials, self.observer, bridge, self.service.now())
+        self._started = self.service.now()
+        control = Control(self.service, self.loader, credentials, self.observer, bridge, self._started)
         self._server = ViciServer(socket_path, hub, control.find_command, self.observer.say)
+        self._metrics = MetricsServer(engine.metrics, self._metrics_page) if engine.metrics else None
 
     async def start(self) -> None:
         """Listen, load the configuration, and say that we are ready. Raises LocalMisuse and DatapathError."""
         await self._server.start()
         try:
+            if self._metrics is not None:
+                await self._metrics.start()
             self.service.start()
             self.loader.start(self._configuration)
         except BaseException:
@@ -136,6 +143,8 @@ class Daemon:
         """Delete all SAs and leave nothing behind. A second SIGTERM ends the waiting for peers."""
         self._notifier.stopping()
         await self._server.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
         self._stop.clear()
         impatient = self.loop.create_task(self._stop.wait())
         orderly = self.loop.create_task(self.service.shut_down(SHUTDOWN_TIMEOUT))
@@ -173,6 +182,19 @@ class Daemon:
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
+
+    def _metrics_page(self) -> str:
+        core = self.service.core
+        snapshot = Snapshot(
+            version=__version__,
+            uptime=self.service.now() - self._started,
+            connections=core.connections,
+            sas=core.status(),
+            counters=self.observer.counters,
+            dropped=self.observer.dropped,
+            usage=self.service.usage,
+        )
+        return render(snapshot)
 
     def _ready(self) -> None:
         engine = self.loader.configuration.engine

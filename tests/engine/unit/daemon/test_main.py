@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,17 @@ def test_keys_are_logged_only_if_wanted(pair: tuple[Daemon, Daemon], tmp_path: P
         assert keys
         assert not [key for key in keys if key in left.log + right.log]
     assert not list(tmp_path.glob("b/**/esp_sa"))
+
+
+def test_metrics(left: Daemon) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{sock.getsockname()[1]}"
+    left.configure(left.connection, f", metrics: '{endpoint}'")
+    left.start()
+    with urllib.request.urlopen(f"http://{endpoint}/metrics", timeout=10) as answer:
+        page = answer.read().decode()
+    assert 'ikeengine_connection_up{connection="gw"} 0' in page
 
 
 def test_run_directory(tmp_path: Path) -> None:
