@@ -58,7 +58,7 @@ def run(config_path: str, run_dir: str, socket_path: str | None = None) -> int:
         return EXIT_INVALID
     try:
         make_run_dir(Path(run_dir))
-        asyncio.run(_serve(configuration, Path(config_path), Path(run_dir), socket_path))
+        asyncio.run(_live(configuration, Path(config_path), Path(run_dir), socket_path))
     except IkeError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILED
@@ -71,7 +71,7 @@ def log_settings(engine: EngineConfig) -> LogSettings:
     return LogSettings(levels.pop("default", 1), levels, json=engine.log_json)
 
 
-async def _serve(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
+async def _live(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
     daemon = Daemon(configuration, config_path, run_dir, Path(socket_path) if socket_path else run_dir / SOCKET_NAME)
     await daemon.start()
     await daemon.until_stopped()
@@ -112,12 +112,12 @@ class Daemon:
 
     async def start(self) -> None:
         """Listen, load the configuration, and say that we are ready. Raises LocalMisuse and DatapathError."""
+        if self._metrics is not None:
+            await self._metrics.start()
+        # The control socket first: it is what keeps a second daemon from touching what the first one has installed.
         await self._server.start()
         try:
-            if self._metrics is not None:
-                await self._metrics.start()
-            self.service.start()
-            self.loader.start(self._configuration)
+            self._serve()
         except BaseException:
             await self._server.stop()
             raise
@@ -134,6 +134,14 @@ class Daemon:
         self._feed_watchdog()
         self._follow_wall_clock()
         self._ready()
+
+    def _serve(self) -> None:
+        self.service.start()
+        try:
+            self.loader.start(self._configuration)
+        except BaseException:
+            self.service.stop()
+            raise
 
     async def until_stopped(self) -> None:
         """Serve until SIGTERM or SIGINT."""

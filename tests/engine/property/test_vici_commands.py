@@ -25,40 +25,10 @@ from ikeengine.daemon.vici.session import Session
 from tests.engine.unit.daemon.fakes import Rig, connection, ike_status
 
 KEYS = [
-    "name",
-    "ike",
-    "child",
-    "ike-id",
-    "child-id",
-    "timeout",
-    "loglevel",
-    "force",
-    "reauth",
-    "type",
-    "flag",
-    "subject",
-    "data",
-    "id",
-    "owners",
-    "all",
-    "trap",
-    "pass",
-    "drop",
-    "connection",
-    "path",
-    "cacert",
-    "crl_uris",
-    "local",
-    "remote",
-    "children",
-    "proposals",
-    "esp_proposals",
-    "local_ts",
-    "auth",
-    "certs",
-    "x",
-    "noblock",
-]
+    "name", "ike", "child", "ike-id", "child-id", "timeout", "loglevel", "force", "reauth", "type", "flag",
+    "subject", "data", "id", "owners", "all", "trap", "pass", "drop", "connection", "path", "cacert", "crl_uris",
+    "local", "remote", "children", "proposals", "esp_proposals", "local_ts", "auth", "certs", "x", "noblock",
+]  # fmt: skip
 VALUES = (
     st.sampled_from([b"", b"yes", b"no", b"gw-gw", b"net-net", b"-1", b"1", b"X509", b"CA", b"IKE", b"psk", b"%any"])
     | st.integers(-(2**70), 2**70).map(lambda number: str(number).encode())
