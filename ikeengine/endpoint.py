@@ -12,6 +12,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.cookies import CookieJar
 from ikeengine.crypto.rng import Rng
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, UnsupportedCriticalPayload
+from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import machine, reasons, tasks, transport
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
 from ikeengine.ikev2.exchanges import ike_sa_init
@@ -68,6 +69,10 @@ class Endpoint:
         """The credentials that IKE SAs use."""
         return self._ctx.credentials
 
+    def set_settings(self, settings: EngineSettings) -> None:
+        """Obey other settings from now on; deadlines that are set already stay."""
+        self._ctx.settings = settings
+
     def set_wall_offset(self, offset: float) -> None:
         """Seconds from the caller's clock to Unix time; used for the validity of certificates only."""
         self._ctx.wall_offset = offset
@@ -114,6 +119,8 @@ class Endpoint:
         ctx.now = now
         if op < FIRST_OP:
             self._supervisor.datapath_failed(op, result)
+        elif (child := ctx.confirmations.pop(op, None)) is not None:
+            child_sa.answer_waiting(ctx, child, ok=True)
         elif not self._supervisor.complete(op, result):
             pending = ctx.ops.pop(op, None)
             sa = None if pending is None else ctx.table.find(pending.local_spi)
@@ -170,6 +177,9 @@ class Endpoint:
         if header.message_id != 0 or header.spi_r != NO_SPI or header.spi_i == NO_SPI or not header.is_initiator:
             self._drop(DropReason.BAD_HEADER, path, "an IKE_SA_INIT request with wrong SPIs, flags or message ID")
             return
+        if ctx.table.find(header.spi_i) is not None:
+            self._drop(DropReason.REFLECTED, path, "an IKE_SA_INIT request with our own SPI")
+            return
         known = ctx.table.find_by_init(path, header.spi_i)
         if known is not None:
             if known.state is not IkeState.INIT_ANSWERED or not transport.repeat_response(ctx, known, data, path):
@@ -224,8 +234,9 @@ class Endpoint:
         try:
             sa = ike_sa_init.answer(ctx, message, connections)
         except NoProposalChosen as error:
-            self._record_mismatch(message, path, connections)
-            self._reply(header, path, Notify(error.notify))
+            # Only what is answered is recorded: a flood must not push the useful records out.
+            if self._reply(header, path, Notify(error.notify)):
+                self._record_mismatch(message, path, connections)
         except InvalidKeGroup as error:
             self._reply(header, path, Notify(error.notify, error.data))
         except InvalidSyntax as error:
@@ -263,10 +274,12 @@ class Endpoint:
         if header.major > MAJOR_VERSION and not header.is_response:
             self._reply(header, path, Notify(NotifyType.INVALID_MAJOR_VERSION))
 
-    def _reply(self, header: Header, path: Path, notify: Notify) -> None:
-        """Answer a stranger with an error, within limits and without keeping anything."""
-        if self._replies.take(self._ctx.now):
+    def _reply(self, header: Header, path: Path, notify: Notify) -> bool:
+        """Answer a stranger with an error, without keeping anything. False if that is over the limit."""
+        allowed = self._replies.take(self._ctx.now)
+        if allowed:
             self._transmit_reply(header, path, notify)
+        return allowed
 
     def _transmit_reply(self, header: Header, path: Path, notify: Notify) -> None:
         data = write_message(header.spi_i, header.spi_r, header.exchange, FLAG_RESPONSE, header.message_id, [notify])

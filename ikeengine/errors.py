@@ -57,6 +57,12 @@ class TsUnacceptable(PeerIncompatible):
     notify = NotifyType.TS_UNACCEPTABLE
 
 
+class NoAdditionalSas(PeerIncompatible):
+    """The peer has as many Child SAs as it may have (RFC 7296 section 1.3)."""
+
+    notify = NotifyType.NO_ADDITIONAL_SAS
+
+
 class InvalidKeGroup(PeerIncompatible):
     """The KE payload uses another group than the chosen one (RFC 7296 section 1.3). `group` is the one we want."""
 

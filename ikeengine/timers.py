@@ -75,6 +75,10 @@ class TimerTable:
         return len(self._deadlines)
 
 
+OUTRUN_ENTRIES = 64
+"""How many outrun entries a DeadlineQueue holds at least before it throws them away."""
+
+
 class DeadlineQueue(Generic[Owner]):
     """Owners by their next deadline. An entry that its owner has outrun is skipped when it comes up."""
 
@@ -93,6 +97,13 @@ class DeadlineQueue(Generic[Owner]):
             self._scheduled[owner] = deadline
             self._count += 1
             heapq.heappush(self._heap, (deadline, self._count, owner))
+            if len(self._heap) > 2 * len(self._scheduled) + OUTRUN_ENTRIES:
+                self._compact()
+
+    def _compact(self) -> None:
+        """Deadlines move with every message, so most entries are soon outrun."""
+        self._heap = [(deadline, count, owner) for count, (owner, deadline) in enumerate(self._scheduled.items())]
+        heapq.heapify(self._heap)
 
     def next_deadline(self) -> float | None:
         """The earliest deadline of all owners."""

@@ -129,7 +129,8 @@ class Certificate:
             _check_signature(self._library, issuer_key)
         except Exception as error:  # noqa: BLE001  a bad signature, another key, a forbidden hash: all the same
             detail = f"{type(error).__name__} {error}".strip()
-            raise _unusable(f"the signature on `{self.subject_text}` does not verify: {detail}") from None
+            detail = f"the signature on `{self.subject_text}` by `{self.issuer_text}` does not verify: {detail}"
+            raise AuthFailed(Alert.CERT_VALIDATION_FAILED.value, detail) from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and self.der == other.der

@@ -10,12 +10,14 @@ from typing import Any
 
 from cryptography import x509
 
+from ikeengine.crypto import names
+
 MAX_NAMES = 512
 """Most alternative names, and most subtrees of name constraints; keeps comparing them cheap."""
 
 _ANY_POLICY_IS_FINE = frozenset({"2.5.29.32", "2.5.29.33", "2.5.29.54"})
-"""certificatePolicies, policyMappings and inhibitAnyPolicy. We accept any policy, so they have nothing to say
-unless policyConstraints asks for an explicit policy; that extension, if critical, is refused as unknown."""
+"""certificatePolicies, policyMappings and inhibitAnyPolicy. We accept any policy, so they have nothing to say unless
+policyConstraints asks for an explicit policy; such a policyConstraints, if critical, is refused as unknown."""
 
 
 class NameKind(Enum):
@@ -66,15 +68,15 @@ def read_extensions(certificate: x509.Certificate) -> Extensions:
     unknown = []
     for extension in certificate.extensions:
         known = _read(extension.value)
-        if known:
+        if known is not None:
             fields.update(known)
         elif extension.critical and extension.oid.dotted_string not in _ANY_POLICY_IS_FINE:
             unknown.append(extension.oid.dotted_string)
     return Extensions(**fields, unknown_critical=tuple(unknown))
 
 
-def _read(value: x509.ExtensionType) -> dict[str, Any]:
-    """The fields of Extensions that one extension sets, none for one that we do not know."""
+def _read(value: x509.ExtensionType) -> dict[str, Any] | None:
+    """The fields of Extensions that one extension sets, None for an extension that we do not know."""
     match value:
         case x509.SubjectAlternativeName():
             return {"names": _general_names(value)}
@@ -91,17 +93,19 @@ def _read(value: x509.ExtensionType) -> dict[str, Any]:
             return {"subject_key_id": value.digest}
         case x509.AuthorityKeyIdentifier():
             return {"authority_key_id": value.key_identifier or b""}
-    return {}
+        case x509.PolicyConstraints(require_explicit_policy=None):
+            return {}
+    return None
 
 
 _KEY_USAGES = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign")
 
 
 def _general_names(found: Iterable[x509.GeneralName]) -> tuple[GeneralName, ...]:
-    names = tuple(map(_general_name, found))
-    if len(names) > MAX_NAMES:
-        raise ValueError(f"{len(names)} names are too many")
-    return names
+    general_names = tuple(map(_general_name, found))
+    if len(general_names) > MAX_NAMES:
+        raise ValueError(f"{len(general_names)} names are too many")
+    return general_names
 
 
 def _general_name(name: x509.GeneralName) -> GeneralName:
@@ -113,7 +117,9 @@ def _general_name(name: x509.GeneralName) -> GeneralName:
         case x509.UniformResourceIdentifier():
             return GeneralName(NameKind.URI, name.value.encode())
         case x509.DirectoryName():
-            return GeneralName(NameKind.DN, name.value.public_bytes())
+            encoded = name.value.public_bytes()
+            names.comparable(encoded)  # so that nobody who compares it later has to expect garbage
+            return GeneralName(NameKind.DN, encoded)
         case x509.IPAddress():
             return GeneralName(NameKind.IP, _packed(name))
     return GeneralName(NameKind.OTHER, type(name).__name__.encode())

@@ -12,6 +12,7 @@ must not match another one that only looks like it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 
 from ikeengine.crypto import der
@@ -20,6 +21,7 @@ from ikeengine.errors import LocalMisuse
 
 INVALID_NAME = "(invalid ID_DER_ASN1_DN)"
 WILDCARD = "*"
+_MAX_CACHED_OCTETS = 512
 MAX_TEXT = 512
 """Longest text of a name; the limit of strongSwan. A peer's name must not flood a log."""
 
@@ -68,7 +70,7 @@ _ATTRIBUTES = {
 }
 _OID_BY_KEY = {name.lower(): dotted for name, dotted in _ATTRIBUTES.items()}
 _KEY_BY_OID = {dotted: name for name, dotted in reversed(_ATTRIBUTES.items())}
-_IA5_ATTRIBUTES = frozenset(_ATTRIBUTES[name] for name in ("E", "DC", "UN"))
+_IA5_ATTRIBUTES = frozenset(der.object_identifier(_ATTRIBUTES[name]) for name in ("E", "DC", "UN"))
 
 _DECODERS = {
     der.UTF8_STRING: "utf-8",
@@ -135,7 +137,14 @@ def _folded_rdn(rdn: list[tuple[bytes, int, bytes]]) -> Rdn:
 
 def comparable(name: bytes) -> tuple[Rdn, ...]:
     """The form of an encoded name in which equal names are equal. Raises DerError."""
+    return _cached_comparable(name) if len(name) <= _MAX_CACHED_OCTETS else _comparable(name)
+
+
+def _comparable(name: bytes) -> tuple[Rdn, ...]:
     return tuple(map(_folded_rdn, _relative_names(name)))
+
+
+_cached_comparable = lru_cache(maxsize=256)(_comparable)
 
 
 def same_name(one: bytes, other: bytes) -> bool:
@@ -211,7 +220,7 @@ def _escape(text: str) -> str:
     text = _ANOTHER_ATTRIBUTE.sub(r"\\+", text)
     if text[:1] in ("#", " "):
         text = "\\" + text
-    if text[-1:] == " ":
+    if text.endswith(" ") and not _ends_in_escape(text[:-1]):
         text = text[:-1] + "\\ "
     return text
 
@@ -256,26 +265,28 @@ def _ends_in_escape(text: str) -> bool:
 
 
 def _parse_attribute(text: str, whole: str) -> bytes:
-    key, equals, value = text.partition("=")
-    dotted = _OID_BY_KEY.get(key.strip().lower(), key.strip())
+    key, _, value = text.partition("=")
+    key = key.strip()
     try:
-        oid = der.object_identifier(dotted)
-        encoded = _parse_value(dotted, value)
+        oid = der.object_identifier(_OID_BY_KEY.get(key.lower(), key))
     except DerError:
-        raise LocalMisuse(f"`{whole}`: `{text.strip()}` is not an attribute and its value, such as CN=moon") from None
-    if not equals:
-        raise LocalMisuse(f"`{whole}`: `{text.strip()}` has no `=`")
-    return der.element(der.SEQUENCE, oid + encoded)
+        raise LocalMisuse(
+            f"`{whole}`: `{key}` is not an attribute of a distinguished name such as C, O or CN"
+        ) from None
+    try:
+        return der.element(der.SEQUENCE, oid + _parse_value(oid, value))
+    except (DerError, UnicodeEncodeError) as error:
+        raise LocalMisuse(f"`{whole}`: the value of `{key}` is unusable: {error}") from None
 
 
-def _parse_value(dotted: str, text: str) -> bytes:
+def _parse_value(oid: bytes, text: str) -> bytes:
     text = _trim(text)
     if text.startswith("#"):
         return _raw_value(text[1:])
     value = _ESCAPES.sub(_unescape, text)
     if not value or "\0" in value:
         raise DerError("a value is empty or holds a NUL")
-    if dotted in _IA5_ATTRIBUTES and value.isascii():
+    if oid in _IA5_ATTRIBUTES and value.isascii():
         return der.element(der.IA5_STRING, value.encode())
     tag = der.PRINTABLE_STRING if _PRINTABLE.fullmatch(value) else der.UTF8_STRING
     return der.element(tag, value.encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from itertools import product
 from typing import Generic, NamedTuple, TypeVar
 
@@ -62,8 +63,13 @@ class PolicyStacks(Generic[K]):
         New entries are written before old ones are removed, so that a replacement leaves no gap.
         """
         wanted = tuple(dict.fromkeys(self._keys(policies)))
-        change = {key: _with(self._stacks.get(key, ()), policies) for key in wanted}
-        for key in self._owned_keys(policies.owner):
+        old = self._owned_keys(policies.owner)
+        stacks = {key: self._stacks.get(key, ()) for key in wanted}
+        change = {
+            key: _with(_without(stack, policies.owner) if key in old else stack, policies)
+            for key, stack in stacks.items()
+        }
+        for key in old:
             if key not in change:
                 change[key] = _without(self._stacks[key], policies.owner)
         self._change_all_or_nothing(change)
@@ -137,7 +143,7 @@ class PolicyStacks(Generic[K]):
     def _change(self, key: K, stack: Stack) -> None:
         before = self.in_force(key)
         after = stack[-1] if stack else None
-        if before != after:
+        if not _same_effect(before, after):
             self._apply(key, before, after)
         self._record(key, stack)
 
@@ -148,14 +154,20 @@ class PolicyStacks(Generic[K]):
             self._stacks.pop(key, None)
 
 
+def _same_effect(before: PolicySet | None, after: PolicySet | None) -> bool:
+    """Whether nothing needs to be written: who owns a policy matters only for traps, which report their owner."""
+    if before is None or after is None or after.action is PolicyAction.TRAP:
+        return before == after
+    return replace(before, owner=after.owner) == after
+
+
 def _without(stack: Stack, owner: int) -> Stack:
     return tuple(policies for policies in stack if policies.owner != owner)
 
 
 def _with(stack: Stack, policies: PolicySet) -> Stack:
-    rest = _without(stack, policies.owner)
     if policies.action is not PolicyAction.TRAP:
-        return (*rest, policies)
-    traps = tuple(p for p in rest if p.action is PolicyAction.TRAP)
-    others = tuple(p for p in rest if p.action is not PolicyAction.TRAP)
+        return (*stack, policies)
+    traps = tuple(p for p in stack if p.action is PolicyAction.TRAP)
+    others = tuple(p for p in stack if p.action is not PolicyAction.TRAP)
     return (*traps, policies, *others)

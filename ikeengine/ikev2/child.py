@@ -10,12 +10,23 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
 from ikeengine.model.commands import SaExpired
 from ikeengine.model.connection import ChildConfig, Mode
+from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ChildSuite
 from ikeengine.model.sa import Direction, IpsecSa, Limits, PolicyAction, PolicySet, SaId, UdpEncap
 from ikeengine.model.secret import Secret
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.model.status import ChildStatus
-from ikeengine.outputs import ChildUpdown, DeletePolicies, DeleteSa, InstallPolicies, InstallSa, StateChanged, UpdateSa
+from ikeengine.outputs import (
+    AskConfirmation,
+    ChildUpdown,
+    DeletePolicies,
+    DeleteSa,
+    InstallPolicies,
+    InstallSa,
+    OpId,
+    StateChanged,
+    UpdateSa,
+)
 from ikeengine.timers import Timer
 
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
@@ -55,6 +66,8 @@ class ChildSa:
     only then the peer is known to have our response (RFC 7296 section 2.8)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
+    waiting: tuple[OpId, ...] = ()
+    """Commands that are done when the datapath has this Child SA."""
 
     def status(self, timers_of: IkeSa) -> ChildStatus:
         """A snapshot for operators."""
@@ -90,8 +103,7 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
 
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
-    encap = sa.nat_local or sa.nat_remote
-    child.encap = encap
+    child.encap = sa.uses_nat_t
     inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in)
     outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out)
     child.sa_in, child.sa_out = inbound.id, outbound.id
@@ -104,6 +116,24 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
         ctx.emit(InstallSa(child.unique_id, outbound))
     install_policies(ctx, sa, child)
     _start_lifetime(ctx, sa, child)
+
+
+def confirm(ctx: Context, child: ChildSa, ops: tuple[OpId, ...]) -> None:
+    """Tell commands that a Child SA is up, once everything of it has arrived in the datapath."""
+    if not ops:
+        return
+    child.waiting += ops
+    op = ctx.new_op()
+    ctx.confirmations[op] = child
+    ctx.emit(AskConfirmation(op))
+
+
+def answer_waiting(
+    ctx: Context, child: ChildSa, *, ok: bool, reason: str = "", record: FailureRecord | None = None
+) -> None:
+    """Tell the commands that wait for a Child SA how it went."""
+    ops, child.waiting = child.waiting, ()
+    ctx.answer(ops, ok=ok, reason=reason, record=record)
 
 
 def activate_outbound(ctx: Context, child: ChildSa) -> None:
@@ -158,6 +188,7 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
     if child.sa_in is not None:
         ctx.emit(DeleteSa(child.sa_in))
     sa.timers.stop_child(child.unique_id)
+    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
     del sa.children[child.unique_id]
     ctx.table.remove_child(child.spi_in)
     ctx.release_reqid(child.reqid)

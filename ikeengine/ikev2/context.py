@@ -17,6 +17,7 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
 if TYPE_CHECKING:
+    from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.sa import IkeSa
 
 FIRST_OP = 1 << 32
@@ -24,6 +25,9 @@ FIRST_OP = 1 << 32
 
 FAILURES_KEPT = 16
 """Failure records kept per connection."""
+
+LAST_CONFIGURED_REQID = 0x3FFF
+"""Reqids up to here are left to configurations that choose their own."""
 
 LOWEST_CHILD_SPI = 0x100
 """RFC 4303 section 2.1 reserves the SPIs 1 to 255."""
@@ -41,7 +45,8 @@ class PendingOp:
 class Wanted:
     """A Child SA that somebody wants up: the endpoint initiates it, now or after `delay` seconds.
 
-    `ops` are the commands that wait for it; `attempt` counts the tries from 0.
+    `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
+    peer asked to try again later. `trap`: it is not to come up before a packet wants through.
     """
 
     connection: str
@@ -49,6 +54,8 @@ class Wanted:
     delay: float = 0.0
     attempt: int = 0
     ops: tuple[OpId, ...] = ()
+    refused: int = 0
+    trap: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +79,7 @@ class Context:
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
+        "confirmations",
         "connections",
         "credentials",
         "failures",
@@ -96,6 +104,8 @@ class Context:
         self.wall_offset = 0.0
         self.outputs: list[Output] = []
         self.ops: dict[OpId, PendingOp] = {}
+        self.confirmations: dict[OpId, ChildSa] = {}
+        """Child SAs that commands wait for, until the datapath has them."""
         self.failures: dict[str, deque[FailureRecord]] = {}
         self.wanted: list[Wanted] = []
         self.touched: dict[bytes, IkeSa] = {}
@@ -103,7 +113,7 @@ class Context:
         self._expected: dict[OpId, _Progress] = {}
         self._last_op = FIRST_OP
         self._last_unique_id = 0
-        self._last_reqid = 0
+        self._last_reqid = LAST_CONFIGURED_REQID
         self._reqid_of: dict[Hashable, int] = {}
         self._reqid_users: dict[int, tuple[Hashable, int]] = {}
 
@@ -155,6 +165,11 @@ class Context:
         op = self.new_op()
         self.ops[op] = PendingOp(sa.local_spi, trigger)
         return op
+
+    def forget(self, sa: IkeSa) -> None:
+        """An IKE SA waits for no answers any more."""
+        for op in [op for op, pending in self.ops.items() if pending.local_spi == sa.local_spi]:
+            del self.ops[op]
 
     def new_unique_id(self) -> int:
         """A fresh number for an IKE SA, a Child SA or a trap."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ikeengine.ikev2.received import Received
@@ -28,6 +28,8 @@ class Exchange(ABC):
 
     ops: tuple[OpId, ...] = ()
     """Commands that wait for the outcome."""
+    deleted: set[int] = field(default_factory=set)
+    """SPIs that the peer has deleted before we knew them: its Delete has overtaken the answer that made them."""
 
     @abstractmethod
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:

@@ -26,7 +26,9 @@ class Closing(Enum):
     TERMINATED = "terminated by the operator"
     DELETED = "deleted by the peer"
     DEAD = "the peer does not answer"
+    UNREACHABLE = "there is no way to the peer"
     FAILED = "negotiation failed"
+    BROKEN = "the peer broke the protocol"
     REPLACED = "replaced by another IKE SA"
     EXPIRED = "lifetime over"
 
@@ -34,6 +36,7 @@ class Closing(Enum):
 def enter(ctx: Context, sa: IkeSa, state: IkeState, story: str) -> None:
     """The one place where an IKE SA changes its state."""
     old, sa.state = sa.state, state
+    ctx.touch(sa)
     ctx.emit(StateChanged(sa.name, sa.unique_id, 0, old.value, state.value, story))
 
 
@@ -83,24 +86,35 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
     if sa.state is IkeState.CLOSED:
         return
     status = sa.status()
-    was_up = sa.established_at is not None
-    tasks, waiting = take_tasks(sa), take_waiting(sa)
     enter(ctx, sa, IkeState.CLOSED, why.value)
     wanted = _children_wanted_again(sa, why)
     for child in list(sa.children.values()):
         child_sa.remove(ctx, sa, child, announce=child.state in child_sa.UP_STATES)
     sa.timers.clear()
     ctx.table.remove(sa)
-    if why is Closing.DEAD and not was_up and sa.is_initiator and _may_try_again(sa):
-        wanted += _tried_again(sa, tasks, waiting)
-    else:
-        reason = record.reason if record is not None else why.value
-        ctx.answer(waiting, ok=False, reason=reason, record=record)
-        for task in tasks:
-            task.abandon(ctx, sa, reason, record)
+    ctx.forget(sa)
+    end_tasks(ctx, sa, why, record)
     ctx.wanted += wanted
-    if sa.is_announced and why is not Closing.REPLACED:
+    if sa.is_announced:
         ctx.emit(IkeUpdown(False, status))
+
+
+def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None) -> None:
+    """Answer who waits for an IKE SA that comes to nothing; or try again, as `keyingtries` says."""
+    again = _may_try_again(sa, why)
+    delay = 0.0 if why is Closing.DEAD else ctx.settings.retry_initiate_interval
+    reason = record.reason if record is not None else why.value
+    waiting = take_waiting(sa)
+    if waiting and again and why is not Closing.FAILED:
+        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting))
+    else:
+        ctx.answer(waiting, ok=False, reason=reason, record=record)
+    for task in take_tasks(sa):
+        # What failed for good is tried again only where nobody waits for the outcome.
+        if again and task.brings_up and not (task.ops and why is Closing.FAILED):
+            ctx.wanted.append(Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops))
+        else:
+            task.abandon(ctx, sa, reason, record)
 
 
 def take_tasks(sa: IkeSa) -> list[Exchange]:
@@ -117,29 +131,35 @@ def take_waiting(sa: IkeSa) -> tuple[OpId, ...]:
     return waiting
 
 
-def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
-    """`close_action` decides when the peer deletes, `dpd_action` when it is dead or the lifetime is over."""
-    names = []
-    for child in sa.children.values():
-        config = child.config
-        closed = why is Closing.DELETED and config.close_action in (Action.START, Action.TRAP_START)
-        lost = why in (Closing.DEAD, Closing.EXPIRED) and config.dpd_action is Action.RESTART
-        if child.state in child_sa.UP_STATES and (closed or lost) and config.name not in names:
-            names.append(config.name)
-    return [Wanted(sa.name, name) for name in names]
-
-
-def _may_try_again(sa: IkeSa) -> bool:
-    tries = sa.connection.keyingtries
-    return tries == 0 or sa.attempt + 1 < tries
-
-
-def _tried_again(sa: IkeSa, tasks: list[Exchange], waiting: tuple[OpId, ...]) -> list[Wanted]:
-    attempt = sa.attempt + 1
-    wanted = [Wanted(sa.name, task.brings_up, attempt=attempt, ops=task.ops) for task in tasks if task.brings_up]
-    if waiting or not wanted:
-        wanted.append(Wanted(sa.name, "", attempt=attempt, ops=waiting))
+def wanted_again(sa: IkeSa, child: child_sa.ChildSa, action: Action) -> list[Wanted]:
+    """What a `close_action` or `dpd_action` wants for a Child SA that was up."""
+    if child.state not in child_sa.UP_STATES:
+        return []
+    wanted = []
+    if action in (Action.TRAP, Action.TRAP_START):
+        wanted.append(Wanted(sa.name, child.config.name, trap=True))
+    if action in (Action.START, Action.RESTART, Action.TRAP_START):
+        wanted.append(Wanted(sa.name, child.config.name))
     return wanted
+
+
+def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
+    """`close_action` decides when the peer deletes, `dpd_action` when the peer is lost."""
+    wanted: dict[Wanted, None] = {}
+    for child in sa.children.values():
+        if why is Closing.DELETED:
+            wanted.update(dict.fromkeys(wanted_again(sa, child, child.config.close_action)))
+        elif why in (Closing.DEAD, Closing.EXPIRED, Closing.BROKEN):
+            wanted.update(dict.fromkeys(wanted_again(sa, child, child.config.dpd_action)))
+    return list(wanted)
+
+
+def _may_try_again(sa: IkeSa, why: Closing) -> bool:
+    """Whether an IKE SA that was never up is to be tried anew."""
+    if sa.established_at is not None or not sa.is_initiator:
+        return False
+    tries = sa.connection.keyingtries
+    return why in (Closing.DEAD, Closing.UNREACHABLE, Closing.FAILED) and (tries == 0 or sa.attempt + 1 < tries)
 
 
 def _emit_keys(ctx: Context, sa: IkeSa, suite: IkeSuite, material: IkeKeyMaterial) -> None:

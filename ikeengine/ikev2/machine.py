@@ -6,11 +6,11 @@ from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCritical
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons, tasks, transport
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
-from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.lifecycle import Closing, close, enter
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import MESSAGE_TRIGGERS, IkeState, Trigger
@@ -83,6 +83,8 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
     try:
         if sa.keys is None or parsed.encrypted is None:
             raise IntegrityFailed("the message is not protected")
+        if parsed.encrypted.fragment is not None:
+            raise IntegrityFailed("a fragment, which we have not announced to support")
         payloads = open_message(data, parsed, sa.keys.cipher_in)
         rules.check(header.exchange, header.is_response, parsed.payloads, payloads)
     except IntegrityFailed as failure:
@@ -103,18 +105,20 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
 def _receive_malformed(
     ctx: Context, sa: IkeSa, header: Header, error: InvalidSyntax | UnsupportedCriticalPayload
 ) -> None:
-    """The authenticated peer sent nonsense (RFC 7296 section 2.21.3): say so and end the IKE SA."""
+    """The peer sent nonsense, protected with the right keys (RFC 7296 section 2.21): say so and end the IKE SA."""
     phase = f"{header.exchange.name} {'response' if header.is_response else 'request'}"
     record = reasons.malformed(ctx, sa, phase, error)
     ctx.fail(record)
     if header.is_response:
         transport.answered(ctx, sa)
-        close(ctx, sa, Closing.FAILED, record)
+        part(ctx, sa, Closing.BROKEN, record)
         return
     notify = error.notify or NotifyType.INVALID_SYNTAX
     transport.respond(ctx, sa, header.exchange, [Notify(notify, error.data)])
-    if isinstance(error, InvalidSyntax):
-        close(ctx, sa, Closing.FAILED, record)
+    if sa.state.is_connecting:
+        enter(ctx, sa, IkeState.REFUSED, record.reason)
+    elif isinstance(error, InvalidSyntax):
+        close(ctx, sa, Closing.BROKEN, record)
 
 
 def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
@@ -169,21 +173,37 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     elif timer is Timer.FORGET:
         close(ctx, sa, Closing.REPLACED)
     elif timer is Timer.HALF_OPEN:
-        close(ctx, sa, Closing.FAILED)
+        _initiator_is_gone(ctx, sa)
     elif timer is Timer.GRACE:
         _believe_unproven(ctx, sa)
 
 
+def _initiator_is_gone(ctx: Context, sa: IkeSa) -> None:
+    record = None
+    if sa.state is IkeState.INIT_ANSWERED:
+        record = reasons.half_open(ctx, sa)
+        ctx.fail(record)
+    close(ctx, sa, Closing.FAILED, record)
+
+
 def _peer_is_dead(ctx: Context, sa: IkeSa) -> None:
-    phase = sa.active.type.name if sa.active is not None and sa.established_at is not None else _connecting_phase(sa)
-    record = reasons.no_answer(ctx, sa, f"{phase} request")
-    if sa.state is not IkeState.REKEYED:
+    if sa.handshake is not None and sa.handshake.unproven is not None:
+        _believe_unproven(ctx, sa)
+        return
+    record = reasons.no_answer(ctx, sa, f"{_phase(sa)} request")
+    # That a replaced IKE SA, or one that never came to be, could not be deleted properly is nobody's loss.
+    if sa.state is not IkeState.REKEYED and not (sa.state is IkeState.DELETING and sa.established_at is None):
         ctx.fail(record)
     close(ctx, sa, sa.active.why if isinstance(sa.active, DeleteIke) else Closing.DEAD, record)
 
 
-def _connecting_phase(sa: IkeSa) -> str:
-    return "IKE_SA_INIT" if sa.state is IkeState.INIT_SENT else "IKE_AUTH"
+def _phase(sa: IkeSa) -> str:
+    """The exchange that is under way."""
+    if sa.state is IkeState.INIT_SENT:
+        return "IKE_SA_INIT"
+    if sa.state is IkeState.AUTH_SENT or sa.active is None:
+        return "IKE_AUTH"
+    return sa.active.type.name
 
 
 def _believe_unproven(ctx: Context, sa: IkeSa) -> None:
@@ -211,5 +231,6 @@ def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:
 
 def expire_child(sa: IkeSa, child: child_sa.ChildSa) -> None:
     """A Child SA is over its hard lifetime: close it, and make a new one if it was still in use."""
-    restart = child.state in child_sa.UP_STATES
-    sa.queue.append(DeleteChild(child_id=child.unique_id, restart=restart))
+    if not tasks.is_queued(sa, DeleteChild.name, child.unique_id):
+        restart = child.state in child_sa.UP_STATES
+        sa.queue.append(DeleteChild(child_id=child.unique_id, restart=restart))

@@ -45,6 +45,7 @@ def proposal_mismatch(
     configured: Sequence[Proposal],
     *,
     child: str = "",
+    with_ke: bool = True,
 ) -> FailureRecord:
     """We found nothing acceptable in what the peer offers (or in its answer)."""
     what = "esp_proposals" if child else "proposals"
@@ -59,7 +60,7 @@ def proposal_mismatch(
         peer=peer_text(path),
         offered=tuple(format_proposal(p) for p in offered),
         accepted=tuple(format_proposal(p) for p in configured),
-        nearest=nearest(offered, configured),
+        nearest=nearest(offered, configured, with_ke=with_ke),
         advice=f"add one of the offered proposals to {what} here, or one of the accepted ones on the peer",
     )
 
@@ -177,6 +178,35 @@ def refused(ctx: Context, sa: IkeSa, phase: str, notify: NotifyType, *, child: s
         child=child,
         peer=peer_text(sa.path),
         advice="the peer's log says more",
+    )
+
+
+def not_childless(ctx: Context, sa: IkeSa) -> FailureRecord:
+    """Only the IKE SA was asked for, and the peer does not do that (RFC 6023)."""
+    return FailureRecord(
+        alert=Alert.AUTHORIZATION_FAILED,
+        side=Side.PEER,
+        phase="IKE_SA_INIT response",
+        reason="the peer cannot establish an IKE SA without a Child SA (no CHILDLESS_IKEV2_SUPPORTED)",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        advice="initiate one of the children of this connection instead",
+    )
+
+
+def half_open(ctx: Context, sa: IkeSa) -> FailureRecord:
+    """An initiator began and never came back."""
+    port = ctx.settings.port_nat_t if sa.uses_nat_t else sa.path.local_port
+    return FailureRecord(
+        alert=Alert.HALF_OPEN_TIMEOUT,
+        side=Side.NETWORK,
+        phase="IKE_AUTH request",
+        reason=f"no acceptable IKE_AUTH request within {ctx.settings.half_open_timeout:g} s of IKE_SA_INIT",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        advice=f"check that UDP {port} and large or fragmented datagrams reach this host",
     )
 
 

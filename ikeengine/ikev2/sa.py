@@ -94,6 +94,8 @@ class IkeSa:
     remote_id: Identity | None = None
     nat_local: bool = False
     nat_remote: bool = False
+    nat_fake: bool = False
+    """No NAT was found, but we made the peer believe in one, so that both sides encapsulate (`encap: yes`)."""
     established_at: float | None = None
     last_inbound: float = 0.0
     waiting: tuple[OpId, ...] = ()
@@ -102,6 +104,8 @@ class IkeSa:
     """Which try this is at reaching the peer, from 0."""
     init_path: Path | None = None
     """Responder: the way that the IKE_SA_INIT request took."""
+    predecessor: bytes = b""
+    """Our SPI of the IKE SA that was rekeyed to make this one."""
     is_announced: bool = False
     """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False
@@ -122,6 +126,11 @@ class IkeSa:
         """The peer's SPI."""
         return self.spi_r if self.is_initiator else self.spi_i
 
+    @property
+    def uses_nat_t(self) -> bool:
+        """Whether everything after IKE_SA_INIT takes the NAT-T ports, ESP within UDP (RFC 7296 section 2.23)."""
+        return self.nat_local or self.nat_remote or self.nat_fake
+
     def status(self) -> IkeStatus:
         """A snapshot for operators."""
         active = (self.active.name,) if self.active is not None else ()
@@ -138,7 +147,7 @@ class IkeSa:
             spi_r=self.spi_r,
             nat_local=self.nat_local,
             nat_remote=self.nat_remote,
-            nat_fake=self.connection.encap,
+            nat_fake=self.nat_fake,
             suite=self.suite,
             established_at=self.established_at,
             rekey_at=self.timers.get(Timer.IKE_REKEY),

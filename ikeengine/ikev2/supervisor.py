@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ikeengine.ikev2 import machine, reasons, transport
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2 import machine, reasons, tasks, transport
 from ikeengine.ikev2.child import UP_STATES, ChildSa, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -14,8 +15,8 @@ from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close
 from ikeengine.ikev2.sa import NO_SPI, IkeSa
-from ikeengine.ikev2.states import IkeState, Trigger
-from ikeengine.ikev2.traps import TrapTable
+from ikeengine.ikev2.states import ChildState, IkeState, Trigger
+from ikeengine.ikev2.traps import SHUNTS, TrapTable
 from ikeengine.model.commands import Acquire, Command, Initiate, Rekey, SaExpired, Shutdown, Terminate
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.model.path import IKE_PORT, Path
@@ -83,9 +84,10 @@ class Supervisor:
         for sa in self._ctx.table.of_connection(config.name):
             self._ctx.touch(sa)
             sa.connection = config
+            _update_pending(self._ctx, sa, changed)
             for child in sa.children.values():
                 if child.config.name in changed:
-                    sa.queue.append(DeleteChild(child_id=child.unique_id))
+                    sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
         fresh = [child for name, child in config.children.items() if old.children.get(name) != child]
         self._start_children(config, fresh)
 
@@ -93,7 +95,7 @@ class Supervisor:
         for name in config.children:
             self._traps.clear(self._ctx, config.name, name)
         for sa in self._ctx.table.of_connection(config.name):
-            self._terminate_ike(sa, (), force=False)
+            self._terminate_ike(sa, (), force=False, reason="the connection was changed or removed")
 
     # --- bringing up ------------------------------------------------------------------------------------------
 
@@ -105,28 +107,32 @@ class Supervisor:
         if config is None or (wanted.child and child is None) or self.is_shutting_down:
             ctx.answer(wanted.ops, ok=False, reason=f"the connection {wanted.connection} is no longer configured")
             return
-        if child is not None and not wanted.ops and self._is_coming(config.name, child.name):
+        if child is not None and (wanted.trap or child.mode in SHUNTS):
+            self._traps.set(ctx, config, child)
+            ctx.answer(wanted.ops, ok=True)
+            return
+        if child is not None and not wanted.ops and self._is_coming(config.name, child):
             return
         sa = self._usable(config)
         if sa is None:
             sa = self._new_ike_sa(config, wanted.attempt)
         ctx.touch(sa)
         if child is not None:
-            sa.queue.append(CreateChild(child, ops=wanted.ops))
+            sa.queue.append(CreateChild(child, refused=wanted.refused, ops=wanted.ops))
         elif sa.state is IkeState.ESTABLISHED:
             ctx.answer(wanted.ops, ok=True)
         else:
             sa.waiting += wanted.ops
 
-    def _is_coming(self, connection: str, child: str) -> bool:
+    def _is_coming(self, connection: str, child: ChildConfig) -> bool:
         """Whether a Child SA is up or under way already, so that nobody needs a second one."""
         for sa in self._ctx.table.of_connection(connection):
             if sa.state is not IkeState.ESTABLISHED and not sa.state.is_connecting:
                 continue
-            if any(c.config.name == child and c.state in UP_STATES for c in sa.children.values()):
+            if any(c.config == child and c.state in UP_STATES for c in sa.children.values()):
                 return True
             pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
-            if any(task.brings_up == child for task in pending):
+            if any(isinstance(task, CreateChild) and task.config == child for task in pending):
                 return True
         return False
 
@@ -204,10 +210,15 @@ class Supervisor:
             self._ctx.touch(found.sa)
             if found.child is None:
                 self._terminate_ike(found.sa, (op,), force=command.force)
-            else:
-                found.sa.queue.append(DeleteChild(child_id=found.child.unique_id, ops=(op,)))
+                continue
+            ops = () if command.force else (op,)
+            found.sa.queue.append(DeleteChild(child_id=found.child.unique_id, for_good=True, ops=ops))
+            if command.force:
+                self._ctx.answer((op,), ok=True)
 
-    def _terminate_ike(self, sa: IkeSa, ops: tuple[OpId, ...], *, force: bool) -> None:
+    def _terminate_ike(
+        self, sa: IkeSa, ops: tuple[OpId, ...], *, force: bool, reason: str = "the IKE SA is being terminated"
+    ) -> None:
         ctx = self._ctx
         ctx.touch(sa)
         if sa.state.is_connecting:
@@ -222,7 +233,7 @@ class Supervisor:
             ctx.answer(ops, ok=True)
             return
         for waiting in sa.queue:
-            waiting.abandon(ctx, sa, "the IKE SA is being terminated")
+            waiting.abandon(ctx, sa, reason)
         sa.queue.clear()
         sa.queue.append(task)
 
@@ -240,13 +251,15 @@ class Supervisor:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
 
     def _find(self, command: Terminate | Rekey) -> list[_Match]:
-        """The live SAs that a command names."""
+        """The live SAs that a command names; by force also IKE SAs that are about to end."""
         wants_child = bool(command.child or command.child_id)
+        forced = isinstance(command, Terminate) and command.force
+        ending = () if forced else (IkeState.REKEYED, IkeState.DELETING)
         found = []
-        for sa in self._ctx.table:
+        for sa in self._find_ikes(command):
             if (command.ike and sa.name != command.ike) or (command.ike_id and sa.unique_id != command.ike_id):
                 continue
-            if sa.state in (IkeState.REKEYED, IkeState.DELETING, IkeState.CLOSED):
+            if sa.state is IkeState.CLOSED or sa.state in ending:
                 continue
             if not wants_child:
                 found.append(_Match(sa, None))
@@ -259,6 +272,16 @@ class Supervisor:
         if isinstance(command, Rekey) and not wants_child:
             return [match for match in found if match.sa.state is IkeState.ESTABLISHED]
         return found
+
+    def _find_ikes(self, command: Terminate | Rekey) -> Iterable[IkeSa]:
+        """The IKE SAs to look at; more than those that match, but not every one of the host if it can be helped."""
+        table = self._ctx.table
+        if command.child_id:
+            owner = table.of_child(command.child_id)
+            return () if owner is None else (owner,)
+        if command.ike:
+            return table.of_connection(command.ike)
+        return table if command.ike_id or command.child else ()
 
     def _acquire(self, command: Acquire, op: OpId) -> None:
         trap = self._traps.find(command.owner, command.reqid)
@@ -304,7 +327,27 @@ class Supervisor:
         if sa is None:
             ctx.emit(LogLine(0, "KNL", f"a trap policy cannot be installed: {error}"))
             return
-        ctx.touch(sa)
         child = sa.children[owner]
-        ctx.fail(reasons.datapath_refused(ctx, sa, child.config.name, str(error)))
+        if tasks.is_queued(sa, DeleteChild.name, owner) or child.state is ChildState.DELETED:
+            return
+        record = reasons.datapath_refused(ctx, sa, child.config.name, str(error))
+        ctx.fail(record)
+        child_sa.answer_waiting(ctx, child, ok=False, reason=record.reason, record=record)
+        ctx.touch(sa)
         sa.queue.append(DeleteChild(child_id=owner))
+        if any(other.replaced_by == owner for other in sa.children.values()):
+            # What it replaces is on its way out, so the tunnel is lost unless the datapath recovers.
+            ctx.wanted.append(Wanted(sa.name, child.config.name, ctx.settings.retry_initiate_interval))
+
+
+def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:
+    """What waits to be created is created as it is configured now, or not at all."""
+    for task in list(sa.queue):
+        if not isinstance(task, CreateChild) or task.brings_up not in changed:
+            continue
+        config = sa.connection.children.get(task.brings_up)
+        if config is None:
+            sa.queue.remove(task)
+            task.abandon(ctx, sa, f"the child {task.brings_up} is no longer configured")
+        else:
+            task.config = config

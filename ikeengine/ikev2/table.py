@@ -18,11 +18,12 @@ Identities = tuple[Identity | None, Identity | None]
 class SaTable:
     """IKE SAs by local SPI, a responder's also by what their initiator sent, Child SAs by inbound SPI."""
 
-    __slots__ = ("_by_identities", "_by_init", "_by_name", "_by_spi", "_children", "limits")
+    __slots__ = ("_by_identities", "_by_init", "_by_name", "_by_spi", "_child_owners", "_child_spis", "limits")
 
     def __init__(self) -> None:
         self._by_spi: dict[bytes, IkeSa] = {}
-        self._children: dict[int, tuple[int, bytes]] = {}
+        self._child_owners: dict[int, IkeSa] = {}
+        self._child_spis: dict[int, int] = {}
         self._by_init: dict[tuple[str, int, bytes], bytes] = {}
         self._by_identities: dict[Identities, dict[bytes, IkeSa]] = {}
         self._by_name: dict[str, dict[bytes, IkeSa]] = {}
@@ -81,22 +82,21 @@ class SaTable:
 
     def add_child(self, spi_in: int, unique_id: int, sa: IkeSa) -> None:
         """A Child SA is now this IKE SA's."""
-        self._children[spi_in] = (unique_id, sa.local_spi)
+        self._child_owners[unique_id] = sa
+        self._child_spis[spi_in] = unique_id
 
     def remove_child(self, spi_in: int) -> None:
         """Forget a Child SA."""
-        self._children.pop(spi_in, None)
+        unique_id = self._child_spis.pop(spi_in, 0)
+        self._child_owners.pop(unique_id, None)
 
     def has_child(self, spi_in: int) -> bool:
         """Whether an inbound SPI is in use."""
-        return spi_in in self._children
+        return spi_in in self._child_spis
 
     def of_child(self, unique_id: int) -> IkeSa | None:
         """The IKE SA that has this Child SA."""
-        for sa in self._by_spi.values():
-            if unique_id in sa.children:
-                return sa
-        return None
+        return self._child_owners.get(unique_id)
 
     def __iter__(self) -> Iterator[IkeSa]:
         return iter(list(self._by_spi.values()))

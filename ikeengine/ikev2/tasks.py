@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ikeengine.errors import PeerIncompatible, PeerMisbehaved
+from ikeengine.errors import InvalidSyntax, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import reasons, transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.delete import DeleteIke
+from ikeengine.ikev2.lifecycle import Closing
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
@@ -34,12 +35,14 @@ def finish(ctx: Context, sa: IkeSa, message: Received) -> None:
     if task is None:
         return
     try:
+        if message.exchange != task.type:
+            raise InvalidSyntax(f"{message.describe()} to our {task.type.name} request")
         task.response(ctx, sa, message)
     except (PeerMisbehaved, PeerIncompatible) as error:
         record = reasons.malformed(ctx, sa, message.describe(), error)
         ctx.fail(record)
         task.abandon(ctx, sa, record.reason, record)
-        sa.queue.appendleft(DeleteIke())
+        sa.queue.appendleft(DeleteIke(why=Closing.BROKEN))
 
 
 def is_queued(sa: IkeSa, name: str, child_id: int = 0) -> bool:

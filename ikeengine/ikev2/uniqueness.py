@@ -1,14 +1,23 @@
-"""One IKE SA per peer, or more: INITIAL_CONTACT (RFC 7296 section 2.4) and the `unique` option."""
+"""One IKE SA per peer, or more: INITIAL_CONTACT (RFC 7296 section 2.4) and the `unique` option.
+
+Only IKE SAs between the very same two authenticated identities ever affect each other.
+"""
 
 from __future__ import annotations
 
+from ikeengine.errors import AuthFailed
+from ikeengine.ikev2 import transport
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.lifecycle import Closing, close
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Unique
-from ikeengine.registry import NotifyType
-from ikeengine.wire.payloads import Notify, Payload
+from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.wire.payloads import Delete, Notify, Payload
+
+CROSSING = 10.0
+"""Two IKE SAs that the two sides have initiated within so many seconds are taken for the same wish."""
 
 
 def initial_contact(ctx: Context, sa: IkeSa) -> list[Payload]:
@@ -19,14 +28,41 @@ def initial_contact(ctx: Context, sa: IkeSa) -> list[Payload]:
     return [] if ctx.table.of_identities(sa.local_id, expected) else [Notify(NotifyType.INITIAL_CONTACT)]
 
 
-def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
-    """A peer has proven its identity: close the IKE SAs that it says, or that the configuration says, are obsolete.
+def check_new(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
+    """With `unique: keep` the IKE SA that is there goes before a new one. Raises AuthFailed."""
+    if sa.connection.unique is Unique.KEEP and not initial_contact and _others(ctx, sa):
+        raise AuthFailed("unique-keep", "there is an IKE SA with this identity, and `unique` is keep")
 
-    Only IKE SAs between the very same two authenticated identities are ever touched.
-    """
+
+def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
+    """A peer has proven its identity: end the IKE SAs that it says, or that the configuration says, are obsolete."""
     policy = sa.connection.unique
-    if policy is Unique.NEVER or not (initial_contact or policy is Unique.REPLACE):
+    if policy is Unique.NEVER:
         return
-    for other in ctx.table.of_identities(sa.local_id, sa.remote_id):
-        if other is not sa and other.state is not IkeState.CLOSED:
-            close(ctx, other, Closing.REPLACED)
+    for other in _others(ctx, sa):
+        if initial_contact:
+            _forget(ctx, other)
+        elif policy is Unique.REPLACE:
+            loser = _loser(ctx, sa, other)
+            loser.queue.append(DeleteIke(why=Closing.REPLACED))
+            ctx.touch(loser)
+
+
+def _others(ctx: Context, sa: IkeSa) -> list[IkeSa]:
+    others = ctx.table.of_identities(sa.local_id, sa.remote_id)
+    return [other for other in others if other is not sa and other.state is IkeState.ESTABLISHED]
+
+
+def _forget(ctx: Context, other: IkeSa) -> None:
+    """The peer says that it does not know this IKE SA; if it is mistaken, one Delete sets that right."""
+    if other.window.request is None:
+        transport.send_request(ctx, other, ExchangeType.INFORMATIONAL, [Delete(Protocol.IKE, ())])
+    close(ctx, other, Closing.REPLACED)
+
+
+def _loser(ctx: Context, sa: IkeSa, other: IkeSa) -> IkeSa:
+    """The older one; but if both sides have initiated at the same time, the one that both sides choose."""
+    age = ctx.now - (other.established_at or 0.0)
+    if other.is_initiator != sa.is_initiator and age < CROSSING:
+        return max(sa, other, key=lambda one: one.spi_i)
+    return other

@@ -1,1 +1,1 @@
-"""Logs, events, counters and key logs."""
+"""What the operator sees: log, counters, key log, metrics. Nothing here changes what the engine does."""

@@ -1,138 +1,152 @@
-"""strongSwan's charon as a peer, in a namespace, with a configuration, sockets and logs of its own."""
+"""A private strongSwan (charon-systemd) in a network namespace."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
-import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any
 
+from tests.lab.control import Control, Section
 from tests.lab.netns import Namespace, wait_until
 
-DAEMON = "/usr/sbin/charon-systemd"
+BINARY = "/usr/sbin/charon-systemd"
+PLUGIN_DIRECTORY = Path("/usr/lib/ipsec/plugins")
 PACKAGES = (
-    "charon-systemd strongswan-swanctl strongswan-pki libcharon-extra-plugins libcharon-extauth-plugins "
-    "libstrongswan-extra-plugins libstrongswan-standard-plugins"
+    "charon-systemd strongswan-swanctl strongswan-pki"
+    " libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins"
 )
+PLUGINS = (
+    "random nonce x509 revocation constraints pubkey pkcs1 pkcs7 pkcs8 pem openssl curve25519 chapoly aes aesni"
+    " sha1 sha2 hmac md5 kdf gcm ccm ctr cmac xcbc gmp drbg {kernel} socket-default vici updown counters"
+)
+LIBIPSEC = "kernel-libipsec kernel-netlink"
+"""ESP in charon's own process, over a TUN device and always in UDP; for machines without ESP in the kernel."""
 
-KERNEL_NETLINK = "kernel-netlink"
-"""Needs a kernel with ESP."""
-
-KERNEL_LIBIPSEC = "kernel-libipsec kernel-netlink"
-"""ESP in userspace: UDP encapsulated tunnels only."""
-
-_CREDENTIALS = "x509 revocation constraints pubkey pkcs1 pkcs7 pkcs8 pem openssl curve25519 eap-identity eap-mschapv2"
-_CRYPTO = "random nonce chapoly aes aesni sha1 sha2 hmac md5 md4 kdf gcm ccm cmac xcbc gmp drbg"
-_DAEMON_PLUGINS = "socket-default vici updown counters"
+NETLINK = "kernel-netlink"
+"""ESP in the kernel."""
 
 
-class Charon:
-    """A running charon. Leaving the `with` block ends it and removes its files."""
+class Charon(Control):
+    """One strongSwan daemon. `settings` go to the `charon-systemd` section of its strongswan.conf."""
 
-    def __init__(self, namespace: Namespace, *, kernel: str = KERNEL_NETLINK, settings: str = "", log: int = 1) -> None:
-        """`settings` are further lines for the `charon-systemd` section of strongswan.conf, `log` is a level 0 to 4."""
+    def __init__(
+        self,
+        namespace: Namespace,
+        directory: Path,
+        settings: Section | None = None,
+        *,
+        kernel: str = LIBIPSEC,
+        run_directory: Path | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        super().__init__((run_directory or directory) / "charon.vici")
         self.namespace = namespace
-        self.directory = Path(tempfile.mkdtemp(prefix="charon-", dir="/run"))
-        self.uri = f"unix://{self.directory}/vici"
-        (self.directory / "swanctl").mkdir()
-        self._write_settings(kernel, settings, log)
-        self._environment = {
-            **os.environ,
-            "STRONGSWAN_CONF": str(self.directory / "strongswan.conf"),
-            "SWANCTL_DIR": str(self.directory / "swanctl"),
-        }
-        self._output = (self.directory / "output").open("w")
-        self._process = namespace.popen(
-            DAEMON, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
-        try:
-            wait_until(self._answers, 30)
-        except TimeoutError as error:
-            self.close()
-            raise RuntimeError(f"charon does not start: {self.log()}") from error
+        self.log_file = directory / "charon.log"
+        self._output = directory / "charon.output"
+        self._configuration = directory / "strongswan.conf"
+        self._kernel, self._settings = kernel, settings or {}
+        self._write({})
+        self._process: subprocess.Popen[str] | None = None
+        self._mark = 0
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def pid(self) -> int:
+        """The process of the daemon."""
+        assert self._process is not None
+        return self._process.pid
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def start(self) -> None:
+        """Start the daemon and wait until it takes commands."""
+        self.socket_path.unlink(missing_ok=True)
+        environment = {**os.environ, "STRONGSWAN_CONF": str(self._configuration)}
+        with self._output.open("a") as output:
+            self._process = self.namespace.popen(BINARY, env=environment, stdout=output, stderr=output)
+        wait_until(self._is_up)
 
-    def close(self) -> None:
-        """End the daemon; it deletes its SAs."""
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
+    def configure(self, settings: Section) -> None:
+        """Change settings of the running daemon; the next call forgets these again."""
+        self._write(settings)
+        self.request("reload_settings")
+
+    def stop(self) -> None:
+        """Stop in order: charon closes its SAs and tells the peers."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    def kill(self) -> None:
+        """Die as in a crash: no peer is told."""
+        if self._process is not None:
             self._process.kill()
-            self._process.wait()
-        self._output.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def file(self, directory: str, name: str, content: bytes) -> None:
-        """Put a file into the swanctl directory, such as `x509ca`, `x509` or `private`."""
-        target = self.directory / "swanctl" / directory
-        target.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes(content)
-
-    def load(self, configuration: str) -> None:
-        """Replace the whole configuration, in the syntax of swanctl.conf(5)."""
-        (self.directory / "swanctl" / "swanctl.conf").write_text(textwrap.dedent(configuration))
-        self.swanctl("--load-all", "--clear")
-
-    def initiate(self, child: str, *, timeout: int = 20) -> None:
-        """Establish a Child SA. Raises RuntimeError with charon's own words if that fails."""
-        self.swanctl("--initiate", "--child", child, "--timeout", str(timeout))
-
-    def sas(self) -> str:
-        """The SAs, in the one-line form of `swanctl --list-sas --raw`."""
-        return self.swanctl("--list-sas", "--raw")
-
-    def swanctl(self, command: str, *arguments: str, check: bool = True) -> str:
-        """Run swanctl and return what it prints."""
-        line = ("swanctl", command, "--uri", self.uri, *arguments)
-        return self.namespace.run(*line, check=check, env=self._environment).stdout
+            self._process.wait(20)
+            self._process = None
 
     def log(self) -> str:
-        """What charon has logged."""
-        path = self.directory / "charon.log"
-        output = (self.directory / "output").read_text(errors="replace")
-        return (path.read_text(errors="replace") if path.exists() else "") + output
+        """What charon has logged since `mark_log`."""
+        with self.log_file.open(errors="replace") as file:
+            file.seek(self._mark)
+            return file.read()
 
-    def _answers(self) -> bool:
+    def mark_log(self) -> None:
+        """Let `log` begin here."""
+        self._mark = self.log_file.stat().st_size
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
         if self._process.poll() is not None:
-            raise RuntimeError(f"charon has ended: {self.log()}")
-        return (self.directory / "vici").exists() and bool(self.swanctl("--stats", check=False))
+            raise RuntimeError(f"charon ended at once: {self._output.read_text()[-2000:]}")
+        return self.answers()
 
-    def _write_settings(self, kernel: str, settings: str, log: int) -> None:
-        plugins = f"{_CRYPTO} {_CREDENTIALS} {kernel} {_DAEMON_PLUGINS}"
-        (self.directory / "strongswan.conf").write_text(
-            f"""\
-charon-systemd {{
-    load = {plugins}
-    dos_protection = no
-    filelog {{
-        main {{
-            path = {self.directory}/charon.log
-            default = {log}
-            flush_line = yes
-        }}
-    }}
-    plugins {{
-        vici {{
-            socket = {self.uri}
-        }}
-    }}
-    {settings}
-}}
-"""
-        )
+    def _write(self, settings: Section) -> None:
+        log = {"path": str(self.log_file), "default": "1", "ike": "2", "cfg": "2", "flush_line": "yes"}
+        daemon = {
+            "load": PLUGINS.format(kernel=self._kernel),
+            "retransmit_timeout": "1",
+            "filelog": {"log": log},
+            "plugins": {"vici": {"socket": f"unix://{self.socket_path}"}},
+        }
+        lines = _written({"charon-systemd": _merged(_merged(daemon, self._settings), settings)})
+        self._configuration.write_text("\n".join(lines) + "\n")
 
 
 def missing() -> str:
     """Why charon cannot run here; empty if it can."""
-    if not Path(DAEMON).exists() or shutil.which("swanctl") is None:
-        return f"strongSwan is not installed: apt-get install {PACKAGES}"
-    return ""
+    absent = [] if Path(BINARY).exists() else [BINARY]
+    absent += [
+        name
+        for name in ("kernel-libipsec", "vici", "curve25519")
+        if not (PLUGIN_DIRECTORY / f"libstrongswan-{name}.so").exists()
+    ]
+    return f"missing {', '.join(absent)}: apt-get install {PACKAGES}" if absent else ""
+
+
+@contextlib.contextmanager
+def running(charon: Charon) -> Iterator[Charon]:
+    """Run a daemon for the block; its SAs die with it."""
+    charon.start()
+    try:
+        yield charon
+    finally:
+        charon.kill()
+
+
+def _merged(base: Section, changes: Section) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        result[key] = _merged(result.get(key, {}), value) if isinstance(value, Mapping) else value
+    return result
+
+
+def _written(section: Section, indent: str = "") -> Iterator[str]:
+    """A section in the syntax of strongswan.conf."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{key} {{"
+            yield from _written(value, indent + "  ")
+            yield f"{indent}}}"
+        else:
+            yield f"{indent}{key} = {value}"

@@ -12,16 +12,17 @@ def need_programs(*names: str) -> None:
     """Skip or fail unless all programs are installed."""
     missing = [name for name in names if shutil.which(name) is None]
     if missing:
-        _give_up(f"not installed: {', '.join(missing)}")
+        give_up(f"not installed: {', '.join(missing)}")
 
 
 def need_root() -> None:
     """Skip or fail unless the test may make network namespaces."""
     if os.geteuid() != 0:
-        _give_up("needs root for network namespaces")
+        give_up("needs root for network namespaces")
 
 
-def _give_up(reason: str) -> None:
+def give_up(reason: str) -> None:
+    """Fail in CI, skip elsewhere, and say why."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

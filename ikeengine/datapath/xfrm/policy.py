@@ -39,8 +39,8 @@ _USER_TMPL = Struct("@16sIB3xHxx16sIBBBxIII")
 
 _NO_LIMITS = (XFRM_INF, XFRM_INF, XFRM_INF, XFRM_INF, 0, 0, 0, 0)
 
-MOST_ENTRIES = 8192
-"""The most kernel policies that one PolicySet may need."""
+MOST_SELECTORS = 4096
+"""The most outbound kernel policies that one PolicySet may need; peers have a say in this."""
 
 _PASS_BASE = 200_000
 _PROTECT_BASE = 400_000
@@ -79,14 +79,14 @@ def policy_keys(policies: PolicySet) -> tuple[PolicyKey, ...]:
     for pair in selector_pairs(policies):
         outbound.extend(kernel_selectors(pair.local, pair.remote))
         inbound.extend(kernel_selectors(pair.remote, pair.local))
+        if len(outbound) > MOST_SELECTORS:
+            raise DatapathError(f"the traffic selectors need more than {MOST_SELECTORS} kernel policies")
+    if not outbound:
+        raise DatapathError("no packet can match the traffic selectors")
     forwards = policies.mode is not Mode.TRANSPORT
     keys = [PolicyKey(XfrmDir.IN, selector) for selector in inbound]
     keys += [PolicyKey(XfrmDir.FWD, selector) for selector in inbound if forwards]
     keys += [PolicyKey(XfrmDir.OUT, selector) for selector in outbound]
-    if not keys:
-        raise DatapathError("no packet can match the traffic selectors")
-    if len(keys) > MOST_ENTRIES:
-        raise DatapathError(f"the traffic selectors need {len(keys)} kernel policies, more than {MOST_ENTRIES}")
     return tuple(keys)
 
 

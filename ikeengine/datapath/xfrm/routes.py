@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 
 from ikeengine.datapath import rtnetlink
-from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket
+from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket, NoAnswer
 from ikeengine.datapath.rtnetlink import Network, Route, Rule
 from ikeengine.datapath.xfrm.constants import XfrmDir
 from ikeengine.datapath.xfrm.journal import Journal
@@ -64,7 +64,10 @@ class TunnelRoutes:
             except NetlinkError as error:
                 log.warning("the route to %s may be left behind: %s", remote, error)
         for family in [name for name, ours in self._own_rules.items() if ours]:
-            self._delete_rule(family)
+            try:
+                self._delete_rule(family)
+            except NetlinkError as error:
+                log.warning("the rule for table %d may be left behind: %s", TABLE, error)
         self._own_rules.clear()
 
     def delete_stale(self, entry: str) -> None:
@@ -125,14 +128,17 @@ class TunnelRoutes:
 
     def _put(self, route: Route, installed: Route | None) -> None:
         self._need_rule(route.destination.family)
-        self._journal.add(_entry(route))
+        add = rtnetlink.add_route if installed is None else rtnetlink.replace_route
+        entry = _entry(route)
+        self._journal.add(entry)
         try:
-            if installed is None:
-                rtnetlink.add_route(self._kernel, route, TABLE)
-            else:
-                rtnetlink.replace_route(self._kernel, route, TABLE)
+            add(self._kernel, route, TABLE)
+        except NoAnswer:
+            _ignoring_absence(lambda: rtnetlink.delete_route(self._kernel, route, TABLE))
+            self._journal.remove(entry)
+            raise
         except NetlinkError:
-            self._journal.remove(_entry(route))
+            self._journal.remove(entry)
             raise
         self._installed[route.destination] = route
         if installed is not None:
@@ -151,6 +157,9 @@ class TunnelRoutes:
         self._journal.add(f"rule {name}")
         try:
             rtnetlink.add_rule(self._kernel, _rule(family))
+        except NoAnswer:
+            self._delete_rule(name)
+            raise
         except NetlinkError as error:
             self._journal.remove(f"rule {name}")
             if error.code != errno.EEXIST:

@@ -98,6 +98,8 @@ class SecurityPolicies:
         self._neighbours_exempt = True
 
     def _write(self, key: PolicyKey, before: PolicySet | None, after: PolicySet | None) -> None:
+        if before and after and write_policy(key, before) == write_policy(key, after):
+            return  # only the owner has changed, as in a rekeying
         old_entry = _entry(key, before) if before else ""
         new_entry = _entry(key, after) if after else ""
         if after is not None:

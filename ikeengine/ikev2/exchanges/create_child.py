@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.crypto.rng import fraction
-from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.errors import NoAdditionalSas, NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.child import ChildSa
@@ -27,7 +27,7 @@ from ikeengine.ikev2.child_negotiation import (
 )
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.exchanges.delete import DeleteOrphan
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ChildConfig
@@ -39,6 +39,15 @@ from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsR
 NONCE_OCTETS = 32
 RETRY_SECONDS = (5.0, 15.0)
 """How long to wait after a TEMPORARY_FAILURE: random between these (RFC 7296 section 2.25)."""
+
+MAX_REFUSED = 5
+"""How many times a command lets the peer ask to try again later."""
+
+MAX_CHILDREN = 256
+"""Child SAs that a peer may create on one IKE SA."""
+
+MAX_TWINS = 8
+"""Child SAs with the very same traffic selectors that a peer may create on one IKE SA."""
 
 
 def retry_delay(ctx: Context) -> float:
@@ -59,6 +68,8 @@ class CreateChild(Exchange):
     nonce: bytes = b""
     group: int | None = None
     """Key exchange method that the peer wants, None until it has said so."""
+    refused: int = 0
+    """How often the peer has asked to try again later."""
 
     @property
     def brings_up(self) -> str:
@@ -85,10 +96,12 @@ class CreateChild(Exchange):
         """Install the Child SA, or take the peer's no for an answer."""
         wanted = wanted_group(message, self.config, self.offer)
         if wanted and self.group is None:
-            sa.queue.appendleft(CreateChild(self.config, group=wanted, ops=self.ops))
+            sa.queue.appendleft(CreateChild(self.config, group=wanted, refused=self.refused, ops=self.ops))
             return
-        if message.notify(NotifyType.TEMPORARY_FAILURE) is not None:
-            ctx.wanted.append(Wanted(sa.name, self.config.name, delay=retry_delay(ctx), ops=self.ops))
+        busy = message.notify(NotifyType.TEMPORARY_FAILURE) is not None
+        if busy and (self.refused < MAX_REFUSED or not self.ops):
+            delay = retry_delay(ctx)
+            ctx.wanted.append(Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1))
             return
         peer_nonce = message.find(Nonce)
         nonces = (self.nonce, b"" if peer_nonce is None else peer_nonce.data)
@@ -107,9 +120,14 @@ class CreateChild(Exchange):
             fail(ctx, bad_answer(ctx, sa, phase, self.offer, message, mismatch), self.ops)
             sa.queue.append(DeleteOrphan(self.offer.spi_in))
             return
+        if deleted_at_once(ctx, sa, self, child):
+            return
         child_sa.install(ctx, sa, child, keys)
         announce_up(ctx, sa, child)
-        ctx.answer(self.ops, ok=True)
+        child_sa.confirm(ctx, child, self.ops)
+        if sa.connection.children.get(self.config.name) != self.config:
+            # It was configured otherwise while we were negotiating.
+            sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
@@ -124,14 +142,25 @@ def answer(
 ) -> list[Payload]:
     """Answer and install a Child SA that the peer asked for. Raises PeerIncompatible with a record left behind."""
     configs = tuple(sa.connection.children.values())
+    if len(sa.children) >= MAX_CHILDREN:
+        raise NoAdditionalSas(f"the peer has {len(sa.children)} Child SAs already")
     try:
         made = make_answer(ctx, sa, message, configs, nonces, nonce_payload=nonce)
     except (NoProposalChosen, TsUnacceptable) as mismatch:
-        ctx.fail(no_match(ctx, sa, phase, message, configs, mismatch))
+        ctx.fail(no_match(ctx, sa, phase, message, configs, mismatch, with_ke=nonce is not None))
         raise
+    if _twins(sa, made.child) >= MAX_TWINS:
+        ctx.release_reqid(made.child.reqid)
+        raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
     child_sa.install(ctx, sa, made.child, made.keys)
     announce_up(ctx, sa, made.child)
     return made.payloads
+
+
+def _twins(sa: IkeSa, child: ChildSa) -> int:
+    """How many other Child SAs have the same traffic selectors."""
+    mine = (child.local_ts, child.remote_ts)
+    return sum((other.local_ts, other.remote_ts) == mine for other in sa.children.values())
 
 
 def announce_up(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
@@ -173,15 +202,29 @@ def bad_answer(
     sa_payload = message.find(Sa)
     if isinstance(error, NoProposalChosen) and sa_payload is not None:
         return reasons.proposal_mismatch(
-            ctx, sa.name, sa.path, phase, sa_payload.proposals, offer.proposals, child=offer.config.name
+            ctx,
+            sa.name,
+            sa.path,
+            phase,
+            sa_payload.proposals,
+            offer.proposals,
+            child=offer.config.name,
+            with_ke=offer.ke is not None,
         )
     return reasons.malformed(ctx, sa, phase, error)
 
 
 def no_match(
-    ctx: Context, sa: IkeSa, phase: str, message: Received, configs: Sequence[ChildConfig], error: PeerIncompatible
+    ctx: Context,
+    sa: IkeSa,
+    phase: str,
+    message: Received,
+    configs: Sequence[ChildConfig],
+    error: PeerIncompatible,
+    *,
+    with_ke: bool = True,
 ) -> FailureRecord:
-    """The record of an offer that none of our children accepts."""
+    """The record of an offer that none of our children accepts. `with_ke`: whether PFS plays a part."""
     name = configs[0].name if len(configs) == 1 else ""
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
@@ -190,5 +233,5 @@ def no_match(
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     offered_proposals = message.require(Sa).proposals
     return reasons.proposal_mismatch(
-        ctx, sa.name, sa.path, phase, offered_proposals, configured, child=name or "any child"
+        ctx, sa.name, sa.path, phase, offered_proposals, configured, child=name or "any child", with_ke=with_ke
     )

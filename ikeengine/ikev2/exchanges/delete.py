@@ -10,14 +10,14 @@ from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.lifecycle import Closing, close, enter
+from ikeengine.ikev2.lifecycle import Closing, close, end_tasks, enter, wanted_again
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
-from ikeengine.model.connection import Action
 from ikeengine.model.failure import FailureRecord
-from ikeengine.registry import ExchangeType, Protocol
-from ikeengine.wire.payloads import Delete, Payload
+from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.timers import Timer
+from ikeengine.wire.payloads import Delete, Notify, Payload
 
 SPI_OCTETS = 4
 
@@ -32,6 +32,8 @@ class DeleteChild(Exchange):
     child_id: int
     restart: bool = False
     """Bring the Child SA up again afterwards: it has hit its hard lifetime."""
+    for_good: bool = False
+    """The tunnel is to go, not just this Child SA: if it is rekeyed before, its replacement is deleted."""
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Name our inbound SPI; the peer names its own in the answer."""
@@ -78,12 +80,14 @@ class DeleteIke(Exchange):
     type: ClassVar[ExchangeType] = ExchangeType.INFORMATIONAL
 
     why: Closing = Closing.TERMINATED
+    notify: NotifyType | None = None
+    """The error that ends the IKE SA, sent instead of a Delete (RFC 7296 section 2.21.2)."""
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """RFC 7296 section 3.11: a Delete of the IKE SA names no SPI."""
         if sa.state is IkeState.ESTABLISHED:
             enter(ctx, sa, IkeState.DELETING, "ask the peer to delete the IKE SA")
-        return [Delete(Protocol.IKE, ())]
+        return [Delete(Protocol.IKE, ()) if self.notify is None else Notify(self.notify)]
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """The peer has deleted it."""
@@ -93,6 +97,14 @@ class DeleteIke(Exchange):
     def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The IKE SA is gone without an answer: that is what was wanted."""
         ctx.answer(self.ops, ok=True)
+
+
+def part(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord, notify: NotifyType | None = None) -> None:
+    """End an IKE SA that the peer believes in, and see to it that the peer learns of that."""
+    end_tasks(ctx, sa, why, record)
+    if sa.state is not IkeState.DELETING:
+        enter(ctx, sa, IkeState.DELETING, record.reason)
+    sa.queue.append(DeleteIke(why=why, notify=notify))
 
 
 def _delete(protocol: Protocol, spi: int) -> Delete:
@@ -110,9 +122,17 @@ def retire(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 def respond_child(ctx: Context, sa: IkeSa, delete: Delete) -> list[Payload]:
     """The peer deletes Child SAs, named by its inbound SPIs: delete our halves and name them."""
     spis = []
+    known = {
+        child.spi_out: child
+        for child in sa.children.values()
+        if child.suite.protocol == delete.protocol and child.state is not ChildState.DELETED
+    }
     for octets in delete.spis:
-        child = _by_outbound_spi(sa, delete.protocol, int.from_bytes(octets, "big"))
+        spi = int.from_bytes(octets, "big")
+        child = known.pop(spi, None)
         if child is None:
+            if sa.active is not None and sa.active.type is ExchangeType.CREATE_CHILD_SA:
+                sa.active.deleted.add(spi)
             continue
         if child.state is not ChildState.DELETING:
             # While we are deleting it ourselves, our own exchange names our SPI (RFC 7296 section 1.4.1).
@@ -121,18 +141,36 @@ def respond_child(ctx: Context, sa: IkeSa, delete: Delete) -> list[Payload]:
     return [Delete(delete.protocol, tuple(spis))] if spis else []
 
 
-def _by_outbound_spi(sa: IkeSa, protocol: Protocol, spi: int) -> ChildSa | None:
-    for child in sa.children.values():
-        if child.spi_out == spi and child.suite.protocol == protocol and child.state is not ChildState.DELETED:
-            return child
-    return None
-
-
 def _deleted_by_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     if child.replaced_by:
         child_sa.retire_outbound(ctx, sa, child)
         return
-    was_up = child.state in child_sa.UP_STATES
-    child_sa.remove(ctx, sa, child, announce=True)
-    if was_up and child.config.close_action in (Action.START, Action.TRAP_START):
-        ctx.wanted.append(Wanted(sa.name, child.config.name))
+    replaced = [
+        old
+        for old in sa.children.values()
+        if old.replaced_by == child.unique_id and old.state in (ChildState.REKEYING, ChildState.REKEYED)
+    ]
+    if replaced:
+        _reinstate(ctx, sa, replaced)
+    else:
+        ctx.wanted += wanted_again(sa, child, child.config.close_action)
+    child_sa.remove(ctx, sa, child, announce=not replaced)
+
+
+def deleted_at_once(ctx: Context, sa: IkeSa, task: Exchange, child: ChildSa) -> bool:
+    """Whether the peer has deleted a Child SA before we could install it."""
+    if child.spi_out not in task.deleted:
+        return False
+    ctx.release_reqid(child.reqid)
+    ctx.wanted += wanted_again(sa, child, child.config.close_action)
+    ctx.answer(task.ops, ok=False, reason="the peer has deleted the Child SA at once")
+    return True
+
+
+def _reinstate(ctx: Context, sa: IkeSa, replaced: list[ChildSa]) -> None:
+    """The peer has deleted the replacement instead of what it replaced: that is in use again."""
+    for old in replaced:
+        old.replaced_by = 0
+        if old.state is ChildState.REKEYED:
+            child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "its replacement was deleted")
+            sa.timers.set(Timer.CHILD_RETRY, ctx.now + ctx.settings.retry_initiate_interval, old.unique_id)

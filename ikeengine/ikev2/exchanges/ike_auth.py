@@ -12,6 +12,7 @@ from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
 from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.create_child import CreateChild
+from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
@@ -63,13 +64,13 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth) -> 
     if remote.id.exact is not None:
         payloads.append(IdResponder(remote.id.exact))
     payloads.append(auth)
-    if sa.queue and isinstance(sa.queue[0], CreateChild):
-        first = sa.queue[0]
-        sa.active = sa.queue.popleft()
+    first = next((task for task in sa.queue if isinstance(task, CreateChild)), None)
+    if first is not None:
+        sa.queue.remove(first)
+        sa.active = first
         payloads += first.first_offer(ctx, sa)
     elif not handshake.peer_is_childless:
-        notify = NotifyType.CHILDLESS_IKEV2_SUPPORTED
-        _fail(ctx, sa, reasons.refused(ctx, sa, "IKE_AUTH request without a Child SA", notify))
+        _fail(ctx, sa, reasons.not_childless(ctx, sa))
         return
     enter(ctx, sa, IkeState.AUTH_SENT, "send IKE_AUTH")
     transport.send_request(ctx, sa, ExchangeType.IKE_AUTH, payloads)
@@ -88,11 +89,15 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
         sa.remote_id = responder.identity
         authentication.check_peer(ctx, sa, handshake, message.require(Auth), responder.body, message.all(Cert))
     except AuthFailed as failure:
-        transport.send_request(ctx, sa, ExchangeType.INFORMATIONAL, [Notify(NotifyType.AUTHENTICATION_FAILED)])
-        _fail(ctx, sa, reasons.peer_not_authenticated(ctx, sa, PHASE, failure))
+        record = reasons.peer_not_authenticated(ctx, sa, PHASE, failure)
+        ctx.fail(record)
+        # RFC 7296 section 2.21.2: the peer believes that all is well, and needs to be told.
+        part(ctx, sa, Closing.FAILED, record, NotifyType.AUTHENTICATION_FAILED)
         return
     except PeerMisbehaved as failure:
-        _fail(ctx, sa, reasons.malformed(ctx, sa, PHASE, failure))
+        record = reasons.malformed(ctx, sa, PHASE, failure)
+        ctx.fail(record)
+        part(ctx, sa, Closing.FAILED, record)
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
     established(ctx, sa, "the peer is authenticated")

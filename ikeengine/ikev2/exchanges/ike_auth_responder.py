@@ -27,11 +27,12 @@ def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
         initiator = message.require(IdInitiator)
         sa.remote_id = initiator.identity
         wanted = message.find(IdResponder)
-        _choose_connection(sa, handshake, initiator.identity, None if wanted is None else wanted.identity)
+        _choose_connection(ctx, sa, handshake, initiator.identity, None if wanted is None else wanted.identity)
         _read_certificate_request(handshake, message)
         own = handshake.own = authentication.choose_own(ctx, sa, handshake)
         sa.local_id = own.identity
         authentication.check_peer(ctx, sa, handshake, message.require(Auth), initiator.body, message.all(Cert))
+        uniqueness.check_new(ctx, sa, initial_contact=message.notify(NotifyType.INITIAL_CONTACT) is not None)
         auth = authentication.begin_own(ctx, sa, handshake, IdResponder(own.identity).body, initiator.identity)
     except AuthFailed as error:
         _refuse(ctx, sa, reasons.peer_not_authenticated(ctx, sa, PHASE, error), NotifyType.AUTHENTICATION_FAILED)
@@ -62,14 +63,20 @@ def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
     _finish(ctx, sa, handshake, handshake.request, authentication.finish_own(handshake, signature))
 
 
-def _choose_connection(sa: IkeSa, handshake: Handshake, peer: Identity, wanted: Identity | None) -> None:
+def _choose_connection(ctx: Context, sa: IkeSa, handshake: Handshake, peer: Identity, wanted: Identity | None) -> None:
     """Of the connections that fit so far, take the one for these identities; an exact match goes before a wildcard."""
-    fitting = [c for c in handshake.candidates if _is_for(c, peer, wanted)]
+    fitting = [c for c in _still_configured(ctx, handshake.candidates) if _is_for(c, peer, wanted)]
     if not fitting:
         whom = "" if wanted is None else f" looking for {format_identity(wanted)}"
         configured = ", ".join(f"{c.name}: {c.remote[0].id.text}" for c in handshake.candidates)
         raise AuthFailed("identity", f"no connection is for {format_identity(peer)}{whom}; configured: {configured}")
-    sa.connection = min(fitting, key=lambda c: c.remote[0].id.exact is None)
+    sa.connection = min(fitting, key=lambda c: (c.remote[0].id.exact is None, c.local[0].id is None))
+
+
+def _still_configured(ctx: Context, candidates: tuple[ConnectionConfig, ...]) -> list[ConnectionConfig]:
+    """The present form of connections that were configured when IKE_SA_INIT came."""
+    present = [ctx.connections.get(candidate.name) for candidate in candidates]
+    return [now for then, now in zip(candidates, present, strict=True) if now and now.proposals == then.proposals]
 
 
 def _is_for(connection: ConnectionConfig, peer: Identity, wanted: Identity | None) -> bool:
@@ -95,6 +102,12 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, au
     own = handshake.own
     if own is None:
         raise AssertionError("our credential is chosen before the answer is made")
+    if ctx.connections.get(sa.name) is not sa.connection:
+        record = reasons.local_not_authenticated(
+            ctx, sa, PHASE, f"the connection {sa.name} was changed while we were signing", "the peer may try again"
+        )
+        _refuse(ctx, sa, record, NotifyType.AUTHENTICATION_FAILED)
+        return
     payloads: list[Payload] = [IdResponder(own.identity)]
     payloads += authentication.certificate_payloads(sa, own, handshake)
     payloads.append(auth)

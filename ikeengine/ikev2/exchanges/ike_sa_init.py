@@ -22,11 +22,12 @@ from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import Dropped, DropReason
-from ikeengine.registry import NotifyType, TransformType
+from ikeengine.registry import NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
 
@@ -36,8 +37,8 @@ NONCE_OCTETS = 32
 MAX_RESTARTS = 5
 """How often a COOKIE or INVALID_KE_PAYLOAD may send us back to the start."""
 
-UNPROVEN_GRACE = 3.0
-"""Seconds that an unprotected error has to be contradicted by a genuine answer."""
+UNPROVEN_GRACE = 1.0
+"""Seconds that an unprotected error has to be contradicted by a genuine answer to the first retransmission."""
 
 PHASE = "IKE_SA_INIT response"
 
@@ -47,7 +48,7 @@ def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
     if not isinstance(path, Path):
         record = reasons.no_path(ctx, sa, str(path))
         ctx.fail(record)
-        close(ctx, sa, Closing.DEAD, record)
+        close(ctx, sa, Closing.UNREACHABLE, record)
         return
     sa.path = path
     sa.handshake = Handshake(nonce_own=ctx.rng.bytes(NONCE_OCTETS))
@@ -83,6 +84,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
         suite, shared = _accept(sa, handshake, message)
     except (NoProposalChosen, InvalidSyntax) as error:
         ctx.emit(Dropped(DropReason.UNEXPECTED, message.path, f"IKE_SA_INIT response is not acceptable: {error}"))
+        _note_unproven(ctx, sa, handshake, reasons.malformed(ctx, sa, PHASE, error))
         return
     transport.answered(ctx, sa)
     sa.timers.stop(Timer.GRACE)
@@ -94,6 +96,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     handshake.ke = None
     _read_extensions(handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
+    sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
     _float_to_nat_t(ctx, sa)
     ike_auth.start(ctx, sa)
 
@@ -125,25 +128,28 @@ def _on_refusal(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received
         else:
             ctx.emit(Dropped(DropReason.UNEXPECTED, message.path, f"INVALID_KE_PAYLOAD wants method {group}"))
     elif error is not None:
-        _note_unproven(ctx, sa, handshake, error)
+        _note_unproven(ctx, sa, handshake, _refusal(ctx, sa, error))
 
 
 def _restart(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> None:
     if handshake.restarts >= MAX_RESTARTS:
+        ctx.emit(Dropped(DropReason.LIMIT, sa.path, f"the peer has sent us back to the start {MAX_RESTARTS} times"))
         return
     handshake.restarts += 1
     _send_request(ctx, sa, handshake, group)
 
 
-def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, error: Notify) -> None:
-    """Anybody could have sent this error: go on waiting for a while, so that it cannot be used against us."""
-    if handshake.unproven is not None:
-        return
+def _refusal(ctx: Context, sa: IkeSa, error: Notify) -> FailureRecord:
     if error.kind == NotifyType.NO_PROPOSAL_CHOSEN:
-        handshake.unproven = reasons.refused_proposal(ctx, sa, PHASE, sa.connection.proposals)
-    else:
-        handshake.unproven = reasons.refused(ctx, sa, PHASE, error.kind)
-    sa.timers.set(Timer.GRACE, ctx.now + UNPROVEN_GRACE)
+        return reasons.refused_proposal(ctx, sa, PHASE, sa.connection.proposals)
+    return reasons.refused(ctx, sa, PHASE, error.kind)
+
+
+def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, record: FailureRecord) -> None:
+    """Anybody could have sent this: go on waiting for a while, so that it cannot be used against us."""
+    if handshake.unproven is None:
+        handshake.unproven = record
+        sa.timers.set(Timer.GRACE, ctx.now + ctx.settings.retransmit_timeout + UNPROVEN_GRACE)
 
 
 def _read_extensions(handshake: Handshake, message: Received) -> None:
@@ -156,7 +162,7 @@ def _read_extensions(handshake: Handshake, message: Received) -> None:
 
 def _float_to_nat_t(ctx: Context, sa: IkeSa) -> None:
     """RFC 7296 section 2.23: with a NAT in between, everything after IKE_SA_INIT uses the NAT-T ports."""
-    if not (sa.nat_local or sa.nat_remote):
+    if not sa.uses_nat_t:
         return
     path = sa.path
     local_port = ctx.settings.port_nat_t if path.local_port == ctx.settings.port else path.local_port
@@ -183,8 +189,8 @@ def choose_connection(
 
 
 def _accepts(connection: ConnectionConfig, chosen: Proposal) -> bool:
-    """Whether a connection could have led to the same choice."""
-    wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms if t.type != TransformType.KE}
+    """Whether a connection allows the same choice."""
+    wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms}
     return any(
         wanted <= {(t.type, t.id, t.key_length) for t in proposal.transforms} for proposal in connection.proposals
     )
@@ -213,6 +219,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
     _read_extensions(handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
+    sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
     enter(ctx, sa, IkeState.INIT_ANSWERED, "answer IKE_SA_INIT")
     sa.timers.set(Timer.HALF_OPEN, ctx.now + ctx.settings.half_open_timeout)

@@ -7,7 +7,7 @@ from ikeengine.ikev2 import reasons, transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import create_child, delete, rekey_child, rekey_ike
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
-from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.lifecycle import Closing, close, take_tasks
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
@@ -16,6 +16,7 @@ from ikeengine.wire.payloads import Delete, Notify, Payload, Sa
 
 def on_create_child(ctx: Context, sa: IkeSa, message: Received) -> None:
     """CREATE_CHILD_SA: a new Child SA, or a rekeying. What cannot be done is said in the answer."""
+    rekey_ike.settle(ctx, sa)
     try:
         payloads = _create_child(ctx, sa, message)
     except (PeerIncompatible, PeerMisbehaved) as error:
@@ -47,6 +48,7 @@ def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
     closing = any(payload.protocol == Protocol.IKE for payload in deletes)
     failed = message.notify(NotifyType.AUTHENTICATION_FAILED) is not None
     if not closing:
+        rekey_ike.settle(ctx, sa)
         for payload in deletes:
             answer += delete.respond_child(ctx, sa, payload)
     transport.respond(ctx, sa, ExchangeType.INFORMATIONAL, answer)
@@ -64,4 +66,5 @@ def _closed_by_peer(ctx: Context, sa: IkeSa) -> None:
     if rival is not None:
         # The peer did not notice that we were rekeying too, so its own rekeying stands (RFC 7296 section 2.8.2).
         rekey_ike.hand_over(ctx, sa, rival)
+        ctx.answer(take_tasks(sa)[0].ops, ok=True)
     close(ctx, sa, Closing.DELETED)

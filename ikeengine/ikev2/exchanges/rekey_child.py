@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.errors import (
+    InvalidSyntax,
+    NoAdditionalSas,
+    NoProposalChosen,
+    PeerIncompatible,
+    PeerMisbehaved,
+    TsUnacceptable,
+)
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.child_negotiation import (
@@ -27,6 +34,7 @@ from ikeengine.ikev2.child_negotiation import (
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.create_child import (
+    MAX_CHILDREN,
     NONCE_OCTETS,
     bad_answer,
     fail,
@@ -35,7 +43,7 @@ from ikeengine.ikev2.exchanges.create_child import (
     retry_delay,
     wanted_group,
 )
-from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan
+from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
@@ -102,6 +110,9 @@ class RekeyChild(Exchange):
             sa.queue.append(DeleteOrphan(self.offer.spi_in))
             self._try_again_later(ctx, sa, child)
             return
+        if deleted_at_once(ctx, sa, self, new):
+            sa.queue.append(DeleteChild(child_id=self.child_id, for_good=True))
+            return
         rival = sa.children.get(self.rival_id)
         lost = rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest
         child_sa.install(ctx, sa, new, keys, delay_outbound=lost)
@@ -116,7 +127,7 @@ class RekeyChild(Exchange):
             _replace(ctx, sa, child, new)
             if not lost:
                 sa.queue.append(DeleteChild(child_id=child.unique_id))
-        ctx.answer(self.ops, ok=True)
+        child_sa.confirm(ctx, new, self.ops)
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
         if self.rival_id:
@@ -131,17 +142,20 @@ class RekeyChild(Exchange):
         if group and self.group is None:
             child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "the peer wants another key exchange method")
             sa.queue.appendleft(RekeyChild(child_id=self.child_id, group=group, ops=self.ops))
-        elif message.notify(NotifyType.CHILD_SA_NOT_FOUND) is not None:
+        elif message.notify(NotifyType.CHILD_SA_NOT_FOUND) is not None and child.waiting_outbound is None:
             child_sa.remove(ctx, sa, child, announce=True)
             ctx.wanted.append(Wanted(sa.name, child.config.name, ops=self.ops))
-        elif message.notify(NotifyType.TEMPORARY_FAILURE) is not None:
+        elif error is not None and error.kind in (NotifyType.TEMPORARY_FAILURE, NotifyType.CHILD_SA_NOT_FOUND):
+            # Not found, but not known to be there yet: the peer is making it by rekeying, and awaits our answer.
             ctx.answer(
-                self.ops, ok=False, reason="the peer is busy with this SA (TEMPORARY_FAILURE); it is tried again"
+                self.ops, ok=False, reason=f"the peer is busy with this SA ({error.kind.name}); it is tried again"
             )
             self._try_again_later(ctx, sa, child)
         elif error is not None:
             fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
             self._try_again_later(ctx, sa, child)
+        else:
+            raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
 
     def _rival_survives(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
         rival = sa.children.get(self.rival_id)
@@ -161,6 +175,10 @@ def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:
     """A Child SA has its replacement and waits to be deleted by whoever made that."""
     child.replaced_by = new.unique_id
     sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
+    sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)
+    for task in sa.queue:
+        if isinstance(task, DeleteChild) and task.for_good and task.child_id == child.unique_id:
+            task.child_id = new.unique_id
     if child.state in (ChildState.INSTALLED, ChildState.REKEYING):
         child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
 
@@ -173,10 +191,15 @@ def _make_redundant(ctx: Context, sa: IkeSa, loser: ChildSa, winner: ChildSa) ->
 def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[Payload]:
     """The peer rekeys a Child SA, named by its inbound SPI. Raises PeerIncompatible or InvalidSyntax."""
     child = _find(sa, rekey)
+    if child is None and sa.active is not None and sa.active.type is ExchangeType.CREATE_CHILD_SA:
+        # It may be the one that we are making: the peer's request has overtaken its answer.
+        return [Notify(NotifyType.TEMPORARY_FAILURE)]
     if child is None:
         return [Notify(NotifyType.CHILD_SA_NOT_FOUND, protocol=rekey.protocol, spi=rekey.spi)]
-    if child.state not in (ChildState.INSTALLED, ChildState.REKEYING):
+    if child.state not in (ChildState.INSTALLED, ChildState.REKEYING) or child.replaced_by:
         return [Notify(NotifyType.TEMPORARY_FAILURE)]
+    if len(sa.children) >= 2 * MAX_CHILDREN:
+        raise NoAdditionalSas(f"the peer has rekeyed without deleting until there were {len(sa.children)} Child SAs")
     nonce, nonce_peer = ctx.rng.bytes(NONCE_OCTETS), message.require(Nonce).data
     try:
         made = make_answer(

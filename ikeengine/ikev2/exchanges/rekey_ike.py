@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
-from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, PeerMisbehaved
+from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
@@ -23,11 +23,12 @@ from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.create_child import NONCE_OCTETS, CreateChild, fail, retry_delay
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
-from ikeengine.ikev2.lifecycle import Closing, enter, set_keys, start_timers
+from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
 from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import IkeRekeyed
@@ -72,17 +73,16 @@ class RekeyIke(Exchange):
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Create the replacement and see which of two rivals survives, or find out why there is none."""
+        if sa.state is not IkeState.ESTABLISHED:
+            # The peer's own rekeying has replaced this IKE SA meanwhile; it will forget the one that we wanted.
+            ctx.answer(self.ops, ok=True)
+            return
         rival = ctx.table.find(self.rival_spi)
         if message.find(Sa) is None:
             self._on_error(ctx, sa, rival, message)
             return
         nonce_peer = message.require(Nonce).data
-        try:
-            new = self._new_sa(ctx, sa, message, nonce_peer)
-        except (NoProposalChosen, PeerMisbehaved) as error:
-            fail(ctx, reasons.malformed(ctx, sa, PHASE, error), self.ops)
-            self._try_again_later(ctx, sa)
-            return
+        new = self._new_sa(ctx, sa, message, nonce_peer)
         ctx.answer(self.ops, ok=True)
         if rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest:
             enter(ctx, new, IkeState.REKEYED, "the rekeying by the peer has won")
@@ -93,6 +93,13 @@ class RekeyIke(Exchange):
             _supersede(ctx, rival, "our own rekeying has won", Timer.FORGET)
         hand_over(ctx, sa, new)
         sa.queue.append(DeleteIke(why=Closing.REPLACED))
+
+    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+        """The old IKE SA is gone, and with it the one that the peer was making of it."""
+        ctx.answer(self.ops, ok=False, reason=reason, record=record)
+        rival = ctx.table.find(self.rival_spi)
+        if rival is not None:
+            close(ctx, rival, Closing.REPLACED)
 
     def _new_sa(self, ctx: Context, sa: IkeSa, message: Received, nonce_peer: bytes) -> IkeSa:
         proposals, ke = message.require(Sa).proposals, message.require(Ke)
@@ -134,7 +141,10 @@ class RekeyIke(Exchange):
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     """The peer rekeys the IKE SA. Raises NoProposalChosen, InvalidKeGroup or InvalidSyntax."""
-    if isinstance(sa.active, CreateChild | RekeyChild | DeleteChild | DeleteOrphan):
+    ours = sa.active
+    busy = isinstance(ours, CreateChild | RekeyChild | DeleteChild | DeleteOrphan)
+    rekeyed_already = isinstance(ours, RekeyIke) and ours.rival_spi
+    if busy or rekeyed_already or ctx.table.find(sa.predecessor) is not None:
         return [Notify(NotifyType.TEMPORARY_FAILURE)]
     offered, ke, nonce_peer = message.require(Sa).proposals, message.require(Ke), message.require(Nonce).data
     try:
@@ -146,16 +156,15 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     if ke.group != suite.ke.id:
         raise InvalidKeGroup(suite.ke.id)
     spi_i, spi_r, nonce = _checked_spi(proposal), ctx.new_ike_spi(), ctx.rng.bytes(NONCE_OCTETS)
-    ours = generate(suite.ke.id, ctx.rng)
-    shared = ours.shared(ke.data)
+    own_ke = generate(suite.ke.id, ctx.rng)
+    shared = own_ke.shared(ke.data)
     new = _successor(ctx, sa, suite, (spi_i, spi_r), (nonce_peer, nonce), shared, is_initiator=False)
-    rival = sa.active
-    if isinstance(rival, RekeyIke):
-        rival.rival_spi, rival.rival_lowest = new.local_spi, min(nonce, nonce_peer)
+    if isinstance(ours, RekeyIke):
+        ours.rival_spi, ours.rival_lowest = new.local_spi, min(nonce, nonce_peer)
     else:
         hand_over(ctx, sa, new)
     ctx.count("ike-rekey-resp", sa.name)
-    return [Sa((replace(proposal, spi=spi_r),)), Nonce(nonce), Ke(ours.group, ours.public)]
+    return [Sa((replace(proposal, spi=spi_r),)), Nonce(nonce), Ke(own_ke.group, own_ke.public)]
 
 
 def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
@@ -165,10 +174,23 @@ def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     old.is_announced, new.is_announced = False, True
     for child in list(old.children.values()):
         child_sa.move(ctx, child, old, new)
-    new.queue.extend(task for task in old.queue if not isinstance(task, RekeyIke))
+    for task in old.queue:
+        if isinstance(task, RekeyIke):
+            ctx.answer(task.ops, ok=True)
+        else:
+            new.queue.append(task)
     old.queue.clear()
+    if isinstance(old.active, RekeyIke):
+        old.active.rival_spi = b""
     new.waiting, old.waiting = new.waiting + old.waiting, ()
     _supersede(ctx, old, "replaced by a rekeyed IKE SA", Timer.LINGER)
+
+
+def settle(ctx: Context, sa: IkeSa) -> None:
+    """The peer makes use of an IKE SA that it made while we were rekeying too: so that is the one that has won."""
+    old = ctx.table.find(sa.predecessor)
+    if old is not None and isinstance(old.active, RekeyIke) and old.active.rival_spi == sa.local_spi:
+        hand_over(ctx, old, sa)
 
 
 def _supersede(ctx: Context, sa: IkeSa, story: str, timer: Timer) -> None:
@@ -204,6 +226,8 @@ def _successor(
         remote_id=old.remote_id,
         nat_local=old.nat_local,
         nat_remote=old.nat_remote,
+        nat_fake=old.nat_fake,
+        predecessor=old.local_spi,
         established_at=ctx.now,
         last_inbound=ctx.now,
     )

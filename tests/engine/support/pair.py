@@ -6,7 +6,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import SeededRng
@@ -83,6 +83,7 @@ class Net:
         self.rewrite: Callable[[Transmit], Transmit | None] = lambda datagram: datagram
         """May change or drop a datagram (a NAT, an attacker, a script)."""
         self.delay: Callable[[Transmit], float] = lambda datagram: 0.0
+        self.copies: Callable[[Transmit], int] = lambda datagram: 1
         self.loss, self.duplicate, self.jitter = loss, duplicate, jitter
         self._random = random.Random(seed)
         self._in_flight: list[tuple[float, int, bytes, Path]] = []
@@ -118,8 +119,6 @@ class Net:
                     host.outbound.append(output.sa)
             case UpdateSa():
                 old = host.sas.pop(output.sa)
-                from dataclasses import replace
-
                 new = replace(old, source=output.source, destination=output.destination, encap=output.encap)
                 host.sas[new.id] = new
                 host.outbound = [new if sa is old else sa for sa in host.outbound]
@@ -148,7 +147,7 @@ class Net:
         changed = self.rewrite(datagram)
         if changed is None or self._random.random() < self.loss:
             return
-        copies = 2 if self._random.random() < self.duplicate else 1
+        copies = self.copies(changed) + (self._random.random() < self.duplicate)
         for _ in range(copies):
             arrival = self.now + LATENCY + self.delay(changed) + self._random.random() * self.jitter
             seen = Path(changed.path.remote, changed.path.remote_port, changed.path.local, changed.path.local_port)

@@ -12,7 +12,7 @@ import pytest
 from ikeengine.model.connection import Mode
 from ikeengine.registry import EncrId, IntegId, Protocol
 from tests.engine.kernel.inside.gateways import CBC_SHA256, GCM, LEFT, NAT_T, RIGHT, RIGHT_INSIDE, Pair, Suite
-from tests.lab.charon import Charon
+from tests.lab.charon_swanctl import Charon
 from tests.lab.netns import Namespace, veth, wait_until
 
 CONFIGURATION = """

@@ -1,0 +1,1 @@
+"""The sub-commands: each function takes the parsed arguments and returns an exit code."""

@@ -1,0 +1,72 @@
+"""`plan` and `apply`: what a reload changes, and doing it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from ikeengine.cli.client import Client
+from ikeengine.cli.commands.check import sound
+from ikeengine.cli.errors import CommandFailed, Exit
+from ikeengine.cli.output import complain, print_json
+from ikeengine.cli.tables import Cell, Report, show
+from ikeengine.cli.text import json_ready, printable, string, strings, subsections
+from ikeengine.daemon.vici.codec import Message
+
+RELOAD_TIMEOUT = 60.0
+"""Seconds that the daemon may take for a large configuration."""
+
+_MEANINGS = {"unchanged": "dim", "child": "busy", "replace": "busy", "add": "good", "remove": "bad"}
+_EFFECTS = {
+    "unchanged": "keeps its SAs",
+    "child": "keeps its IKE SA",
+    "replace": "is closed and established again",
+    "add": "is new",
+    "remove": "is closed",
+}
+
+
+def plan(arguments: Namespace) -> int:
+    """Show what a reload would change."""
+    return _reload(arguments, "plan")
+
+
+def apply(arguments: Namespace) -> int:
+    """Reload the configuration, and show what changed."""
+    return _reload(arguments, "apply")
+
+
+def _reload(arguments: Namespace, command: str) -> int:
+    if not sound(arguments.config, as_json=arguments.json):
+        return Exit.USAGE
+    try:
+        with Client(arguments.socket) as client:
+            answer = client.request(command, {"path": str(arguments.config.resolve())}, RELOAD_TIMEOUT)
+    except CommandFailed as error:
+        if errors := strings(error.answer, "errors"):
+            return _refused(errors)
+        raise
+    if arguments.json:
+        print_json(json_ready(answer))
+    else:
+        _show(answer)
+    return Exit.DONE
+
+
+def _refused(errors: list[str]) -> int:
+    """The daemon sees problems that we do not see, such as files that only it cannot read."""
+    for line in errors:
+        complain(printable(line))
+    complain("ikeengine: the daemon refuses the configuration; nothing of it is used")
+    return Exit.USAGE
+
+
+def _show(answer: Message) -> None:
+    report = Report(("connection", "action", "effect", "details"), empty="no connections, before and after")
+    for name, entry in sorted(subsections(answer, "connections").items()):
+        action = string(entry, "action")
+        cell = Cell(action, _MEANINGS.get(action, ""))
+        report.add(Cell(name, "name"), cell, _EFFECTS.get(action, ""), "; ".join(strings(entry, "details")))
+    show(report, sys.stdout)
+    for line in strings(answer, "others"):
+        print(printable(line))

@@ -1,0 +1,54 @@
+"""Makes an EngineConfig out of the values of the `engine` section."""
+
+from __future__ import annotations
+
+from ikeengine.config.configuration import EngineConfig
+from ikeengine.config.options import engine as options
+from ikeengine.config.problems import Problems
+from ikeengine.config.schema import Values
+from ikeengine.model.connection import EngineSettings
+
+
+def build_engine(values: Values, problems: Problems) -> EngineConfig:
+    """The daemon-wide settings."""
+    if values[options.PORT_IKE] == values[options.PORT_NAT_T]:
+        problems.add(
+            values.mark_of(options.PORT_NAT_T), values.key(options.PORT_NAT_T), "port and port_nat_t must differ"
+        )
+    return EngineConfig(
+        listen=values[options.LISTEN],
+        datapath=values[options.DATAPATH],
+        keylog=values[options.KEYLOG],
+        metrics=values[options.METRICS],
+        log=_levels(values.one("log")),
+        log_json=values.one("log")[options.LOG_JSON],
+        settings=_settings(values),
+    )
+
+
+def _levels(values: Values) -> dict[str, int]:
+    levels = {group: values[option] for group, option in options.LOG_LEVELS.items()}
+    named = {group: level for group, level in levels.items() if level is not None}
+    return {"default": values[options.LOG_DEFAULT], **named}
+
+
+def _settings(values: Values) -> EngineSettings:
+    return EngineSettings(
+        port=values[options.PORT_IKE],
+        port_nat_t=values[options.PORT_NAT_T],
+        retransmit_timeout=values[options.RETRANSMIT_TIMEOUT],
+        retransmit_base=values[options.RETRANSMIT_BASE],
+        retransmit_tries=values[options.RETRANSMIT_TRIES],
+        retransmit_jitter=float(values[options.RETRANSMIT_JITTER]),
+        retransmit_limit=values[options.RETRANSMIT_LIMIT],
+        half_open_timeout=values[options.HALF_OPEN_TIMEOUT],
+        cookie_threshold=values[options.COOKIE_THRESHOLD],
+        cookie_threshold_ip=values[options.COOKIE_THRESHOLD_IP],
+        block_threshold=values[options.BLOCK_THRESHOLD],
+        ikesa_limit=values[options.IKESA_LIMIT],
+        keep_alive=values[options.KEEP_ALIVE],
+        retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
+        delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
+        reuse_ikesa=values[options.REUSE_IKESA],
+        keylog=bool(values[options.KEYLOG]),
+    )

@@ -1,0 +1,169 @@
+"""Option types in the words of IKE: proposals, identities, traffic selectors, authentication methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+from ikeengine.config.kinds import JsonSchema, Listing, ListOf, suggestion
+from ikeengine.crypto.sign import parse_constraint
+from ikeengine.errors import IkeError
+from ikeengine.model.connection import AuthKind
+from ikeengine.model.identity import Identity, IdentityPattern
+from ikeengine.model.proposal import Proposal
+from ikeengine.model.selector import SelectorTemplate
+from ikeengine.negotiate.identities import parse_identity, parse_pattern
+from ikeengine.negotiate.proposals import DEFAULT_AH, DEFAULT_ESP, DEFAULT_IKE, parse_ah, parse_esp, parse_ike
+from ikeengine.negotiate.selectors import parse_selector
+
+T = TypeVar("T")
+_STRING: JsonSchema = {"type": "string", "minLength": 1}
+
+
+def _checked(parse: Callable[[str], T], text: str) -> T:
+    """Parse with a function of `negotiate`; whatever it complains about becomes a ValueError with its sentence."""
+    if not text.isprintable():
+        raise ValueError("the text holds characters that cannot be printed")
+    try:
+        return parse(text)
+    except IkeError as error:
+        raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class _Proposals:
+    """One item of a list of proposals: a proposal, or `default`, which stands for several."""
+
+    parser: Callable[[str], Proposal]
+    defaults: tuple[Proposal, ...] = ()
+    label: str = "proposal"
+
+    def parse(self, text: str) -> tuple[Proposal, ...]:
+        """The proposals of one word."""
+        if text == "default" and self.defaults:
+            return self.defaults
+        return (_checked(self.parser, text),)
+
+    def json_schema(self) -> JsonSchema:
+        """A string."""
+        return _STRING
+
+
+class _ProposalList(Listing[tuple[Proposal, ...], tuple[Proposal, ...]]):
+    """Proposals in the order of preference, numbered from 1 as in an SA payload (RFC 7296 section 3.3.1)."""
+
+    def join(self, values: list[tuple[Proposal, ...]]) -> tuple[Proposal, ...]:
+        """All proposals in one row."""
+        proposals = [proposal for group in values for proposal in group]
+        return tuple(replace(proposal, number=number) for number, proposal in enumerate(proposals, 1))
+
+
+class _Identity:
+    """One exact identity."""
+
+    label = "identity"
+
+    def parse(self, text: str) -> Identity | None:
+        """The identity; None for an empty text."""
+        return _checked(parse_identity, text) if text else None
+
+    def json_schema(self) -> JsonSchema:
+        """A string, or what YAML takes for a number."""
+        return {"type": ["string", "number"]}
+
+
+class _IdentityPattern:
+    """An identity, perhaps with wildcards."""
+
+    label = "identity with wildcards"
+
+    def parse(self, text: str) -> IdentityPattern:
+        """The pattern."""
+        return _checked(parse_pattern, text)
+
+    def json_schema(self) -> JsonSchema:
+        """A string, or what YAML takes for a number."""
+        return {"type": ["string", "number"]}
+
+
+class _Selector:
+    """One traffic selector."""
+
+    label = "traffic selector"
+
+    def parse(self, text: str) -> SelectorTemplate:
+        """The selector, or the template that stands for our own address."""
+        return _checked(parse_selector, text)
+
+    def json_schema(self) -> JsonSchema:
+        """A string."""
+        return _STRING
+
+
+class AuthMethods(NamedTuple):
+    """Value of `auth`: how to prove an identity, and which signature schemes may be used (empty: all)."""
+
+    kind: AuthKind
+    schemes: tuple[str, ...] = ()
+
+
+_UNSUPPORTED_AUTH = ("eap", "xauth", "any", "null")
+_KEY_TYPES = ("rsa", "ecdsa", "ed25519", "ed448", "pubkey")
+
+
+class _Auth:
+    """`psk`, `pubkey`, or `ike:` and signature schemes such as `ike:rsa/pss-sha256-ecdsa-sha384`."""
+
+    label = "psk, pubkey or ike:schemes"
+
+    def parse(self, text: str) -> AuthMethods:
+        """The method and its constraints."""
+        word = text.lower()
+        if word in ("psk", "pubkey"):
+            return AuthMethods(AuthKind(word))
+        if word.startswith("ike:"):
+            _checked(parse_constraint, word[4:])
+            return AuthMethods(AuthKind.PUBKEY, (word[4:],))
+        if word.startswith(_UNSUPPORTED_AUTH):
+            raise ValueError(f"`{text}` is not supported yet; supported are psk and pubkey")
+        if word.startswith(_KEY_TYPES):
+            raise ValueError(
+                f"`{text}`: constraints on the trust chain are not supported yet; "
+                f"`ike:{word}` constrains the signature in IKE_AUTH"
+            )
+        raise ValueError(f"`{text}` is not psk, pubkey or ike:schemes{suggestion(word, ['psk', 'pubkey'])}")
+
+    def json_schema(self) -> JsonSchema:
+        """One of the words, or a text with constraints."""
+        return {"type": "string", "pattern": "^([Pp][Ss][Kk]|[Pp][Uu][Bb][Kk][Ee][Yy]|[Ii][Kk][Ee]:.+)$"}
+
+
+class _Version:
+    """The IKE version: 2 is the only one of this release."""
+
+    label = "2"
+
+    def parse(self, text: str) -> int:
+        """The version."""
+        if text in ("0", "1"):
+            raise ValueError("IKEv1 is not in this release; write `version: 2` or leave it out")
+        if text != "2":
+            raise ValueError(f"`{text}` is not an IKE version; write 2")
+        return 2
+
+    def json_schema(self) -> JsonSchema:
+        """The number."""
+        return {"enum": [2, "2"]}
+
+
+IKE_PROPOSALS = _ProposalList(_Proposals(lru_cache(4096)(parse_ike), DEFAULT_IKE))
+ESP_PROPOSALS = _ProposalList(_Proposals(lru_cache(4096)(parse_esp), DEFAULT_ESP))
+AH_PROPOSALS = _ProposalList(_Proposals(lru_cache(4096)(parse_ah), DEFAULT_AH))
+IDENTITY = _Identity()
+PATTERN = _IdentityPattern()
+PATTERNS = ListOf(_IdentityPattern(), split=False)
+SELECTORS = ListOf(_Selector())
+AUTH = _Auth()
+VERSION = _Version()

@@ -1,0 +1,202 @@
+"""Options of `connections.<conn>` and of its authentication rounds."""
+
+from __future__ import annotations
+
+from ikeengine.config.address_kinds import HOST_PATTERN
+from ikeengine.config.ike_kinds import AUTH, IDENTITY, IKE_PROPOSALS, PATTERN, VERSION
+from ikeengine.config.kinds import (
+    BOOLEAN,
+    COUNT,
+    DURATION,
+    FILE,
+    PORT,
+    Choice,
+    Integer,
+    Kind,
+    ListOf,
+)
+from ikeengine.config.options.child import CHILD
+from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
+from ikeengine.model.connection import SendCert, Unique
+
+_UNIQUE = Choice({word.value: word for word in Unique})
+_SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_TIME: Kind[float | None] = DURATION
+_FILES = ListOf(FILE)
+
+IKE_VERSION = Option("version", VERSION, "IKE major version.", "2")
+LOCAL_ADDRS = Option(
+    "local_addrs",
+    ListOf(HOST_PATTERN),
+    "Our addresses: the first single one is used to initiate, all are accepted.",
+    "%any",
+)
+REMOTE_ADDRS = Option(
+    "remote_addrs",
+    ListOf(HOST_PATTERN),
+    "The peer's addresses: the single ones are tried in turn to initiate, all are accepted.",
+    "%any",
+)
+LOCAL_PORT = Option("local_port", PORT, "Our UDP port for IKE.", "500")
+REMOTE_PORT = Option("remote_port", PORT, "The peer's UDP port for IKE.", "500")
+PROPOSALS = Option("proposals", IKE_PROPOSALS, "IKE proposals to offer and accept, best first.", "default")
+ENCAP = Option("encap", BOOLEAN, "Force UDP encapsulation of ESP, as if there were a NAT.", "no")
+DPD_DELAY = Option(
+    "dpd_delay",
+    DURATION,
+    "Ask the peer whether it is alive when nothing came from it for this long; 0 never.",
+    "0s",
+    unit="s",
+)
+KEYINGTRIES = Option(
+    "keyingtries", COUNT, "How often to run through the retransmissions when connecting; 0 without end.", "1"
+)
+UNIQUE = Option(
+    "unique",
+    _UNIQUE,
+    "What to do with a second IKE SA of the same peer: never care, heed INITIAL_CONTACT, "
+    "keep the old one, or replace it.",
+    "no",
+)
+REAUTH_TIME = Option("reauth_time", DURATION, "When to authenticate again with a new IKE SA; 0 never.", "0s", unit="s")
+REKEY_TIME = Option(
+    "rekey_time",
+    _TIME,
+    "When to rekey the IKE SA, minus a random part of `rand_time`; 0 never.",
+    derived="4h, or 0 if `reauth_time` is set",
+    unit="s",
+)
+OVER_TIME = Option(
+    "over_time",
+    _TIME,
+    "How long after `rekey_time` or `reauth_time` the IKE SA ends if that failed.",
+    derived="10 % of the longer of rekey_time and reauth_time",
+    unit="s",
+)
+RAND_TIME = Option(
+    "rand_time",
+    _TIME,
+    "Largest random time to subtract from `rekey_time` and `reauth_time`.",
+    derived="over_time, at most half of rekey_time",
+    unit="s",
+)
+SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
+SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
+
+CERTIFICATE_FILE: Option[str | None] = Option("file", FILE, "File of the certificate, like an item of the list.")
+_TOKEN = tuple(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module"))
+_CERT = Section("connections.<conn>.local<suffix>.cert<suffix>", "One more certificate.", (CERTIFICATE_FILE,), _TOKEN)
+_REMOTE_CERT = Section(
+    "connections.<conn>.remote<suffix>.cert<suffix>", "One more certificate of the peer.", (CERTIFICATE_FILE,), _TOKEN
+)
+_CACERT = Section(
+    "connections.<conn>.remote<suffix>.cacert<suffix>", "One more authority's certificate.", (CERTIFICATE_FILE,), _TOKEN
+)
+
+LOCAL_AUTH = Option(
+    "auth",
+    AUTH,
+    "How we authenticate: `psk`, `pubkey`, or `ike:` with signature schemes, such as `ike:rsa/pss-sha256`.",
+    "pubkey",
+)
+LOCAL_ID = Option(
+    "id",
+    IDENTITY,
+    "Our identity: an address, a name, an e-mail address or a distinguished name.",
+    derived="the subject of the certificate, or our address",
+)
+LOCAL_CERTS = Option(
+    "certs",
+    _FILES,
+    "Our certificates: files in the directory `x509`, or with absolute paths. More "
+    "certificates in a file are sent as intermediate ones.",
+    "",
+)
+REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
+REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
+REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
+REMOTE_CACERTS = Option(
+    "cacerts",
+    _FILES,
+    "Authorities that may vouch for the peer: files in the directory `x509ca`, or with absolute paths.",
+    "",
+    derived="all of `authorities`",
+)
+
+_LOCAL = Section(
+    "connections.<conn>.local<suffix>",
+    "How we prove our identity.",
+    (LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS),
+    (
+        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
+        Fixed("pubkeys", "raw public keys"),
+        Fixed("eap_id", "EAP"),
+        Fixed("aaa_id", "EAP"),
+        Fixed("xauth_id", "XAuth of IKEv1"),
+    ),
+    (Subsection("cert", _CERT, Form.SUFFIXED),),
+)
+_REMOTE = Section(
+    "connections.<conn>.remote<suffix>",
+    "What the peer must prove.",
+    (REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS),
+    (
+        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
+        Fixed("pubkeys", "raw public keys"),
+        Fixed("eap_id", "EAP"),
+        Fixed("groups", "group memberships"),
+        Fixed("cert_policy", "certificate policies"),
+        Fixed("ca_id", "constraints on the authority's identity"),
+        Fixed("revocation", "revocation checks with CRL and OCSP"),
+    ),
+    (Subsection("cert", _REMOTE_CERT, Form.SUFFIXED), Subsection("cacert", _CACERT, Form.SUFFIXED)),
+)
+
+_NOT_YET = (
+    Fixed("vips", "virtual IP addresses"),
+    Fixed("aggressive", "IKEv1", "no", BOOLEAN),
+    Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
+    Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
+    Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
+    Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
+    Fixed("fragmentation", "IKE fragmentation, RFC 7383", "no", BOOLEAN),
+    Fixed("childless", "childless IKE SAs, RFC 6023", "never"),
+    Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
+    Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
+    Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
+    Fixed("pools", "pools of virtual IP addresses"),
+    Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
+    Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
+    Fixed("mediation", "mediation", "no", BOOLEAN),
+    Fixed("mediated_by", "mediation"),
+    Fixed("mediation_peer", "mediation"),
+)
+
+CONNECTION = Section(
+    "connections.<conn>",
+    "One connection to a peer (or a group of alike peers), named `<conn>`.",
+    (
+        IKE_VERSION,
+        LOCAL_ADDRS,
+        REMOTE_ADDRS,
+        LOCAL_PORT,
+        REMOTE_PORT,
+        PROPOSALS,
+        REKEY_TIME,
+        OVER_TIME,
+        RAND_TIME,
+        REAUTH_TIME,
+        DPD_DELAY,
+        KEYINGTRIES,
+        UNIQUE,
+        ENCAP,
+        SEND_CERT,
+        SEND_CERTREQ,
+    ),
+    _NOT_YET,
+    (
+        Subsection("local", _LOCAL, Form.SUFFIXED),
+        Subsection("remote", _REMOTE, Form.SUFFIXED),
+        Subsection("children", CHILD, Form.NAMED),
+    ),
+)

@@ -1,0 +1,84 @@
+"""Options of `secrets` and `authorities`."""
+
+from __future__ import annotations
+
+from ikeengine.config.ike_kinds import PATTERNS
+from ikeengine.config.kinds import BOOLEAN, FILE, Kind
+from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
+from ikeengine.config.secrets import Password, SecretText
+from ikeengine.model.secret import Secret
+
+_SECRET: Kind[Secret | None] = SecretText()
+_PASSWORD: Kind[Secret | None] = Password()
+_FILE: Kind[str | None] = FILE
+_TEXT_FORMS = "text, `0x` and hexadecimal, or `0s` and Base64"
+
+SECRET = Option("secret", _SECRET, f"The key itself: {_TEXT_FORMS}. Only in a configuration file of mode 0600.")
+SECRET_FILE = Option(
+    "file", _FILE, f"A file of mode 0600 that holds the key: {_TEXT_FORMS}. Relative to the configuration's directory."
+)
+OWNERS = Option(
+    "id",
+    PATTERNS,
+    "Whose key it is: the identities of both sides, as a list or as `id-1`, `id-2`. Nobody: it is for all.",
+    "",
+    suffixed=True,
+)
+ALLOW_WEAK = Option(
+    "allow_weak",
+    BOOLEAN,
+    "Take a key of less than 128 bits, which can be guessed offline by whoever records or answers one handshake.",
+    "no",
+)
+KEY_FILE = Option(
+    "file",
+    _FILE,
+    "Key file (PEM or DER) of mode 0600, in the directory of the same name as the "
+    "section's prefix, or with an absolute path.",
+)
+PASSWORD = Option(
+    "password", _PASSWORD, "Password of an encrypted key file. Only in a configuration file of mode 0600."
+)
+PASSPHRASE = Option("secret", _PASSWORD, "The same as `password`, in swanctl's word.")
+
+PRIVATE_KEY_PREFIXES = ("private", "rsa", "ecdsa", "pkcs8")
+
+_IKE = Section("secrets.ike<suffix>", "A pre-shared key.", (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK))
+_PRIVATE = {
+    prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
+    for prefix in PRIVATE_KEY_PREFIXES
+}
+
+SECRETS = Section(
+    "secrets",
+    "Pre-shared and private keys.",
+    fixed=(
+        Fixed("eap", "EAP", suffixed=True),
+        Fixed("xauth", "XAuth of IKEv1", suffixed=True),
+        Fixed("ntlm", "EAP", suffixed=True),
+        Fixed("ppk", "postquantum pre-shared keys, RFC 8784", suffixed=True),
+        Fixed("pkcs12", "PKCS#12 containers", suffixed=True),
+        Fixed("token", "keys on a token", suffixed=True),
+    ),
+    sections=(
+        Subsection("ike", _IKE, Form.SUFFIXED),
+        *(Subsection(prefix, section, Form.SUFFIXED) for prefix, section in _PRIVATE.items()),
+    ),
+)
+
+CACERT = Option(
+    "cacert", _FILE, "The authority's certificate: a file in the directory `x509ca`, or with an absolute path."
+)
+AUTHORITY_FILE = Option("file", _FILE, "The same as `cacert`, relative to the configuration's directory.")
+
+AUTHORITY = Section(
+    "authorities.<name>",
+    "A certification authority that is trusted to vouch for peers.",
+    (CACERT, AUTHORITY_FILE),
+    (
+        Fixed("crl_uris", "revocation checks with CRL"),
+        Fixed("ocsp_uris", "revocation checks with OCSP"),
+        Fixed("cert_uri_base", "hash and URL"),
+        *(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module")),
+    ),
+)

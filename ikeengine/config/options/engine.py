@@ -1,0 +1,108 @@
+"""Options of `engine`, for the daemon as a whole. Names and defaults are those of charon in strongswan.conf(5)."""
+
+from __future__ import annotations
+
+from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
+from ikeengine.config.kinds import (
+    BOOLEAN,
+    COUNT,
+    DURATION,
+    PORT,
+    TEXT,
+    Choice,
+    Integer,
+    Kind,
+    ListOf,
+    Real,
+)
+from ikeengine.config.schema import Option, Section, Subsection
+
+_DATAPATHS = Choice({word: word for word in ("auto", "xfrm", "userspace", "none")})
+LEVEL = Integer(-1, 4, "log level")
+_LEVEL: Kind[int | None] = LEVEL
+
+LISTEN = Option("listen", ListOf(ADDRESS), "Addresses to listen on.", "", derived="all addresses, IPv4 and IPv6")
+PORT_IKE = Option("port", PORT, "UDP port of IKE.", "500")
+PORT_NAT_T = Option("port_nat_t", PORT, "UDP port of IKE and ESP behind a NAT.", "4500")
+DATAPATH = Option(
+    "datapath",
+    _DATAPATHS,
+    "Who encrypts the packets: the kernel (`xfrm`), ikeengine itself "
+    "(`userspace`), nobody, or the kernel if it can ESP.",
+    "auto",
+)
+KEYLOG = Option(
+    "keylog",
+    TEXT,
+    "Directory for tables of all keys that let Wireshark decrypt IKE and ESP. Whoever reads them reads the traffic.",
+    "",
+)
+METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
+RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
+RETRANSMIT_BASE = Option("retransmit_base", Real(1.0, 10.0), "Factor by which each next waiting time grows.", "1.8")
+RETRANSMIT_TRIES = Option("retransmit_tries", Integer(0, 100), "Retransmissions before the peer counts as dead.", "5")
+RETRANSMIT_JITTER = Option(
+    "retransmit_jitter", Integer(0, 20), "Largest random part to subtract from a waiting time.", "0", unit="%"
+)
+RETRANSMIT_LIMIT = Option("retransmit_limit", DURATION, "Longest waiting time; 0 for none.", "0s", unit="s")
+HALF_OPEN_TIMEOUT = Option("half_open_timeout", DURATION, "Time that a peer has to authenticate.", "30s", unit="s")
+COOKIE_THRESHOLD = Option(
+    "cookie_threshold", COUNT, "Half-open IKE SAs from which on cookies are demanded; 0 never.", "30"
+)
+COOKIE_THRESHOLD_IP = Option("cookie_threshold_ip", COUNT, "The same for one address.", "3")
+BLOCK_THRESHOLD = Option(
+    "block_threshold", COUNT, "Half-open IKE SAs of one address from which on it is ignored; 0 never.", "5"
+)
+IKESA_LIMIT = Option("ikesa_limit", COUNT, "Most IKE SAs; 0 for no limit.", "0")
+KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 sends none.", "20s", unit="s")
+RETRY_INITIATE_INTERVAL = Option(
+    "retry_initiate_interval",
+    DURATION,
+    "Time before a failed initiation is tried again, as when a host name was not found; 0 never.",
+    "10s",
+    unit="s",
+)
+DELETE_REKEYED_DELAY = Option(
+    "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
+)
+REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
+
+LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
+LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
+LOG_JSON = Option("json", BOOLEAN, "Write JSON lines instead of text.", "no")
+LOG_LEVELS = {
+    group: Option(group, _LEVEL, f"Level of the group `{group}`.", derived="`default`") for group in LOG_GROUPS
+}
+LOG = Section(
+    "engine.log",
+    "Log levels, from -1 (silent) over 1 (operation) to 4 (everything but keys).",
+    (LOG_DEFAULT, LOG_JSON, *LOG_LEVELS.values()),
+)
+
+ENGINE = Section(
+    "engine",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t` and `datapath` take effect at the next start.",
+    (
+        LISTEN,
+        PORT_IKE,
+        PORT_NAT_T,
+        DATAPATH,
+        KEYLOG,
+        METRICS,
+        RETRANSMIT_TIMEOUT,
+        RETRANSMIT_BASE,
+        RETRANSMIT_TRIES,
+        RETRANSMIT_JITTER,
+        RETRANSMIT_LIMIT,
+        HALF_OPEN_TIMEOUT,
+        COOKIE_THRESHOLD,
+        COOKIE_THRESHOLD_IP,
+        BLOCK_THRESHOLD,
+        IKESA_LIMIT,
+        KEEP_ALIVE,
+        RETRY_INITIATE_INTERVAL,
+        DELETE_REKEYED_DELAY,
+        REUSE_IKESA,
+    ),
+    sections=(Subsection("log", LOG),),
+)

@@ -1,0 +1,188 @@
+"""The life of the daemon: start, signals, end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ikeengine.auth.credentials import CredentialStore
+from ikeengine.config.configuration import Configuration, EngineConfig
+from ikeengine.config.load import load
+from ikeengine.config.problems import ConfigErrors
+from ikeengine.daemon.control import Control
+from ikeengine.daemon.credentials import Credentials
+from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
+from ikeengine.daemon.keystore import KeyStore
+from ikeengine.daemon.observer import Observer
+from ikeengine.daemon.reload import Loader
+from ikeengine.daemon.service import Service
+from ikeengine.daemon.systemd import Notifier
+from ikeengine.daemon.udp import UdpSockets
+from ikeengine.daemon.vici.bridge import EventBridge
+from ikeengine.daemon.vici.hub import EventHub
+from ikeengine.daemon.vici.server import ViciServer
+from ikeengine.datapath import probe
+from ikeengine.endpoint import Endpoint
+from ikeengine.errors import IkeError
+from ikeengine.observe.keylog import KeyLog
+from ikeengine.observe.log import EngineLog, LogSettings, set_up
+
+EXIT_DONE, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
+SOCKET_NAME = "ikeengine.vici"
+JOURNAL_NAME = "xfrm.journal"
+"""What the kernel datapath has installed, for the case that we are killed."""
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds that peers have to answer our Deletes: time for one retransmission with the default settings."""
+STUCK = 10.0
+"""Seconds by which a deadline of the core may be missed before the watchdog is no longer fed."""
+
+
+def run(config_path: str, run_dir: str, socket_path: str | None = None) -> int:
+    """Run in the foreground until SIGTERM. The exit code: 0 done, 1 cannot run here, 2 invalid configuration."""
+    keep_memory_private()
+    try:
+        configuration = load(Path(config_path))
+    except ConfigErrors as error:
+        print(error, file=sys.stderr)
+        return EXIT_INVALID
+    try:
+        make_run_dir(Path(run_dir))
+        asyncio.run(_serve(configuration, Path(config_path), Path(run_dir), socket_path))
+    except IkeError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_DONE
+
+
+def log_settings(engine: EngineConfig) -> LogSettings:
+    """The log levels of a configuration."""
+    levels = dict(engine.log)
+    return LogSettings(levels.pop("default", 1), levels)
+
+
+async def _serve(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
+    daemon = Daemon(configuration, config_path, run_dir, Path(socket_path) if socket_path else run_dir / SOCKET_NAME)
+    await daemon.start()
+    await daemon.until_stopped()
+    await daemon.stop()
+
+
+class Daemon:
+    """Everything put together."""
+
+    def __init__(self, configuration: Configuration, config_path: Path, run_dir: Path, socket_path: Path) -> None:
+        engine = configuration.engine
+        self.loop = asyncio.get_running_loop()
+        self._notifier = Notifier()
+        self._stop = asyncio.Event()
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._configuration = configuration
+        set_up(log_settings(engine))
+        self._log = EngineLog(log_settings(engine), self.loop.time)
+        self.observer = Observer(self._log, KeyLog(Path(engine.keylog)) if engine.keylog else None)
+        store, keys = CredentialStore(), KeyStore()
+        self.service = Service(
+            Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time()),
+            sockets=UdpSockets(engine.listen, engine.port, engine.port_nat_t),
+            datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
+            signer=keys,
+            observer=self.observer,
+            loop=self.loop,
+        )
+        credentials = Credentials(store, keys)
+        self.loader = Loader(config_path, self.service, credentials, self._apply_engine)
+        hub = EventHub()
+        bridge = EventBridge(self.service, hub)
+        self.observer.listeners.append(bridge)
+        control = Control(self.service, self.loader, credentials, self.observer, bridge, self.service.now())
+        self._server = ViciServer(socket_path, hub, control.find_command, self.observer.say)
+
+    async def start(self) -> None:
+        """Listen, load the configuration, and say that we are ready. Raises LocalMisuse and DatapathError."""
+        await self._server.start()
+        try:
+            self.service.start()
+            self.loader.start(self._configuration)
+        except BaseException:
+            await self._server.stop()
+            raise
+        for number, handler in (
+            (signal.SIGTERM, self._on_stop),
+            (signal.SIGINT, self._on_stop),
+            (signal.SIGHUP, self._on_reload),
+        ):
+            self.loop.add_signal_handler(number, handler)
+        # What was built so far lives as long as the daemon: no garbage collection needs to look at it again.
+        gc.freeze()
+        self._feed_watchdog()
+        self._ready()
+
+    async def until_stopped(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        await self._stop.wait()
+
+    async def stop(self) -> None:
+        """Delete all SAs and leave nothing behind. A second SIGTERM ends the waiting for peers."""
+        self._notifier.stopping()
+        await self._server.stop()
+        self._stop.clear()
+        impatient = self.loop.create_task(self._stop.wait())
+        orderly = self.loop.create_task(self.service.shut_down(SHUTDOWN_TIMEOUT))
+        await asyncio.wait([impatient, orderly], return_when=asyncio.FIRST_COMPLETED)
+        if impatient.done() and not orderly.done():
+            orderly.cancel()
+            self.service.stop()
+        impatient.cancel()
+        await asyncio.wait([orderly])
+        if self.observer.keylog is not None:
+            self.observer.keylog.close()
+
+    def _on_stop(self) -> None:
+        self._stop.set()
+
+    def _on_reload(self) -> None:
+        task = self.loop.create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        self._notifier.reloading()
+        try:
+            plan = await self.loader.apply()
+            self.observer.say("CFG", 1, f"configuration reloaded: {plan}")
+        except ConfigErrors as error:
+            for one in error.errors:
+                self.observer.say("CFG", 0, f"configuration not reloaded: {one}")
+        except IkeError as error:
+            self.observer.say("CFG", 0, f"configuration not reloaded: {error}")
+        finally:
+            self._ready()
+
+    def _apply_engine(self, engine: EngineConfig) -> None:
+        self._log.configure(log_settings(engine))
+        self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
+
+    def _ready(self) -> None:
+        engine = self.loader.configuration.engine
+        connections = len(self.service.core.connections)
+        status = (
+            f"listening on UDP {engine.port} and {engine.port_nat_t}, datapath {self.service.datapath.name}, "
+            f"{connections} connections"
+        )
+        self.observer.say("DMN", 1, status)
+        self._notifier.ready(status)
+
+    def _feed_watchdog(self) -> None:
+        """Only while the core's deadlines are met: a loop that turns but does no work deserves a restart."""
+        interval = self._notifier.watchdog_interval
+        if not interval:
+            return
+        due = self.service.core.next_timeout()
+        if due is None or due > self.loop.time() - STUCK:
+            self._notifier.watchdog()
+        self.loop.call_later(interval / 2, self._feed_watchdog)

@@ -1,0 +1,121 @@
+"""Reading the configuration again: all of it is checked first, then only what differs is changed (design D11)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ikeengine.config.configuration import Configuration, EngineConfig
+from ikeengine.config.diff import PlanAction, PlanEntry, plan, plan_credentials, plan_engine
+from ikeengine.config.load import load
+from ikeengine.daemon.credentials import Credentials, layer_of
+from ikeengine.daemon.service import Service
+from ikeengine.model.connection import ConnectionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a reload changes: one entry per connection, and lines about credentials and the engine."""
+
+    entries: tuple[PlanEntry, ...]
+    others: tuple[str, ...]
+
+    def __str__(self) -> str:
+        changed = [entry for entry in self.entries if entry.action is not PlanAction.UNCHANGED]
+        unchanged = len(self.entries) - len(changed)
+        words = [f"{entry.connection}: {entry.action.value}" for entry in changed] + list(self.others)
+        return ", ".join([*words, f"{unchanged} connections unchanged"])
+
+
+class Loader:
+    """Knows which connections came from the file and which from clients of the control socket.
+
+    `apply_engine` puts those parts of the `engine` section into force that need no restart.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        service: Service,
+        credentials: Credentials,
+        apply_engine: Callable[[EngineConfig], None],
+    ) -> None:
+        self.configuration = Configuration()
+        self.client_connections: set[str] = set()
+        self._path = path
+        self._service = service
+        self._credentials = credentials
+        self._apply_engine = apply_engine
+        self._one_at_a_time = asyncio.Lock()
+
+    def start(self, configuration: Configuration) -> None:
+        """Put the first configuration into force. Raises LocalMisuse."""
+        self._change_to(configuration)
+
+    @property
+    def path(self) -> Path:
+        """Where the configuration is."""
+        return self._path
+
+    async def plan(self, path: Path | None = None) -> Plan:
+        """What `apply` would do. Raises ConfigErrors."""
+        return self._plan(await self._read(path))
+
+    async def apply(self, path: Path | None = None) -> Plan:
+        """Reload, or change over to a configuration elsewhere and stay with it. Returns what has changed.
+
+        Raises ConfigErrors and LocalMisuse; then nothing has changed.
+        """
+        async with self._one_at_a_time:
+            made = self._change_to(await self._read(path))
+            self._path = path or self._path
+            return made
+
+    async def reload_engine(self) -> None:
+        """Reload only the `engine` section. Raises ConfigErrors; then nothing has changed."""
+        async with self._one_at_a_time:
+            engine = (await self._read()).engine
+            self._apply_engine(engine)
+            self.configuration = replace(self.configuration, engine=engine)
+
+    def load_from_client(self, config: ConnectionConfig) -> None:
+        """Add or replace a connection at a client's wish. One of the file stays one of the file."""
+        if config.name not in self.configuration.connections:
+            self.client_connections.add(config.name)
+        self._service.load_connection(config)
+
+    def unload_from_client(self, name: str) -> None:
+        """Forget a connection at a client's wish, until the next reload if it is one of the file."""
+        self.client_connections.discard(name)
+        self._service.unload_connection(name)
+
+    async def _read(self, path: Path | None = None) -> Configuration:
+        """Parsing a large configuration takes seconds, during which the daemon has other things to do."""
+        return await asyncio.to_thread(load, path or self._path)
+
+    def _plan(self, new: Configuration) -> Plan:
+        others = plan_credentials(self.configuration, new) + plan_engine(self.configuration.engine, new.engine)
+        return Plan(tuple(plan(self._in_force(new), new)), tuple(others))
+
+    def _in_force(self, new: Configuration) -> Configuration:
+        """What the core really has, apart from what clients have loaded under other names than the file's."""
+        foreign = self.client_connections - new.connections.keys()
+        live = {name: config for name, config in self._service.core.connections.items() if name not in foreign}
+        return replace(self.configuration, connections=live)
+
+    def _change_to(self, new: Configuration) -> Plan:
+        layer = layer_of(new)
+        made = self._plan(new)
+        self._apply_engine(new.engine)
+        self._credentials.replace_file(layer)
+        for entry in made.entries:
+            if entry.action is PlanAction.REMOVE:
+                self._service.unload_connection(entry.connection)
+        for entry in made.entries:
+            if entry.action in (PlanAction.ADD, PlanAction.REPLACE, PlanAction.CHILD):
+                self._service.load_connection(new.connections[entry.connection])
+        self.client_connections -= new.connections.keys()
+        self.configuration = new
+        return made

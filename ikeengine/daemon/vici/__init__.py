@@ -1,0 +1,1 @@
+"""VICI, strongSwan's control protocol: codec, server and commands."""

@@ -1,0 +1,78 @@
+"""load-cert, list-certs, flush-certs, clear-creds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ikeengine.config.certificates import certificates_from
+from ikeengine.crypto.certificate import Certificate
+from ikeengine.daemon.vici.messages import Section
+from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
+
+_TYPES = ("ANY", "X509", "X509_AC", "X509_CRL", "OCSP_RESPONSE", "PUBKEY")
+_FLAGS = ("ANY", "NONE", "CA", "AA", "OCSP")
+
+
+async def load_cert(request: Request) -> Section:
+    """Add a certificate: with the flag CA a trust anchor, else an end entity or intermediate one."""
+    kind, flag = request.text("type"), request.text("flag", "NONE")
+    if kind.upper() != "X509":
+        raise CommandFailed(f"certificates of type {kind} are not supported, only X509 is")
+    if flag.upper() not in ("NONE", "CA"):
+        raise CommandFailed(f"invalid certificate flag '{flag}'")
+    try:
+        certificate = certificates_from(request.octets("data"))[0]
+    except ValueError as error:
+        raise CommandFailed(f"parsing X509 certificate failed: {error}") from error
+    if flag.upper() == "CA":
+        if not certificate.is_ca:
+            raise CommandFailed("CA certificate misses CA basic constraint, discarded")
+        request.control.credentials.load_anchor(certificate)
+    else:
+        request.control.credentials.load_certificate(certificate)
+    return SUCCESS
+
+
+async def list_certs(request: Request) -> Section:
+    """Stream certificates as `list-cert` events: end entity ones first, then authorities."""
+    kind, flag = request.text("type", "ANY"), request.text("flag", "ANY")
+    if kind not in _TYPES or flag not in _FLAGS or kind not in ("ANY", "X509"):
+        return {}
+    subject = request.text("subject")
+    for certificate in _certificates(request, flag if kind == "X509" else "ANY"):
+        if subject in ("", certificate.subject_text):
+            await request.session.stream("list-cert", _section(certificate, request))
+    return {}
+
+
+def _certificates(request: Request, flag: str) -> Iterator[Certificate]:
+    known = request.control.credentials.certificates()
+    for is_ca in (False, True):
+        if flag in ("ANY", "CA" if is_ca else "NONE"):
+            yield from (certificate for certificate in known if certificate.is_ca is is_ca)
+
+
+def _section(certificate: Certificate, request: Request) -> Section:
+    section: Section = {"type": "X509", "flag": "CA" if certificate.is_ca else "NONE"}
+    if certificate.public_key.key_id in request.control.credentials.keys:
+        section["has_privkey"] = "yes"
+    return section | {"data": certificate.der}
+
+
+async def flush_certs(request: Request) -> Section:
+    """There is no cache of certificates: nothing to flush."""
+    return SUCCESS
+
+
+async def clear_creds(request: Request) -> Section:
+    """Forget all secrets, keys and certificates that came over the control socket."""
+    request.control.credentials.clear()
+    return SUCCESS
+
+
+COMMANDS: dict[str, Handler] = {
+    "load-cert": load_cert,
+    "list-certs": list_certs,
+    "flush-certs": flush_certs,
+    "clear-creds": clear_creds,
+}

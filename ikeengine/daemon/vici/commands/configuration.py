@@ -1,0 +1,79 @@
+"""plan, apply, failures: what strongSwan's VICI lacks, in the same style.
+
+plan()     => { success, errmsg, errors = [], connections = { <name> = { action, details = [] } }, others = [] }
+apply()    => the same, after it was done
+failures({ connection }) => { failures = { <number> = { alert, side, phase, reason, age, connection, child, peer,
+                              offered = [], accepted = [], nearest, advice } } }, the latest first
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ikeengine.config.problems import ConfigErrors
+from ikeengine.daemon.reload import Plan
+from ikeengine.daemon.vici.messages import Section
+from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
+from ikeengine.observe.events import failure_fields
+
+MAX_FAILURES = 200
+"""Records in one answer, so that it fits into a packet."""
+
+
+async def plan(request: Request) -> Section:
+    """What a reload of the configuration would change."""
+    try:
+        return SUCCESS | _section(await request.control.loader.plan(_path(request)))
+    except ConfigErrors as error:
+        raise _invalid(error) from error
+
+
+async def apply(request: Request) -> Section:
+    """Reload the configuration. Nothing changes if there is any error in it."""
+    try:
+        return SUCCESS | _section(await request.control.loader.apply(_path(request)))
+    except ConfigErrors as error:
+        raise _invalid(error) from error
+
+
+def _path(request: Request) -> Path | None:
+    """The configuration that the client means; None for ours. Only who may read every file may name another one."""
+    text = request.text("path")
+    if not text or Path(text) == request.control.loader.path.resolve():
+        return None
+    if request.session.peer.uid not in (0, os.geteuid()):
+        raise CommandFailed(f"the configuration is {request.control.loader.path}; only root may name another one")
+    if not Path(text).is_absolute():
+        raise CommandFailed(f"the path {text} is not absolute")
+    return Path(text)
+
+
+def _section(made: Plan) -> Section:
+    return {
+        "connections": {
+            entry.connection: {"action": entry.action.value, "details": list(entry.details)} for entry in made.entries
+        },
+        "others": list(made.others),
+    }
+
+
+def _invalid(error: ConfigErrors) -> CommandFailed:
+    count = len(error.errors)
+    errors = [str(one) for one in error.errors]
+    return CommandFailed(f"the configuration has {count} error{'s' if count != 1 else ''}", {"errors": errors})
+
+
+async def failures(request: Request) -> Section:
+    """Records of failed negotiations."""
+    service = request.control.service
+    now = service.now()
+    records = sorted(service.core.failures(request.text("connection")), key=lambda record: -record.at)
+    sections = {
+        str(number): {"age": max(0, int(now - record.at))} | failure_fields(record)
+        for number, record in enumerate(records[:MAX_FAILURES], 1)
+    }
+    return {"failures": sections}
+
+
+COMMANDS: dict[str, Handler] = {"plan": plan, "apply": apply, "failures": failures}

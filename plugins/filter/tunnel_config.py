@@ -1,0 +1,94 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filter: from tunnels to the configuration of ikeengine."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: tunnel_config
+short_description: The configuration of ikeengine for a list of tunnels
+version_added: 0.1.0
+author:
+  - keymesh.ike contributors (@keymesh)
+description:
+  - Makes C(connections), C(secrets) and C(authorities) from tunnels. Secrets are named by their files and are not part of the result.
+options:
+  _input:
+    description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter).
+    type: list
+    elements: dict
+    required: true
+  psk_dir:
+    description: Directory with the pre-shared keys, C(NAME-OF-TUNNEL.psk) each.
+    type: str
+    required: true
+  private_key:
+    description: File with the private key of the host.
+    type: str
+    required: true
+  certificate:
+    description: File with the certificate of the host.
+    type: str
+    required: true
+  authority:
+    description: File with the certificate of the certification authority.
+    type: str
+    required: true
+  initiator:
+    description: Options of the Child SA at the end that begins the negotiation, such as C(start_action).
+    type: dict
+    default: {}
+  responder:
+    description: Options of the Child SA at the other end.
+    type: dict
+    default: {}
+  connection:
+    description: Options for every connection, such as C(dpd_delay).
+    type: dict
+    default: {}
+  child:
+    description: Options for every Child SA, such as C(rekey_time).
+    type: dict
+    default: {}
+seealso:
+  - plugin: keymesh.ike.mesh_tunnels
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show the configuration of this host
+  ansible.builtin.debug:
+    msg: >-
+      {{ hostvars | keymesh.ike.mesh_tunnels(groups['gateways'], inventory_hostname)
+         | keymesh.ike.tunnel_config(psk_dir='/etc/ikeengine/psk', private_key='/etc/ikeengine/private/host.key',
+           certificate='/etc/ikeengine/x509/host.pem', authority='/etc/ikeengine/x509ca/mesh.pem') }}
+"""
+
+RETURN = r"""
+_value:
+  description: A dictionary with the keys C(connections), C(secrets) and C(authorities).
+  type: dict
+"""
+
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import authorities, connections, secrets
+
+
+def tunnel_config(tunnels: t.Sequence[t.Dict[str, t.Any]], **options: t.Any) -> t.Dict[str, t.Any]:
+    """The configuration, see the documentation of the filter."""
+    return {
+        "connections": connections(tunnels, options),
+        "secrets": secrets(tunnels, options),
+        "authorities": authorities(tunnels, options),
+    }
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
+        """Names of the filters."""
+        return {"tunnel_config": tunnel_config}

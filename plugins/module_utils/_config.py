@@ -1,0 +1,185 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The configuration of ikeengine as files: candidates, and differences without secrets. Private to the collection."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import typing as t
+
+SUFFIXES = (".yml", ".yaml")
+"""Files of a configuration directory that ikeengine reads."""
+
+_SECRET = re.compile(r"((?:^|[\s{,'\"-])(?:secret|password)['\"]?\s*:\s*)[^\s#][^,}\n]*")
+_BLOCK_SECRET = re.compile(r"^(\s*)(?:-\s+)?['\"]?(?:secret|password)['\"]?\s*:\s*[|>]")
+_REDACTED = "********"
+
+
+class Candidate:
+    """A copy of a configuration with one file replaced, removed or as it is, to be checked before it becomes real.
+
+    It lies beside the configuration and belongs to the same user, because a daemon without privileges must read it.
+    Used as a context manager; the copy is removed at the end.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        file: t.Optional[str],
+        content: t.Optional[str],
+        absent: bool = False,
+        expected_keys: t.Sequence[str] = (),
+    ) -> None:
+        self.path = path
+        self.file = file
+        self.content = content
+        self.absent = absent
+        self.expected_keys = expected_keys
+        self._directory = ""
+
+    @property
+    def changes_file(self) -> bool:
+        """Whether a file is to be written or removed at all."""
+        return self.absent or self.content is not None
+
+    @property
+    def target(self) -> str:
+        """The file that O(content) is for."""
+        return os.path.join(self.path, self.file) if self.file else self.path
+
+    @property
+    def root(self) -> str:
+        """What the daemon is asked about: the copy, or the configuration itself if no file changes."""
+        if not self.changes_file:
+            return self.path
+        return os.path.join(self._directory, os.path.basename(self.path.rstrip("/")))
+
+    @property
+    def changed_file(self) -> str:
+        """The counterpart of C(target) in the copy."""
+        return os.path.join(self.root, self.file) if self.file else self.root
+
+    def __enter__(self) -> Candidate:
+        if self.changes_file:
+            path = self.path.rstrip("/")
+            parent = os.path.dirname(path) or "."
+            self._directory = tempfile.mkdtemp(prefix=f".{os.path.basename(path)}.candidate-", dir=parent)
+            try:
+                self._fill()
+            except BaseException:
+                self.__exit__()
+                raise
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _fill(self) -> None:
+        shutil.copymode(self.path if self.file else os.path.dirname(self.path) or ".", self._directory)
+        if self.file:
+            self._copy_directory()
+        if self.absent:
+            if os.path.lexists(self.changed_file):
+                os.unlink(self.changed_file)
+        elif self.content is not None:
+            with open(
+                os.open(self.changed_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as out:
+                out.write(self.content)
+            if os.path.exists(self.target):
+                shutil.copymode(self.target, self.changed_file)
+            _same_owner(self.target if os.path.exists(self.target) else self.path, self.changed_file)
+        for key in self.expected_keys:
+            if not os.path.exists(os.path.join(self.path, key)):
+                self._invent_key(key)
+        _same_owner(self.path, self._directory)
+
+    def _invent_key(self, name: str) -> None:
+        """Put a pre-shared key where one will be, so that the rest of the configuration can be checked."""
+        path = os.path.join(self.root, name)
+        self._make_real(os.path.dirname(path))
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+            out.write("0x" + secrets.token_hex(32))
+        _same_owner(self.path, path)
+
+    def _make_real(self, directory: str) -> None:
+        """Replace a link to a directory of the configuration by a directory with hard links to its files."""
+        source = os.path.realpath(directory)
+        if os.path.islink(directory):
+            os.unlink(directory)
+        elif os.path.isdir(directory):
+            return
+        os.mkdir(directory, 0o700)
+        if source != directory:
+            shutil.copystat(source, directory)
+            _same_owner(source, directory)
+            for entry in os.scandir(source):
+                if entry.is_file(follow_symlinks=False):
+                    os.link(entry.path, os.path.join(directory, entry.name))
+
+    def _copy_directory(self) -> None:
+        os.mkdir(self.root, 0o700)
+        shutil.copystat(self.path, self.root)
+        _same_owner(self.path, self.root)
+        for name in os.listdir(self.path):
+            source, copy = os.path.join(self.path, name), os.path.join(self.root, name)
+            if name.endswith(SUFFIXES) and os.path.isfile(source):
+                shutil.copy2(source, copy)
+                _same_owner(source, copy)
+            else:
+                # Keys and certificates that the configuration names relative to its directory.
+                os.symlink(os.path.abspath(source), copy)
+
+    def in_words_of_the_real_path(self, text: str) -> str:
+        """Messages about the copy, as if they were about the configuration."""
+        return text.replace(self.root, self.path.rstrip("/")) if self.changes_file else text
+
+
+def _same_owner(like: str, path: str) -> None:
+    if os.geteuid() == 0 and os.path.exists(like):
+        status = os.stat(like)
+        os.chown(path, status.st_uid, status.st_gid)
+
+
+def read_text(path: str) -> t.Optional[str]:
+    """The content of a file, None if there is none."""
+    try:
+        with open(path, encoding="utf-8") as source:
+            return source.read()
+    except FileNotFoundError:
+        return None
+
+
+def redact(text: str) -> str:
+    """The same YAML with stars for the values of C(secret) and C(password)."""
+    lines = []
+    hidden_deeper_than = -1
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if hidden_deeper_than >= 0 and (not line.strip() or indent > hidden_deeper_than):
+            lines.append(" " * indent + _REDACTED)
+            continue
+        block = _BLOCK_SECRET.match(line)
+        hidden_deeper_than = len(block.group(1)) if block else -1
+        lines.append(_SECRET.sub(r"\g<1>" + _REDACTED, line))
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def file_diff(path: str, before: t.Optional[str], after: t.Optional[str]) -> str:
+    """A unified diff of two versions of a file without the secrets in them. Empty if nothing else changes."""
+    lines = difflib.unified_diff(
+        redact(before or "").splitlines(),
+        redact(after or "").splitlines(),
+        path if before is not None else "/dev/null",
+        path if after is not None else "/dev/null",
+        lineterm="",
+    )
+    return "".join(line + "\n" for line in lines)

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a new configuration would change in the running daemon. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.module_utils._vici import Message
+
+Entry = t.Dict[str, t.Any]
+
+_SIGNS = {"add": "+", "remove": "-", "replace": "!", "child": "~"}
+
+
+class Plan(t.NamedTuple):
+    """What happens to each connection, and lines about credentials and the daemon itself."""
+
+    connections: t.List[Entry]
+    others: t.List[str]
+
+    @property
+    def changes(self) -> t.List[Entry]:
+        """The entries that change something."""
+        return [entry for entry in self.connections if entry["action"] != "unchanged"]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not self.changes and not self.others
+
+    def __str__(self) -> str:
+        lines = []
+        for entry in self.changes:
+            lines.append(f"{_SIGNS.get(entry['action'], '?')} {entry['connection']}: {entry['action']}")
+            lines += [f"    {detail}" for detail in entry["details"]]
+        lines += [f"* {line}" for line in self.others]
+        return "".join(line + "\n" for line in lines)
+
+
+NOTHING = Plan([], [])
+
+
+def from_response(response: Message) -> Plan:
+    """The plan in an answer to the commands C(plan) and C(apply), ordered by connection."""
+    sections = response.get("connections", {})
+    entries = [
+        {"connection": name, "action": sections[name]["action"], "details": sections[name].get("details", [])}
+        for name in sorted(sections)
+    ]
+    return Plan(entries, response.get("others", []))

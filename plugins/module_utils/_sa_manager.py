@@ -1,0 +1,206 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings one SA into the wanted state: the work of the module C(ike_sa). Private to the collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.module_utils._failure import Data, empty_record, explain
+from ansible_collections.keymesh.ike.plugins.module_utils._sa import established_children, established_sas, list_sas
+from ansible_collections.keymesh.ike.plugins.module_utils._vici import Message, ViciCommandFailed, ViciSession
+
+_POLL = 0.2
+"""Seconds between two looks at the SAs."""
+_GRACE = 5.0
+"""Seconds that the daemon may take beyond the timeout that it was given, before the connection counts as dead."""
+
+
+class Wanted(t.NamedTuple):
+    """What the playbook asks for."""
+
+    name: str
+    child: t.Optional[str]
+    wait: bool
+    timeout: float
+    """Seconds."""
+    max_age: t.Optional[int] = None
+    """Seconds; a younger SA is not rekeyed."""
+    force: bool = False
+
+
+class SaFailure(Exception):
+    """The state was not reached. C(record) says why."""
+
+    def __init__(self, record: Data) -> None:
+        super().__init__(record["reason"])
+        self.record = record
+
+
+class Outcome(t.NamedTuple):
+    """What was done. C(before) and C(after) are the matching SAs; in check mode C(after) is a forecast."""
+
+    changed: bool
+    before: t.List[Data]
+    after: t.List[Data]
+
+
+class SaManager:
+    """Looks at the SAs of one connection (or of one Child SA in it) and changes them."""
+
+    def __init__(self, session: ViciSession, wanted: Wanted, check_mode: bool = False) -> None:
+        self.session = session
+        self.wanted = wanted
+        self.check_mode = check_mode
+        self._deadline = time.monotonic() + wanted.timeout
+
+    def established(self) -> Outcome:
+        """Establish the SA unless it is up. One that is being negotiated is waited for, not doubled."""
+        before = self._matching()
+        if before:
+            return Outcome(False, before, before)
+        if self._negotiating():
+            after = self._await_negotiation() if self.wanted.wait and not self.check_mode else []
+            if after or not self.wanted.wait or self.check_mode:
+                return Outcome(False, before, after)
+        if self.check_mode:
+            return Outcome(True, before, [self._forecast()])
+        self._initiate()
+        return Outcome(True, before, self._matching())
+
+    def _await_negotiation(self) -> t.List[Data]:
+        """What came of a negotiation that others began; empty if it failed."""
+        self._until(lambda: self._matching() or not self._negotiating())
+        after = self._matching()
+        if not after and self._negotiating():
+            reason = f"{self._label()} is still being negotiated after {self.wanted.timeout:g} s"
+            raise SaFailure(self._explain(reason, []))
+        return after
+
+    def absent(self) -> Outcome:
+        """Delete the SA, and with an IKE SA all its Child SAs."""
+        before = self._present()
+        if not before or self.check_mode:
+            return Outcome(bool(before), before, [])
+        self._terminate()
+        if self.wanted.wait and not self._until(lambda: not self._present()):
+            raise SaFailure(self._explain(f"{self._label()} is still there after {self.wanted.timeout:g} s", []))
+        return Outcome(True, before, self._present())
+
+    def rekeyed(self) -> Outcome:
+        """Replace the keys of every matching SA that is older than wanted. The old SA stays until the new one is up."""
+        before = self._matching()
+        if not before:
+            raise SaFailure(
+                dict(
+                    empty_record(f"{self._label()} is not established, so there is nothing to rekey"),
+                    advice="Establish it first, with state=established.",
+                )
+            )
+        old = [sa for sa in before if self._is_too_old(sa)]
+        if not old:
+            return Outcome(False, before, before)
+        if self.check_mode:
+            return Outcome(True, before, [self._forecast()])
+        self._rekey(old)
+        return Outcome(True, before, self._matching())
+
+    def _is_too_old(self, sa: Data) -> bool:
+        return self.wanted.max_age is None or (sa["age"] or 0) >= self.wanted.max_age
+
+    def _initiate(self) -> None:
+        events: t.List[Message] = []
+        message = {
+            "child": self.wanted.child,
+            "ike": self.wanted.name,
+            "timeout": self._remaining_ms() if self.wanted.wait else -1,
+            "loglevel": 1,
+        }
+        try:
+            self.session.stream("initiate", "control-log", message, self._patience(), events)
+        except ViciCommandFailed as error:
+            if self._matching():
+                return  # The peer was faster.
+            raise SaFailure(self._explain(str(error), events)) from error
+
+    def _terminate(self) -> None:
+        message = {
+            "child": self.wanted.child,
+            "ike": self.wanted.name,
+            "force": self.wanted.force,
+            "timeout": self._remaining_ms() if self.wanted.wait else -1,
+        }
+        try:
+            self.session.request("terminate", message, self._patience())
+        except ViciCommandFailed as error:
+            if self._present():
+                raise SaFailure(self._explain(str(error), [])) from error
+
+    def _rekey(self, old: t.Sequence[Data]) -> None:
+        kind = "child-id" if self.wanted.child else "ike-id"
+        for sa in old:
+            try:
+                self.session.request("rekey", {kind: sa["unique_id"]}, self._patience())
+            except ViciCommandFailed as error:
+                raise SaFailure(self._explain(str(error), [])) from error
+        if self.wanted.wait and not self._until(lambda: self._is_replaced(old)):
+            raise SaFailure(self._explain(f"{self._label()} was not rekeyed within {self.wanted.timeout:g} s", []))
+
+    def _is_replaced(self, old: t.Sequence[Data]) -> bool:
+        now = self._matching()
+        known = {sa["unique_id"] for sa in old}
+        return len(now) >= len(old) and not any(sa["unique_id"] in known for sa in now)
+
+    def _matching(self) -> t.List[Data]:
+        """The SAs that are up: Child SAs if a child is wanted, else IKE SAs."""
+        sas = list_sas(self.session, self.wanted.name)
+        if self.wanted.child:
+            return established_children(sas, self.wanted.name, self.wanted.child)
+        return established_sas(sas, self.wanted.name)
+
+    def _present(self) -> t.List[Data]:
+        """The SAs in any state, except Child SAs that were already replaced or deleted."""
+        sas = [sa for sa in list_sas(self.session, self.wanted.name) if sa["name"] == self.wanted.name]
+        if not self.wanted.child:
+            return sas
+        gone = ("REKEYED", "DELETED", "DESTROYING")
+        children = [child for sa in sas for child in sa["children"] if child["name"] == self.wanted.child]
+        return [child for child in children if child["state"] not in gone]
+
+    def _negotiating(self) -> bool:
+        """Whether a negotiation that can lead to the wanted SA is under way."""
+        sas = [sa for sa in list_sas(self.session, self.wanted.name) if sa["name"] == self.wanted.name]
+        if any(sa["state"] == "CONNECTING" for sa in sas):
+            return True
+        return bool(self.wanted.child) and any("CHILD_CREATE" in sa["tasks"] for sa in sas)
+
+    def _until(self, reached: t.Callable[[], t.Any]) -> bool:
+        """Look until it is reached; False if the time is over first."""
+        while not reached():
+            if time.monotonic() >= self._deadline:
+                return False
+            time.sleep(_POLL)
+        return True
+
+    def _remaining_ms(self) -> int:
+        return max(1, int((self._deadline - time.monotonic()) * 1000))
+
+    def _patience(self) -> float:
+        return max(0.0, self._deadline - time.monotonic()) + _GRACE
+
+    def _forecast(self) -> Data:
+        return {
+            "name": self.wanted.child or self.wanted.name,
+            "state": "INSTALLED" if self.wanted.child else "ESTABLISHED",
+        }
+
+    def _label(self) -> str:
+        if self.wanted.child:
+            return f"Child SA {self.wanted.child} of {self.wanted.name}"
+        return f"IKE SA {self.wanted.name}"
+
+    def _explain(self, reason: str, events: t.Sequence[Message]) -> Data:
+        return explain(self.session, self.wanted.name, reason, events)

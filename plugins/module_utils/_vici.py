@@ -1,0 +1,273 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A synchronous VICI client. Private to the collection.
+
+VICI is the control protocol of strongSwan (src/libcharon/plugins/vici/README.md) and of ikeengine: packets with a
+length field on a unix stream socket. Only the standard library is used, because nothing else exists on every target.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+import typing as t
+
+CMD_REQUEST = 0
+CMD_RESPONSE = 1
+CMD_UNKNOWN = 2
+EVENT_REGISTER = 3
+EVENT_UNREGISTER = 4
+EVENT_CONFIRM = 5
+EVENT_UNKNOWN = 6
+EVENT = 7
+
+SECTION_START = 1
+SECTION_END = 2
+KEY_VALUE = 3
+LIST_START = 4
+LIST_ITEM = 5
+LIST_END = 6
+
+MAX_PACKET = 512 * 1024
+
+Message = t.Dict[str, t.Any]
+"""A section is a dict, a list is a list, a value is a string."""
+
+
+class ViciError(Exception):
+    """Talking to the daemon failed."""
+
+
+class ViciUnreachable(ViciError):
+    """Nobody answers at the socket."""
+
+
+class ViciTimeout(ViciError):
+    """The daemon did not answer in time."""
+
+
+class ViciUnknownCommand(ViciError):
+    """The daemon does not know the command."""
+
+
+class ViciCommandFailed(ViciError):
+    """The daemon answered C(success=no). The text is its C(errmsg), and C(response) is the whole answer."""
+
+    def __init__(self, command: str, response: Message) -> None:
+        super().__init__(response.get("errmsg") or f"the command {command} failed")
+        self.response = response
+
+
+def encode(message: t.Mapping[str, t.Any]) -> bytes:
+    """Encode a message. Values may be strings, octets, integers or booleans (C(yes)/C(no)); C(None) is left out."""
+    out = bytearray()
+    for name, value in message.items():
+        if value is None:
+            continue
+        if isinstance(value, dict):
+            out += bytes([SECTION_START]) + _name(name) + encode(value) + bytes([SECTION_END])
+        elif isinstance(value, (list, tuple)):
+            items = b"".join(bytes([LIST_ITEM]) + _octets(item) for item in value)
+            out += bytes([LIST_START]) + _name(name) + items + bytes([LIST_END])
+        else:
+            out += bytes([KEY_VALUE]) + _name(name) + _octets(value)
+    return bytes(out)
+
+
+def decode(data: bytes) -> Message:
+    """Decode a message. Raises ViciError for octets that are not one."""
+    try:
+        return _decode(data)
+    except (IndexError, struct.error) as error:
+        raise ViciError("the daemon sent a truncated message") from error
+
+
+def _decode(data: bytes) -> Message:
+    root: Message = {}
+    sections = [root]
+    items: t.Optional[t.List[str]] = None
+    offset = 0
+    while offset < len(data):
+        element = data[offset]
+        offset += 1
+        if element == SECTION_START and items is None:
+            name, offset = _read_name(data, offset)
+            inner: Message = {}
+            sections[-1][name] = inner
+            sections.append(inner)
+        elif element == SECTION_END and items is None and len(sections) > 1:
+            sections.pop()
+        elif element == KEY_VALUE and items is None:
+            name, offset = _read_name(data, offset)
+            sections[-1][name], offset = _read_value(data, offset)
+        elif element == LIST_START and items is None:
+            name, offset = _read_name(data, offset)
+            items = sections[-1][name] = []
+        elif element == LIST_ITEM and items is not None:
+            value, offset = _read_value(data, offset)
+            items.append(value)
+        elif element == LIST_END and items is not None:
+            items = None
+        else:
+            raise ViciError(f"the daemon sent the element {element} out of place")
+    if len(sections) != 1 or items is not None:
+        raise ViciError("the daemon sent a section or list that does not end")
+    return root
+
+
+def _name(name: str) -> bytes:
+    octets = name.encode()
+    return bytes([len(octets)]) + octets
+
+
+def _octets(value: t.Any) -> bytes:
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    octets = value if isinstance(value, bytes) else str(value).encode()
+    return struct.pack("!H", len(octets)) + octets
+
+
+def _read_name(data: bytes, offset: int) -> t.Tuple[str, int]:
+    end = offset + 1 + data[offset]
+    if end > len(data):
+        raise IndexError(end)
+    return data[offset + 1 : end].decode("utf-8", "backslashreplace"), end
+
+
+def _read_value(data: bytes, offset: int) -> t.Tuple[str, int]:
+    end = offset + 2 + struct.unpack_from("!H", data, offset)[0]
+    if end > len(data):
+        raise IndexError(end)
+    return data[offset + 2 : end].decode("utf-8", "backslashreplace"), end
+
+
+class ViciSession:
+    """A connection to the daemon, used as a context manager.
+
+    C(patience) is the number of seconds that one answer may take.
+    """
+
+    def __init__(self, path: str, patience: float = 30.0) -> None:
+        self.path = path
+        self.patience = patience
+        self._socket: t.Optional[socket.socket] = None
+
+    def __enter__(self) -> ViciSession:
+        self._socket = sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(self.patience)
+        try:
+            sock.connect(self.path)
+        except OSError as error:
+            sock.close()
+            raise ViciUnreachable(f"no daemon answers at {self.path}: {error.strerror or error}") from error
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def request(
+        self, command: str, message: t.Optional[t.Mapping[str, t.Any]] = None, patience: t.Optional[float] = None
+    ) -> Message:
+        """Send a command and return its answer. Raises ViciError, in particular ViciCommandFailed."""
+        return self._exchange(command, message or {}, None, patience)
+
+    def stream(
+        self,
+        command: str,
+        event: str,
+        message: t.Optional[t.Mapping[str, t.Any]] = None,
+        patience: t.Optional[float] = None,
+        events: t.Optional[t.List[Message]] = None,
+    ) -> t.List[Message]:
+        """Send a command and return the events that it caused.
+
+        They are appended to C(events) as they come, so that the caller has them even if the command fails.
+        """
+        collected: t.List[Message] = [] if events is None else events
+        self._subscribe(event, EVENT_REGISTER)
+        try:
+            self._exchange(command, message or {}, collected, patience)
+        except ViciCommandFailed:
+            self._subscribe(event, EVENT_UNREGISTER)
+            raise
+        self._subscribe(event, EVENT_UNREGISTER)
+        return collected
+
+    def _exchange(
+        self,
+        command: str,
+        message: t.Mapping[str, t.Any],
+        events: t.Optional[t.List[Message]],
+        patience: t.Optional[float],
+    ) -> Message:
+        deadline = time.monotonic() + (self.patience if patience is None else patience)
+        self._send(bytes([CMD_REQUEST]) + _name(command) + encode(message))
+        while True:
+            kind, body = self._receive(deadline, command)
+            if kind == EVENT:
+                if events is not None:
+                    events.append(decode(body))
+            elif kind == CMD_UNKNOWN:
+                raise ViciUnknownCommand(f"the daemon at {self.path} does not know the command {command}")
+            elif kind == CMD_RESPONSE:
+                response = decode(body)
+                if response.get("success", "yes") != "yes":
+                    raise ViciCommandFailed(command, response)
+                return response
+            else:
+                raise ViciError(f"the daemon answered {command} with a packet of type {kind}")
+
+    def _subscribe(self, event: str, kind: int) -> None:
+        deadline = time.monotonic() + self.patience
+        self._send(bytes([kind]) + _name(event))
+        while True:
+            answer, unused = self._receive(deadline, event)
+            if answer == EVENT_CONFIRM:
+                return
+            # Events that were on their way when we unsubscribed are of no use any more.
+            if answer != EVENT:
+                raise ViciError(f"the daemon at {self.path} does not know the event {event}")
+
+    def _send(self, packet: bytes) -> None:
+        try:
+            self._connected().sendall(struct.pack("!I", len(packet)) + packet)
+        except OSError as error:
+            raise ViciUnreachable(f"the daemon at {self.path} closed the connection") from error
+
+    def _receive(self, deadline: float, purpose: str) -> t.Tuple[int, bytes]:
+        (length,) = struct.unpack("!I", self._read(4, deadline, purpose))
+        if not 0 < length <= MAX_PACKET:
+            raise ViciError(f"the daemon sent a packet of {length} octets")
+        packet = self._read(length, deadline, purpose)
+        if packet[0] == EVENT:
+            return EVENT, packet[2 + packet[1] :] if length > 1 else b""
+        return packet[0], packet[1:]
+
+    def _read(self, length: int, deadline: float, purpose: str) -> bytes:
+        sock = self._connected()
+        data = bytearray()
+        while len(data) < length:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ViciTimeout(f"the daemon at {self.path} did not answer {purpose} in time")
+            sock.settimeout(left)
+            try:
+                chunk = sock.recv(length - len(data))
+            except socket.timeout:
+                continue
+            except OSError as error:
+                raise ViciUnreachable(f"the connection to {self.path} broke: {error}") from error
+            if not chunk:
+                raise ViciUnreachable(f"the daemon at {self.path} closed the connection")
+            data += chunk
+        return bytes(data)
+
+    def _connected(self) -> socket.socket:
+        if self._socket is None:
+            raise ViciError("the session is not open")
+        return self._socket

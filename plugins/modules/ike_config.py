@@ -1,0 +1,332 @@
+#!/usr/bin/python
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ike_config
+short_description: Validate, plan and apply the configuration of ikeengine
+version_added: 0.1.0
+description:
+  - Makes the running daemon use its configuration file or directory, after an optional change of one file in it.
+  - First the whole new configuration is validated. If it has errors, all of them are reported and nothing is changed.
+  - Then the daemon plans what to do. SAs of connections that do not change are left alone.
+  - In check mode with diff the plan and the change of the file are shown, without secrets.
+  - Needs ikeengine; strongSwan has neither plans nor this format.
+author:
+  - keymesh.ike contributors (@keymesh)
+extends_documentation_fragment:
+  - ansible.builtin.files
+  - keymesh.ike._attributes
+  - keymesh.ike._attributes.actiongroup_ike
+  - keymesh.ike._attributes.platform_linux
+  - keymesh.ike._socket
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The new configuration exists for a moment in a temporary directory beside O(path), where the daemon reads it.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  path:
+    description:
+      - The configuration file or directory that the daemon was started with.
+    type: path
+    required: true
+  file:
+    description:
+      - Name of a file directly in the directory O(path), ending in C(.yml) or C(.yaml).
+      - Needed with O(content) or O(state=absent) if O(path) is a directory.
+    type: str
+  content:
+    description:
+      - New content of the file O(file), or of O(path) itself if that is a file.
+      - When not given, the configuration is applied as it is.
+    type: str
+  state:
+    description:
+      - V(present) applies the configuration, with O(content) if given.
+      - V(absent) applies it without the file O(file), which is removed.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  expected_keys:
+    description:
+      - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
+      - Check mode takes random keys in place of those that do not exist yet, so that it can plan for the rest. Otherwise this has no effect.
+    type: list
+    elements: str
+    default: []
+  binary:
+    description:
+      - The command line of ikeengine on the target, which validates the configuration.
+    type: path
+    default: /opt/ikeengine/current/bin/ikeengine
+  timeout:
+    description:
+      - How many seconds the daemon may take.
+    type: int
+    default: 60
+seealso:
+  - module: keymesh.ike.ike_sa
+  - module: keymesh.ike.ike_sa_info
+"""
+
+EXAMPLES = r"""
+- name: Apply what is in the configuration directory
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+
+- name: Render a file, validate everything, then apply it
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    file: partner.yml
+    content: "{{ lookup('ansible.builtin.template', 'partner.yml.j2') }}"
+    mode: "0600"
+
+- name: Drop the partner
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    file: partner.yml
+    state: absent
+"""
+
+RETURN = r"""
+plan:
+  description:
+    - What the daemon does with each connection (in check mode, what it would do), ordered by name.
+    - Empty in check mode if the daemon does not run.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    connection:
+      description: Name of the connection.
+      type: str
+      sample: branch--headquarters
+    action:
+      description:
+        - V(unchanged) leaves the connection and its SAs alone. V(add) and V(remove) say what they do.
+        - V(child) replaces only the Child SAs whose section changed. V(replace) closes the SAs of the connection.
+      type: str
+      sample: child
+    details:
+      description: What differs, without secrets.
+      type: list
+      elements: str
+      sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+others:
+  description: What changes in the credentials and in the daemon itself, without secrets.
+  type: list
+  elements: str
+  returned: success
+  sample: ["shared key ike-branch--headquarters: changed"]
+errors:
+  description: Every error of the configuration.
+  type: list
+  elements: str
+  returned: failure, when the configuration is not valid
+  sample: ["/etc/ikeengine/partner.yml:7: connections.partner.proposals: `aes257` is not an algorithm"]
+"""
+
+import json
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
+from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, file_diff, read_text
+from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING, Plan, from_response
+from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
+    ViciError,
+    ViciSession,
+    ViciUnknownCommand,
+    ViciUnreachable,
+)
+
+NOT_IKEENGINE = "; ike_config needs ikeengine, other daemons have no such configuration"
+
+
+def found_errors(out: str, err: str) -> t.List[str]:
+    """The errors in the output of C(ikeengine check --json), or any other output of a command that failed."""
+    try:
+        errors = json.loads(out)["errors"]
+    except (ValueError, KeyError, TypeError):
+        return [line for line in (err or out).splitlines() if line.strip()] or ["ikeengine check failed without a word"]
+    return [f"{error['file']}:{error['line']}: {error['key']}: {error['message']}" for error in errors]
+
+
+class ConfigManager:
+    """Takes one candidate through validation, plan and application."""
+
+    def __init__(self, module: AnsibleModule, candidate: Candidate) -> None:
+        self.module = module
+        self.candidate = candidate
+        self.before = read_text(candidate.target) if candidate.changes_file else None
+        self.after = None if candidate.absent else candidate.content
+
+    @property
+    def changes_content(self) -> bool:
+        return self.candidate.changes_file and self.before != self.after
+
+    def prepare(self) -> None:
+        """The daemon must be able to read the copy like the real file, in check mode too."""
+        if self.after is None:
+            return
+        check_mode, self.module.check_mode = self.module.check_mode, False
+        arguments = self.module.load_file_common_arguments(self.module.params, path=self.candidate.changed_file)
+        self.module.set_fs_attributes_if_different(arguments, False)
+        self.module.check_mode = check_mode
+
+    def validate(self) -> bool:
+        """Fails the module with every error, unless the configuration is valid. False if that cannot be known yet."""
+        binary = self.module.params["binary"]
+        if not os.access(binary, os.X_OK):
+            if self.module.check_mode:
+                self.module.warn(f"{binary} does not exist yet, the configuration was not validated")
+                return False
+            self.module.fail_json(msg=f"{binary} is not there; install ikeengine first or set the option binary")
+        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
+        if status == 0:
+            return True
+        errors = [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
+        if self.module.check_mode and all(error.endswith("does not exist") for error in errors):
+            self.module.warn("files that other tasks create are missing, so the effect is not known: " + "; ".join(errors))
+            return False
+        self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
+
+    def plan(self) -> Plan:
+        """What the daemon would do. Empty in check mode if there is no daemon yet."""
+        try:
+            return self._ask("plan", self.candidate.root)
+        except ViciUnreachable as error:
+            if not self.module.check_mode:
+                self.module.fail_json(msg=str(error))
+            self.module.warn(f"{error}; what it would change is not known")
+            return NOTHING
+        except ViciUnknownCommand as error:
+            self.module.fail_json(msg=str(error) + NOT_IKEENGINE)
+        except ViciError as error:
+            self.module.fail_json(msg=self.candidate.in_words_of_the_real_path(str(error)))
+
+    def settle_attributes(self) -> bool:
+        """Give the file its owner, group and mode, if it exists. Returns whether they differed."""
+        if self.after is None or self.before is None:
+            return False
+        arguments = self.module.load_file_common_arguments(self.module.params, path=self.candidate.target)
+        return self.module.set_fs_attributes_if_different(arguments, False)
+
+    def apply(self) -> Plan:
+        """Write the file and let the daemon apply the configuration. If it refuses, the old file comes back."""
+        if self.changes_content:
+            self._write()
+        try:
+            return self._ask("apply", self.candidate.path)
+        except ViciError as error:
+            if self.changes_content:
+                self._restore()
+            self.module.fail_json(msg=f"{error}; the file is as it was before" if self.changes_content else str(error))
+
+    def _ask(self, command: str, path: str) -> Plan:
+        timeout = self.module.params["timeout"]
+        with ViciSession(self.module.params["socket"], timeout) as session:
+            return from_response(session.request(command, {"path": os.path.abspath(path)}))
+
+    def _write(self) -> None:
+        target = self.candidate.target
+        if self.candidate.absent:
+            os.unlink(target)
+            return
+        self.module.atomic_move(self.candidate.changed_file, target, unsafe_writes=self.module.params["unsafe_writes"])
+        self.module.set_fs_attributes_if_different(
+            self.module.load_file_common_arguments(self.module.params, path=target), True
+        )
+
+    def _restore(self) -> None:
+        target = self.candidate.target
+        if self.before is None:
+            os.unlink(target)
+            return
+        with Candidate(self.candidate.path, self.candidate.file, self.before) as previous:
+            self.module.atomic_move(previous.changed_file, target, unsafe_writes=self.module.params["unsafe_writes"])
+            self.module.set_fs_attributes_if_different(
+                self.module.load_file_common_arguments(self.module.params, path=target), True
+            )
+
+    def diff(self, plan: Plan) -> t.List[t.Dict[str, str]]:
+        """The change of the file and the plan, each without secrets."""
+        prepared = [file_diff(self.candidate.target, self.before, self.after)] if self.changes_content else []
+        if not plan.is_empty:
+            prepared.append(f"plan for the daemon at {self.module.params['socket']}\n{plan}")
+        return [{"prepared": part} for part in prepared if part]
+
+
+def check_arguments(module: AnsibleModule) -> None:
+    path, file, content = (module.params[key] for key in ("path", "file", "content"))
+    if file is not None and (os.path.basename(file) != file or not file.endswith(SUFFIXES)):
+        module.fail_json(msg=f"file: {file!r} is not the name of a YAML file; it must end in .yml or .yaml")
+    if module.params["state"] == "absent":
+        if file is None or content is not None:
+            module.fail_json(msg="state=absent needs file and takes no content")
+    elif file is not None and content is None:
+        module.fail_json(msg="file needs content")
+    if file is None and content is not None and os.path.isdir(path):
+        module.fail_json(msg=f"{path} is a directory; name the file in it with the option file")
+    directory = path if file is not None else os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(directory):
+        if not module.check_mode:
+            module.fail_json(msg=f"the directory {directory} does not exist")
+        module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "file": {"type": "str"},
+            # It may hold secrets, although files of their own are the better place for them.
+            "content": {"type": "str", "no_log": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            # Names of files, not keys.
+            "expected_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "binary": {"type": "path", "default": "/opt/ikeengine/current/bin/ikeengine"},
+            "timeout": {"type": "int", "default": 60},
+            **socket_spec(),
+        },
+        add_file_common_args=True,
+        supports_check_mode=True,
+    )
+    check_arguments(module)
+    params = module.params
+    candidate = Candidate(
+        params["path"],
+        params["file"],
+        params["content"],
+        absent=params["state"] == "absent",
+        expected_keys=params["expected_keys"] if module.check_mode and params["file"] else (),
+    )
+    with candidate:
+        manager = ConfigManager(module, candidate)
+        manager.prepare()
+        plan = manager.plan() if manager.validate() else NOTHING
+        result: t.Dict[str, t.Any] = {"diff": manager.diff(plan)} if module._diff else {}
+        changed = manager.settle_attributes()
+        if manager.changes_content or not plan.is_empty:
+            changed = True
+            if not module.check_mode:
+                plan = manager.apply()
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The real daemon, `ikeengine run`, in a network namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.control import Control, Section
+from tests.lab.netns import Namespace, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = {"retransmit_timeout": "1s", "log": {"default": 1, "ike": 2}}
+
+
+class Engine(Control):
+    """One ikeengine. `settings` go to the `engine` section of its configuration, `more` beside it."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        directory: Path,
+        settings: Section | None = None,
+        more: Section | None = None,
+        *,
+        datapath: str = "userspace",
+        run_directory: Path | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.run_directory = run_directory or directory / "run"
+        super().__init__(self.run_directory / "ikeengine.vici")
+        self.namespace = namespace
+        self.log_file = directory / "engine.log"
+        self.configuration = directory / "config.yml"
+        self._settings: dict[str, Any] = {"datapath": datapath, **QUICK, **(settings or {})}
+        self.configure(more or {})
+        self._process: subprocess.Popen[str] | None = None
+        self._mark = 0
+
+    @property
+    def pid(self) -> int:
+        """The process of the daemon."""
+        assert self._process is not None
+        return self._process.pid
+
+    def configure(self, sections: Section) -> None:
+        """Write the configuration file: the `engine` section and these."""
+        self.configuration.write_text(yaml.safe_dump({"engine": self._settings, **sections}, sort_keys=False))
+        self.configuration.chmod(0o600)
+
+    def start(self) -> None:
+        """Start the daemon and wait until it takes commands."""
+        self.socket_path.unlink(missing_ok=True)
+        arguments = ["run", "--config", str(self.configuration), "--run-dir", str(self.run_directory)]
+        with self.log_file.open("a") as output:
+            self._process = self.namespace.popen(
+                *self._command(*arguments), env=self._environment(), stdout=output, stderr=output
+            )
+        wait_until(self._is_up)
+
+    def stop(self) -> int:
+        """SIGTERM: the engine deletes its SAs and ends. Returns its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        code = self._process.wait(20)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        """Die as in a crash: no peer is told."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
+    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a client command of the command line, such as `cli("explain", "net")`."""
+        command = self._command(*arguments, "--socket", str(self.socket_path))
+        return self.namespace.run(*command, check=check, env=self._environment())
+
+    def failures(self, connection: str = "") -> list[dict[str, Any]]:
+        """Records of failed negotiations, the newest first."""
+        answer = self.request("failures", {"connection": connection} if connection else {})
+        return list(answer["failures"].values())
+
+    def log(self) -> str:
+        """What the engine has logged since `mark_log`."""
+        with self.log_file.open(errors="replace") as file:
+            file.seek(self._mark)
+            return file.read()
+
+    def mark_log(self) -> None:
+        """Let `log` begin here."""
+        self._mark = self.log_file.stat().st_size
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "ikeengine.cli.main", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"ikeengine ended at once: {self.log()[-2000:]}")
+        return self.answers()
+
+
+@contextlib.contextmanager
+def running(engine: Engine) -> Iterator[Engine]:
+    """Run a daemon for the block; its SAs die with it."""
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.kill()

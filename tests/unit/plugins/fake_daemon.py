@@ -1,0 +1,245 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A daemon for the tests: a VICI server on a unix socket that plays strongSwan or ikeengine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import struct
+import tempfile
+import threading
+import typing as t
+
+from ansible_collections.keymesh.ike.plugins.module_utils import _vici
+
+Message = t.Dict[str, t.Any]
+Command = t.Callable[[Message], Message]
+OK = {"success": "yes"}
+
+
+def failed(reason: str, **more: t.Any) -> Message:
+    return dict(success="no", errmsg=reason, **more)
+
+
+class FakeDaemon:
+    """Knows one connection C(a--b) with the children C(net) and C(backup)."""
+
+    def __init__(self) -> None:
+        self.directory = tempfile.mkdtemp(prefix="ike-")
+        self.socket = os.path.join(self.directory, "vici")
+        self.requests: t.List[t.Tuple[str, Message]] = []
+        self.ike: t.Dict[int, Message] = {}
+        self.log_lines = ["initiating IKE_SA a--b[1] to 192.0.2.2"]
+        self.initiate_error = ""
+        self.rekey_hangs = False
+        self.answer_delay: t.Optional[threading.Event] = None
+        self.failures: t.Optional[Message] = None
+        self.before_list: t.Callable[[], None] = lambda: None
+        self.plan_answer: t.Optional[Message] = None
+        self.apply_answer: t.Optional[Message] = None
+        self._next_id = 1
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def __enter__(self) -> FakeDaemon:
+        self._server.bind(self.socket)
+        self._server.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._server.close()
+        shutil.rmtree(self.directory)
+
+    # State of the daemon.
+
+    def number(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+    def establish_ike(self, age: int = 0, state: str = "ESTABLISHED") -> Message:
+        sa = {
+            "uniqueid": self.number(),
+            "version": "2",
+            "state": state,
+            "local-host": "192.0.2.1",
+            "local-port": "4500",
+            "local-id": "a.example",
+            "remote-host": "192.0.2.2",
+            "remote-port": "4500",
+            "remote-id": "b.example",
+            "initiator": "yes",
+            "initiator-spi": "b67c540ed033ba20",
+            "responder-spi": "c3b235402fe50780",
+            "nat-remote": "yes",
+            "nat-any": "yes",
+            "encr-alg": "AES_GCM_16",
+            "encr-keysize": "256",
+            "prf-alg": "PRF_HMAC_SHA2_384",
+            "dh-group": "CURVE_25519",
+            "established": str(age),
+            "rekey-time": "13538",
+            "child-sas": {},
+        }
+        self.ike[sa["uniqueid"]] = sa
+        return sa
+
+    def establish_child(self, sa: Message, name: str = "net", age: int = 0, state: str = "INSTALLED") -> Message:
+        number = self.number()
+        child = {
+            "name": name,
+            "uniqueid": number,
+            "reqid": "1",
+            "state": state,
+            "mode": "TUNNEL",
+            "protocol": "ESP",
+            "encap": "yes",
+            "spi-in": f"{number:08x}",
+            "spi-out": "8a299cf6",
+            "encr-alg": "AES_GCM_16",
+            "encr-keysize": "256",
+            "bytes-in": "840",
+            "packets-in": "10",
+            "use-in": "2",
+            "bytes-out": "0",
+            "packets-out": "0",
+            "rekey-time": "3323",
+            "life-time": "3960",
+            "install-time": str(age),
+            "local-ts": ["10.1.0.0/16"],
+            "remote-ts": ["10.2.0.0/16"],
+        }
+        sa["child-sas"][f"{name}-{number}"] = child
+        return child
+
+    # Commands. Each takes a message and returns the answer; `_events` tells what it raises before.
+
+    def _initiate(self, message: Message) -> Message:
+        if self.initiate_error:
+            return failed(self.initiate_error)
+        sa = next(iter(self.ike.values()), None) or self.establish_ike()
+        if message.get("child"):
+            self.establish_child(sa, message["child"])
+        return OK
+
+    def _terminate(self, message: Message) -> Message:
+        if not self.ike:
+            return failed("no matching SAs to terminate found", matches="0")
+        for number, sa in list(self.ike.items()):
+            if not message.get("child"):
+                del self.ike[number]
+                continue
+            for key, child in list(sa["child-sas"].items()):
+                if child["name"] == message["child"]:
+                    del sa["child-sas"][key]
+        return dict(OK, matches="1")
+
+    def _rekey(self, message: Message) -> Message:
+        if self.rekey_hangs:
+            return dict(OK, matches="1")
+        if "ike-id" in message:
+            old = self.ike.pop(int(message["ike-id"]))
+            self.establish_ike()["child-sas"] = old["child-sas"]
+            return dict(OK, matches="1")
+        for sa in self.ike.values():
+            for child in list(sa["child-sas"].values()):
+                if child["uniqueid"] == int(message["child-id"]):
+                    child["state"] = "REKEYED"
+                    self.establish_child(sa, child["name"])
+                    return dict(OK, matches="1")
+        return failed("no matching SAs to rekey found")
+
+    def _failures(self, message: Message) -> Message:
+        return {"failures": {"1": self.failures}} if self.failures else {"failures": {}}
+
+    def commands(self) -> t.Dict[str, Command]:
+        known: t.Dict[str, Command] = {
+            "version": lambda message: {"daemon": "fake"},
+            "list-sas": lambda message: {},
+            "list-conns": lambda message: {},
+            "initiate": self._initiate,
+            "terminate": self._terminate,
+            "rekey": self._rekey,
+        }
+        if self.failures is not None:
+            known["failures"] = self._failures
+        if self.plan_answer is not None:
+            known["plan"] = lambda message: t.cast(Message, self.plan_answer)
+            known["apply"] = lambda message: t.cast(Message, self.apply_answer or self.plan_answer)
+        return known
+
+    def events(self, command: str, message: Message) -> t.List[t.Tuple[str, Message]]:
+        if command == "list-sas":
+            self.before_list()
+            return [("list-sa", {"a--b": sa}) for sa in self.ike.values() if message.get("ike") in (None, "a--b")]
+        if command == "list-conns":
+            return [("list-conn", CONNECTION)] if message.get("ike") in (None, "a--b") else []
+        if command == "initiate":
+            return [("control-log", {"group": "IKE", "level": "1", "msg": line}) for line in self.log_lines]
+        return []
+
+    # The wire.
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, unused = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        subscribed: t.Set[str] = set()
+        with connection, contextlib.suppress(OSError, struct.error):
+            while True:
+                kind, name, body = self._receive(connection)
+                if kind in (_vici.EVENT_REGISTER, _vici.EVENT_UNREGISTER):
+                    subscribed.symmetric_difference_update({name})
+                    self._send(connection, bytes([_vici.EVENT_CONFIRM]))
+                else:
+                    self._answer(connection, subscribed, name, _vici.decode(body))
+
+    def _answer(self, connection: socket.socket, subscribed: t.Set[str], name: str, message: Message) -> None:
+        self.requests.append((name, message))
+        if self.answer_delay is not None:
+            self.answer_delay.wait(10)
+        command = self.commands().get(name)
+        if command is None:
+            self._send(connection, bytes([_vici.CMD_UNKNOWN]))
+            return
+        for event, content in self.events(name, message):
+            if event in subscribed:
+                self._send(connection, bytes([_vici.EVENT, len(event)]) + event.encode() + _vici.encode(content))
+        self._send(connection, bytes([_vici.CMD_RESPONSE]) + _vici.encode(command(message)))
+
+    @staticmethod
+    def _receive(connection: socket.socket) -> t.Tuple[int, str, bytes]:
+        (length,) = struct.unpack("!I", connection.recv(4, socket.MSG_WAITALL))
+        packet = connection.recv(length, socket.MSG_WAITALL)
+        end = 2 + packet[1]
+        return packet[0], packet[2:end].decode(), packet[end:]
+
+    @staticmethod
+    def _send(connection: socket.socket, packet: bytes) -> None:
+        connection.sendall(struct.pack("!I", len(packet)) + packet)
+
+
+CONNECTION: Message = {
+    "a--b": {
+        "local_addrs": ["192.0.2.1"],
+        "remote_addrs": ["192.0.2.2"],
+        "version": "IKEv2",
+        "reauth_time": "0",
+        "rekey_time": "14400",
+        "local-1": {"class": "pre-shared key", "id": "a.example", "certs": []},
+        "remote-1": {"class": "pre-shared key", "id": "b.example", "certs": []},
+        "children": {
+            "net": {"mode": "TUNNEL", "local-ts": ["10.1.0.0/16"], "remote-ts": ["10.2.0.0/16"]},
+            "backup": {"mode": "TUNNEL", "local-ts": ["10.1.9.0/24"], "remote-ts": ["10.2.9.0/24"]},
+        },
+    }
+}

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, keymesh.ike contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+import stat
+import typing as t
+
+import pytest
+
+from ansible_collections.keymesh.ike.plugins.modules import ike_config
+from ansible_collections.keymesh.ike.tests.unit.plugins.conftest import run
+from ansible_collections.keymesh.ike.tests.unit.plugins.fake_daemon import FakeDaemon
+
+SECRET = "0xdeadbeefdeadbeefdeadbeefdeadbeef"
+UNCHANGED = {"success": "yes", "connections": {"a--b": {"action": "unchanged"}}, "others": []}
+ADDED = {"success": "yes", "connections": {"a--b": {"action": "add"}}, "others": ["shared key ike-a--b: added"]}
+CHECK = """#!/bin/sh
+# ikeengine check --json --config PATH
+say() { printf '%s{"file": "%s", "line": %d, "key": "%s", "message": "%s"}' "$comma" "$config/tunnels.yml" "$1" "$2" "$3"; comma=,; }
+config=$4
+status=0
+comma=
+if [ -e "$config/crash" ]; then echo "Traceback" >&2; exit 1; fi
+printf '{"errors": ['
+if grep -rq broken "$config"; then say 1 a broken; say 2 b "broken too"; status=2; fi
+for file in $(sed -n 's/^needs: //p' "$config"/*.yml 2>/dev/null); do
+    if ! [ -e "$config/$file" ]; then say 3 needs "$config/$file does not exist"; status=2; fi
+done
+printf ']}'
+exit $status
+"""
+
+
+class Host:
+    """A configuration directory, a binary that checks it, and a daemon."""
+
+    def __init__(self, root: pathlib.Path, daemon: FakeDaemon) -> None:
+        self.path = root / "etc"
+        self.path.mkdir()
+        self.file = self.path / "tunnels.yml"
+        self.binary = root / "ikeengine"
+        self.binary.write_text(CHECK)
+        self.binary.chmod(0o755)
+        self.daemon = daemon
+        self.daemon.plan_answer = UNCHANGED
+
+    def config(self, *, check_mode: bool = False, diff: bool = False, **options: t.Any) -> t.Dict[str, t.Any]:
+        given = {"path": str(self.path), "binary": str(self.binary), "socket": self.daemon.socket}
+        return run(ike_config, dict(given, **options), check_mode, diff)
+
+    def commands(self) -> t.List[str]:
+        return [name for name, unused in self.daemon.requests]
+
+
+@pytest.fixture
+def host(tmp_path: pathlib.Path, daemon: FakeDaemon) -> Host:
+    return Host(tmp_path, daemon)
+
+
+def test_check_do_idempotent_and_idempotent_in_check_mode(host: Host) -> None:
+    new = {"file": "tunnels.yml", "content": "connections: {}\n", "mode": "0640"}
+    host.daemon.plan_answer = ADDED
+    forecast = host.config(check_mode=True, **new)
+    assert forecast["changed"] and forecast["plan"] == [{"connection": "a--b", "action": "add", "details": []}]
+    assert forecast["others"] == ["shared key ike-a--b: added"]
+    assert not host.file.exists() and host.commands() == ["plan"]
+    done = host.config(**new)
+    assert done["changed"] and done["plan"] == forecast["plan"]
+    assert host.file.read_text() == "connections: {}\n"
+    assert stat.S_IMODE(host.file.stat().st_mode) == 0o640
+    assert host.commands() == ["plan", "plan", "apply"]
+    host.daemon.plan_answer = UNCHANGED
+    assert not host.config(**new)["changed"]
+    assert not host.config(check_mode=True, **new)["changed"]
+    assert host.commands().count("apply") == 1
+    assert sorted(path.name for path in host.path.parent.iterdir()) == ["etc", "ikeengine"]
+
+
+def test_the_plan_is_about_the_new_configuration(host: Host) -> None:
+    host.config(file="tunnels.yml", content="new\n", check_mode=True)
+    asked = host.daemon.requests[0][1]["path"]
+    assert asked != str(host.path) and asked.endswith("/etc")
+
+
+def test_an_invalid_configuration_is_not_applied(host: Host) -> None:
+    host.file.write_text("good\n")
+    failed = host.config(file="tunnels.yml", content="broken\n")
+    assert failed["failed"]
+    assert failed["errors"] == [
+        f"{host.path}/tunnels.yml:1: a: broken",
+        f"{host.path}/tunnels.yml:2: b: broken too",
+    ]
+    assert host.file.read_text() == "good\n"
+    assert host.commands() == []
+
+
+@pytest.mark.parametrize("before", [None, "old\n"])
+def test_a_configuration_that_the_daemon_refuses_is_taken_back(host: Host, before: t.Optional[str]) -> None:
+    if before is not None:
+        host.file.write_text(before)
+        host.file.chmod(0o640)
+    host.daemon.plan_answer = ADDED
+    host.daemon.apply_answer = {"success": "no", "errmsg": "no such algorithm in this kernel"}
+    failed = host.config(file="tunnels.yml", content="new\n")
+    assert failed["failed"] and "no such algorithm" in failed["msg"] and "as it was before" in failed["msg"]
+    assert (host.file.read_text() if host.file.exists() else None) == before
+    if before is not None:
+        assert stat.S_IMODE(host.file.stat().st_mode) == 0o640
+
+
+def test_drift_of_the_daemon_is_corrected_without_a_new_file(host: Host) -> None:
+    host.daemon.plan_answer = ADDED
+    assert host.config()["changed"]
+    assert host.commands() == ["plan", "apply"]
+    assert host.daemon.requests[0][1] == {"path": str(host.path)}
+
+
+def test_absent_removes_the_file(host: Host) -> None:
+    host.file.write_text("old\n")
+    host.daemon.plan_answer = {"success": "yes", "connections": {"a--b": {"action": "remove"}}}
+    assert host.config(file="tunnels.yml", state="absent", check_mode=True)["changed"]
+    assert host.file.exists()
+    assert host.config(file="tunnels.yml", state="absent")["changed"]
+    assert not host.file.exists()
+    host.daemon.plan_answer = UNCHANGED
+    assert not host.config(file="tunnels.yml", state="absent")["changed"]
+
+
+def test_mode_alone_is_a_change(host: Host) -> None:
+    host.file.write_text("same\n")
+    host.file.chmod(0o644)
+    assert host.config(file="tunnels.yml", content="same\n", mode="0600", check_mode=True)["changed"]
+    assert stat.S_IMODE(host.file.stat().st_mode) == 0o644
+    assert host.config(file="tunnels.yml", content="same\n", mode="0600")["changed"]
+    assert stat.S_IMODE(host.file.stat().st_mode) == 0o600
+    assert not host.config(file="tunnels.yml", content="same\n", mode="0600")["changed"]
+
+
+def test_the_diff_shows_file_and_plan_without_secrets(host: Host) -> None:
+    host.file.write_text("secrets: {}\n")
+    host.daemon.plan_answer = ADDED
+    content = f"secrets:\n  ike-a--b:\n    secret: {SECRET}\n"
+    result = host.config(file="tunnels.yml", content=content, check_mode=True, diff=True)
+    shown = "".join(part["prepared"] for part in result["diff"])
+    assert "+    secret: ********" in shown and "+ a--b: add" in shown and "* shared key ike-a--b: added" in shown
+    assert SECRET not in str(result)
+
+
+def test_a_configuration_that_is_one_file(host: Host) -> None:
+    host.daemon.plan_answer = ADDED
+    path = host.path / "all.yml"
+    assert host.config(path=str(path), content="connections: {}\n")["changed"]
+    assert path.read_text() == "connections: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"file": "../x.yml", "content": ""}, "is not the name of a YAML file"),
+        ({"file": "x.conf", "content": ""}, "is not the name of a YAML file"),
+        ({"file": "x.yml"}, "file needs content"),
+        ({"content": "x"}, "is a directory; name the file in it"),
+        ({"state": "absent"}, "state=absent needs file"),
+        ({"state": "absent", "file": "x.yml", "content": ""}, "state=absent needs file"),
+    ],
+)
+def test_arguments_that_contradict_each_other(host: Host, options: t.Dict[str, t.Any], message: str) -> None:
+    failed = host.config(**options)
+    assert failed["failed"] and message in failed["msg"]
+
+
+def test_strongswan_is_told_apart(host: Host) -> None:
+    host.daemon.plan_answer = None
+    failed = host.config()
+    assert failed["failed"] and "ike_config needs ikeengine" in failed["msg"]
+
+
+def test_without_ikeengine(host: Host) -> None:
+    host.binary.unlink()
+    failed = host.config()
+    assert failed["failed"] and "install ikeengine first" in failed["msg"]
+    forecast = host.config(file="tunnels.yml", content="new\n", check_mode=True)
+    assert forecast["changed"] and "was not validated" in forecast["warnings"][0]
+
+
+def test_without_a_daemon(host: Host) -> None:
+    gone = host.daemon.socket + "-not"
+    failed = host.config(socket=gone, file="tunnels.yml", content="new\n")
+    assert failed["failed"] and "no daemon answers" in failed["msg"]
+    assert not host.file.exists()
+    forecast = host.config(socket=gone, file="tunnels.yml", content="new\n", check_mode=True)
+    assert forecast["changed"] and forecast["plan"] == [] and "not known" in forecast["warnings"][0]
+
+
+def test_without_a_directory(host: Host) -> None:
+    nowhere = str(host.path / "nowhere" / "deep")
+    failed = host.config(path=nowhere, file="tunnels.yml", content="new\n")
+    assert failed["failed"] and "does not exist" in failed["msg"]
+    forecast = host.config(path=nowhere, file="tunnels.yml", content="new\n", check_mode=True)
+    assert forecast["changed"] and "does not exist yet" in forecast["warnings"][0]
+
+
+def test_check_mode_plans_although_new_keys_do_not_exist_yet(host: Host) -> None:
+    (host.path / "psk").mkdir(mode=0o700)
+    (host.path / "psk" / "old.psk").write_text("old")
+    host.daemon.plan_answer = ADDED
+    new = {"file": "tunnels.yml", "content": "needs: psk/new.psk\nneeds: psk/old.psk\n"}
+    assert host.config(**new)["errors"] == [f"{host.path}/tunnels.yml:3: needs: {host.path}/psk/new.psk does not exist"]
+    forecast = host.config(check_mode=True, expected_keys=["psk/new.psk", "psk/old.psk"], **new)
+    assert forecast["changed"] and forecast["others"] and forecast["warnings"] == []
+    assert [path.name for path in (host.path / "psk").iterdir()] == ["old.psk"]
+    assert (host.path / "psk" / "old.psk").read_text() == "old"
+    host.daemon.requests.clear()
+    assert host.config(expected_keys=["psk/new.psk"], **new)["failed"]
+
+
+def test_check_mode_does_not_know_what_missing_files_would_bring(host: Host) -> None:
+    new = {"file": "tunnels.yml", "content": "needs: x509/host.pem\n"}
+    forecast = host.config(check_mode=True, **new)
+    assert forecast["changed"] and forecast["plan"] == []
+    assert f"{host.path}/x509/host.pem does not exist" in forecast["warnings"][0]
+    assert host.commands() == []
+    assert host.config(check_mode=True, file="tunnels.yml", content="needs: x509/host.pem\nbroken\n")["failed"]
+
+
+def test_a_check_that_crashes(host: Host) -> None:
+    (host.path / "crash").write_text("")
+    failed = host.config(file="tunnels.yml", content="x\n")
+    assert failed["failed"] and failed["errors"] == ["Traceback"]
