@@ -31,6 +31,12 @@ class Lab:
     engine: Engine
     charon: Charon
     router: Router | None = None
+    tests: int = 0
+
+    @property
+    def name(self) -> str:
+        """The connection of this test. Its own, because the engine remembers failures beyond a connection's end."""
+        return f"site{self.tests}"
 
     def daemon(self, name: str) -> Control:
         """`engine` or `charon`."""
@@ -41,14 +47,14 @@ class Lab:
         return self.charon if name == "engine" else self.engine
 
     def connect(self, *, engine: Section | None = None, charon: Section | None = None, **both: Any) -> None:
-        """Load the connection `site` with the child `net` on both gateways, and the pre-shared key.
+        """Load the connection `name` with the child `net` on both gateways, and the pre-shared key.
 
         The arguments change the connection of one side or of both; what concerns the child is below `children.net`.
         """
         for name, changes in (("charon", charon), ("engine", engine)):
             daemon = self.daemon(name)
             daemon.load_psk(PSK)
-            daemon.load({"site": merged(self.connection(name), both, changes or {})})
+            daemon.load({self.name: merged(self.connection(name), both, changes or {})})
 
     def connection(self, name: str) -> dict[str, Any]:
         """The plain connection of one side."""
@@ -116,7 +122,7 @@ class Lab:
     def rekey_ike(self, name: str) -> None:
         """Rekey the IKE SA from one side, and wait until both sides have only the new one."""
         old = self.engine.ike()["initiator-spi"]
-        self.daemon(name).rekey(ike="site")
+        self.daemon(name).rekey(ike=self.name)
         wait_until(lambda: all(sa["initiator-spi"] != old for sa in (*self.engine.sas(), *self.charon.sas())))
         self.assert_same_ike()
         self.assert_same_child()
@@ -132,6 +138,7 @@ class Lab:
         wait_until(lambda: not self.engine.sas() and not self.charon.sas())
         self.engine.mark_log()
         self.charon.mark_log()
+        self.tests += 1
 
 
 @contextlib.contextmanager

@@ -170,12 +170,12 @@ def test_charon_has_a_bad_certificate(site: Lab, initiator: str, flaw: str, aler
     connect(site, mine, theirs)
     with pytest.raises(Refused):
         site.daemon(initiator).initiate("net")
-    record = site.engine.failures("site")[0]
+    record = site.engine.failures(site.name)[0]
     assert record["alert"] == alert
     assert record["side"] == "local"
     assert record["advice"]
     assert not site.engine.children()
-    assert record["reason"] in site.engine.cli("explain", "site").stdout.replace("\n", " ")
+    assert record["reason"] in site.engine.cli("explain", site.name).stdout.replace("\n", " ")
 
 
 @pytest.mark.parametrize("flaw", ["unknown authority", "expired"])
@@ -187,7 +187,7 @@ def test_the_engine_has_a_bad_certificate(site: Lab, initiator: str, flaw: str) 
     connect(site, mine, theirs)
     with pytest.raises(Refused):
         site.daemon(initiator).initiate("net")
-    record = site.engine.failures("site")[0]
+    record = site.engine.failures(site.name)[0]
     assert record["side"] == "peer"
     assert record["alert"] == "local-auth-failed"
 

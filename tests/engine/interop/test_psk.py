@@ -126,13 +126,13 @@ def test_connection_from_the_configuration_file(site: Lab) -> None:
     section = site.connection("engine")
     site.engine.clear()
     secrets = {"ike-site": {"secret": PSK, "id-1": "left.example.com", "id-2": "right.example.com"}}
-    site.engine.configure({"connections": {"site": section}, "secrets": secrets})
+    site.engine.configure({"connections": {site.name: section}, "secrets": secrets})
     try:
         site.engine.cli("apply", "--config", str(site.engine.configuration))
         site.engine.cli("initiate", "--child", "net")
         site.assert_traffic()
         assert "net" in site.engine.cli("status").stdout
-        site.engine.cli("terminate", "--ike", "site")
+        site.engine.cli("terminate", "--ike", site.name)
         wait_until(lambda: not site.charon.sas())
     finally:
         site.engine.configure({})
