@@ -138,7 +138,7 @@ def test_intermediate_authorities(site: Lab, initiator: str) -> None:
 
 
 def test_certificate_request_picks_the_certificate(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2-multi-ca/certreq-init and certreq-resp: of two certificates the engine sends the one from the authority that charon asks for."""
+    """Mirrors ikev2-multi-ca/certreq-init and certreq-resp: the one is sent that charon's request asks for."""
     trusted, other = authority(), authority("Other CA")
     mine, unwanted, theirs = trusted.leaf(LEFT_ID), other.leaf(LEFT_ID), leafs("ecdsa256")[1]
     equip(site.engine, mine, trusted)

@@ -105,7 +105,7 @@ def test_cookie_and_another_group(site: Lab, initiator: str) -> None:
 
 
 def test_another_group_for_the_child(site: Lab, initiator: str) -> None:
-    """Mirrors strongSwan's unit suite child_rekey, ke_invalid: it begins with the wrong group and takes the right one."""
+    """Mirrors strongSwan's unit suite child_rekey, ke_invalid: the wrong group first, then the right one."""
     esp = {"engine": "aes128gcm16-ecp384-x25519", "charon": "aes128gcm16-ecp256-x25519"}
     site.connect(**{initiator: {"children": {"net": {"esp_proposals": [esp[initiator]]}}}})
     site.daemon(initiator).initiate("net")

@@ -145,7 +145,7 @@ class Site:
     def ping(self, sender: int = 0, *options: str, **limits) -> bool:
         """Whether pings from one end to the other come back."""
         source, destination = self.shape.inner[sender], self.shape.inner[1 - sender]
-        return self.hosts[sender].ping(destination, "-I", source, *options, **limits)
+        return ping(self.hosts[sender], destination, "-I", source, *options, **limits)
 
     def packets(self, end: int = 0) -> int:
         """How many packets an end has sent through its first SA."""
@@ -153,6 +153,14 @@ class Site:
 
     def drops(self, end: int) -> dict[str, int]:
         return {reason: n for reason, n in self.ends[end].call("counters").items() if reason != "sent"}
+
+
+def ping(host: Namespace, destination: str, *options: str, count: int = 1, wait: float = 5) -> bool:
+    """Whether pings come back, each within `wait` seconds.
+
+    One process for each: after a first answer ping(8) waits for the others only twice as long as that took.
+    """
+    return all(host.ping(destination, *options, wait=wait) for _ in range(count))
 
 
 def transfer(sender: Namespace, receiver: Namespace, address: str, size: int) -> bool:

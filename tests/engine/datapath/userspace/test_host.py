@@ -12,7 +12,9 @@ from dataclasses import replace
 
 import pytest
 
+from ikeengine.crypto.rng import SeededRng
 from ikeengine.datapath.userspace.datapath import UserspaceDatapath, UserspaceSettings
+from ikeengine.datapath.userspace.outbound import OutboundSa
 from ikeengine.datapath.userspace.routes import RouteSettings
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import SaExpired
@@ -26,12 +28,15 @@ from tests.engine.datapath.userspace.samples import (
     LEFT6_HOST,
     LEFT6_NET,
     LEFT_HOST,
+    LEFT_NET,
     RIGHT,
     RIGHT6,
     RIGHT6_NET,
+    RIGHT_NET,
     SPI,
     make_policies,
     make_sa,
+    packed,
     selector,
     udp_packet,
 )
@@ -438,6 +443,42 @@ def test_an_unprivileged_user_is_told(host):
     result = subprocess.run(host.prefix((sys.executable, "-c", code)), capture_output=True, text=True, timeout=30)
     assert "DatapathError" in result.stderr
     assert "ike0" in result.stderr
+
+
+def test_packets_that_pass_are_sent_by_the_host(machine):
+    machine.datapath.install_policies(make_policies(1, PolicyAction.DROP))
+    machine.datapath.install_policies(make_policies(2, PolicyAction.PASS, remote_ts=(selector("10.2.0.9"),)))
+    with machine.namespace.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire:
+        machine.namespace.ip("route add 10.2.0.0/24 dev lo")
+        wire.bind(("lo", 3))
+        wire.settimeout(5)
+        machine.send(udp_packet(destination="10.2.0.9"))
+        assert wire.recv(2000)[16:20] == packed("10.2.0.9")
+
+
+def test_received_packets_reach_the_host(machine):
+    machine.datapath.install_sa(make_sa(Direction.IN, local_ts=(selector(LEFT_NET),), remote_ts=(selector(RIGHT_NET),)))
+    sealed: list[bytes] = []
+    sender = OutboundSa(make_sa(), SeededRng(1), lambda esp, inner: sealed.append(esp), lambda sa, hard: None)
+    with machine.namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((LEFT_HOST, 53))
+        sock.settimeout(5)
+        sender.send(udp_packet("10.2.0.1", LEFT_HOST))
+        machine.datapath.receive_esp(sealed[0], Path(LEFT, 4500, RIGHT, 4500))
+        assert sock.recv(100) == b"some words"
+
+
+def test_undeliverable_packets_are_counted(machine):
+    machine.namespace.ip("link set ike0 down")
+    machine.datapath._deliver(udp_packet())
+    assert machine.datapath.drops == {"undeliverable": 1}
+
+
+def test_native_esp_needs_its_address_family(machine):
+    machine.datapath._raw.pop(16)
+    with pytest.raises(DatapathError, match="IPv6"):
+        machine.datapath.install_sa(make_sa(source=LEFT6, destination=RIGHT6, encap=None))
+    machine.datapath._send_unprotected(udp_packet(LEFT6_HOST, "2001:db8:9::1"))
 
 
 def test_prepare_socket_marks(machine):

@@ -159,6 +159,12 @@ def test_the_numbers_are_those_of_strongswan():
     assert priority(narrow, PolicyAction.PASS) == 200_000 - 64 * 512 - 256 - 32 * 4 - 1
 
 
+def test_opaque_counts_as_specific():
+    opaque = SelectorPair(selector(LEFT_HOST), selector(RIGHT_HOST, UDP, *OPAQUE_PORTS))
+    some = SelectorPair(selector(LEFT_HOST), selector(RIGHT_HOST, UDP, 1, 2))
+    assert priority(opaque, PolicyAction.PROTECT) < priority(some, PolicyAction.PROTECT)
+
+
 def test_an_explicit_priority_wins():
     host = make_policies(1, remote_ts=(selector(RIGHT_HOST),))
     urgent = make_policies(2, priority=1)
