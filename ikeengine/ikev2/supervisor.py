@@ -111,7 +111,7 @@ class Supervisor:
             self._traps.set(ctx, config, child)
             ctx.answer(wanted.ops, ok=True)
             return
-        if child is not None and not wanted.ops and self._is_coming(config.name, child):
+        if child is not None and not wanted.ops and self._is_coming(config, child):
             return
         sa = self._usable(config)
         if sa is None:
@@ -124,10 +124,10 @@ class Supervisor:
         else:
             sa.waiting += wanted.ops
 
-    def _is_coming(self, connection: str, child: ChildConfig) -> bool:
+    def _is_coming(self, config: ConnectionConfig, child: ChildConfig) -> bool:
         """Whether a Child SA is up or under way already, so that nobody needs a second one."""
-        for sa in self._ctx.table.of_connection(connection):
-            if sa.state is not IkeState.ESTABLISHED and not sa.state.is_connecting:
+        for sa in self._ctx.table.of_connection(config.name):
+            if not _is_usable(sa, config):
                 continue
             if any(c.config == child and c.state in UP_STATES for c in sa.children.values()):
                 return True
@@ -140,7 +140,7 @@ class Supervisor:
         if not self._ctx.settings.reuse_ikesa:
             return None
         for sa in self._ctx.table.of_connection(config.name):
-            if sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting):
+            if _is_usable(sa, config):
                 return sa
         return None
 
@@ -153,6 +153,7 @@ class Supervisor:
             spi_i=ctx.new_ike_spi(),
             spi_r=NO_SPI,
             path=_NO_PATH,
+            began_at=ctx.now,
             attempt=attempt,
         )
         ctx.table.add(sa)
@@ -338,6 +339,12 @@ class Supervisor:
         if any(other.replaced_by == owner for other in sa.children.values()):
             # What it replaces is on its way out, so the tunnel is lost unless the datapath recovers.
             ctx.wanted.append(Wanted(sa.name, child.config.name, ctx.settings.retry_initiate_interval))
+
+
+def _is_usable(sa: IkeSa, config: ConnectionConfig) -> bool:
+    """Whether new Child SAs may be created on an IKE SA. Not if it is of an older form of the connection."""
+    may_serve = sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting)
+    return may_serve and sa.connection is config
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

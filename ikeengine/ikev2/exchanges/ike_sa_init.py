@@ -212,6 +212,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         spi_i=message.data[:8],
         spi_r=ctx.new_ike_spi(),
         path=message.path,
+        began_at=ctx.now,
     )
     handshake = sa.handshake = Handshake(
         nonce_own=ctx.rng.bytes(NONCE_OCTETS), nonce_peer=nonce, init_peer=message.data, candidates=candidates

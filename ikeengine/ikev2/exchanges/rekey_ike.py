@@ -228,6 +228,7 @@ def _successor(
         nat_remote=old.nat_remote,
         nat_fake=old.nat_fake,
         predecessor=old.local_spi,
+        began_at=ctx.now,
         established_at=ctx.now,
         last_inbound=ctx.now,
     )
