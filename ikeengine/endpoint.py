@@ -69,6 +69,10 @@ class Endpoint:
         """The credentials that IKE SAs use."""
         return self._ctx.credentials
 
+    def set_settings(self, settings: EngineSettings) -> None:
+        """Obey other settings from now on; deadlines that are set already stay."""
+        self._ctx.settings = settings
+
     def set_wall_offset(self, offset: float) -> None:
         """Seconds from the caller's clock to Unix time; used for the validity of certificates only."""
         self._ctx.wall_offset = offset

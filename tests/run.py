@@ -14,33 +14,36 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
 BIN = Path(sys.executable).parent
+LAST = 3
+"""The lane that begins when all others have ended: what measures or demonstrates needs the machine for itself."""
+
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One command of the test run. `alone` stages run when nothing else does, because they measure or demonstrate."""
+    """One command of the test run. The stages of a lane run one after the other, the lanes side by side."""
 
     name: str
     command: str
     group: str
-    alone: bool = False
+    lane: int
 
 
 STAGES = (
-    Stage("kernel", f"{PYTEST} tests/engine/kernel -m kernel", "kernel"),
-    Stage("interop", f"{PYTEST} tests/engine/interop -m interop", "interop"),
-    Stage("sanity", "tests/collection/sanity.sh", "collection"),
-    Stage("collection units", "tests/collection/units.sh", "collection"),
-    Stage("collection integration", "tests/collection/integration.sh", "collection"),
-    Stage("molecule", "tests/collection/molecule.sh", "collection"),
-    Stage("engine", f"{PYTEST} -n 2 -m 'not interop and not kernel'", "engine"),
-    Stage("ruff", f"{BIN}/ruff check . && {BIN}/ruff format --check .", "lint"),
-    Stage("mypy", f"{BIN}/mypy", "lint"),
-    Stage("import-linter", f"{BIN}/lint-imports", "lint"),
-    Stage("codespell", f"{BIN}/codespell", "lint"),
-    Stage("ansible-lint", "tests/collection/lint.sh", "lint"),
-    Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", alone=True),
+    Stage("ruff", f"{BIN}/ruff check . && {BIN}/ruff format --check .", "lint", 1),
+    Stage("mypy", f"{BIN}/mypy", "lint", 1),
+    Stage("import-linter", f"{BIN}/lint-imports", "lint", 1),
+    Stage("codespell", f"{BIN}/codespell", "lint", 1),
+    Stage("engine", f"{PYTEST} -n 2 -m 'not interop and not kernel'", "engine", 1),
+    Stage("interop", f"{PYTEST} tests/engine/interop -m interop", "interop", 1),
+    Stage("kernel", f"{PYTEST} tests/engine/kernel -m kernel", "kernel", 1),
+    Stage("ansible-lint", "tests/collection/lint.sh", "lint", 2),
+    Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
+    Stage("units", "tests/collection/units.sh", "collection", 2),
+    Stage("integration", "tests/collection/integration.sh", "collection", 2),
+    Stage("molecule", "tests/collection/molecule.sh", "collection", 2),
+    Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 
 
@@ -65,6 +68,11 @@ def run(stage: Stage) -> bool:
     return status == 0
 
 
+def run_lane(stages: list[Stage]) -> dict[str, bool]:
+    """Run stages one after the other, and tell which passed."""
+    return {stage.name: run(stage) for stage in stages}
+
+
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     summary = next((line for line in reversed(lines) if " passed" in line), "")
@@ -76,20 +84,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     groups = sorted({stage.group for stage in STAGES})
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"only these: {', '.join(groups)}")
-    parser.add_argument("--jobs", type=int, default=2, help="stages side by side (default: 2)")
     options = parser.parse_args()
     unknown = set(options.groups) - set(groups)
     if unknown:
         parser.error(f"unknown group: {', '.join(sorted(unknown))}")
     chosen = [stage for stage in STAGES if not options.groups or stage.group in options.groups]
     LOGS.mkdir(parents=True, exist_ok=True)
+    lanes = [[stage for stage in chosen if stage.lane == number] for number in sorted({s.lane for s in chosen})]
     results: dict[str, bool] = {}
-    with ThreadPoolExecutor(options.jobs) as pool:
-        together = [stage for stage in chosen if not stage.alone]
-        results.update(zip((stage.name for stage in together), pool.map(run, together), strict=True))
-    for stage in chosen:
-        if stage.alone:
-            results[stage.name] = run(stage)
+    with ThreadPoolExecutor() as pool:
+        for outcome in pool.map(run_lane, [lane for lane in lanes if lane[0].lane != LAST]):
+            results |= outcome
+    for lane in lanes:
+        if lane[0].lane == LAST:
+            results |= run_lane(lane)
     failed = [name for name, passed in results.items() if not passed]
     for name in failed:
         log = LOGS / f"{name.replace(' ', '-')}.log"

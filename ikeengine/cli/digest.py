@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from ikeengine.cli.text import number, sections, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
 
 DOWN = "down"
+POLICIES = "policies"
+"""State of a connection that only lets traffic pass or drops it, and never needs an IKE SA."""
+SHUNTS = ("PASS", "DROP")
+LIVE_STATES = ("ESTABLISHED", "REKEYING", POLICIES)
 INSTALLED_STATES = ("INSTALLED", "REKEYING", "UPDATING")
 
 
@@ -30,7 +34,7 @@ class Tunnel:
     @property
     def up(self) -> bool:
         """Whether traffic can go through it."""
-        return self.state.upper() in INSTALLED_STATES or self.mode in ("PASS", "DROP")
+        return self.state.upper() in INSTALLED_STATES or self.mode in SHUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,9 @@ class Gateway:
 
     @property
     def up(self) -> bool:
-        """Whether the peer is authenticated and all configured tunnels are there."""
-        return self.state in ("ESTABLISHED", "REKEYING") and all(tunnel.up for tunnel in self.tunnels)
+        """Whether the peer is authenticated and every tunnel is there, apart from SAs that were just replaced."""
+        there = {tunnel.name for tunnel in self.tunnels if tunnel.up}
+        return self.state in LIVE_STATES and all(tunnel.name in there for tunnel in self.tunnels)
 
     def as_json(self) -> dict[str, object]:
         """A dict for `json.dumps`."""
@@ -70,15 +75,12 @@ def digest(connections: Iterable[Message], sas: Iterable[Message]) -> list[Gatew
     gateways = []
     for name in sorted({*configured, *live}):
         wanted = configured.get(name, {})
-        found = [_gateway(name, section, wanted) for section in live.get(name, [])]
-        gateways += found or [_down(name, wanted)]
+        found = [_gateway(name, section) for section in live.get(name, [])]
+        gateways += _with_missing_tunnels(found, wanted) if found else [_down(name, wanted)]
     return gateways
 
 
-def _gateway(name: str, section: Message, wanted: Message) -> Gateway:
-    tunnels = [_tunnel(child) for child in subsections(section, "child-sas").values()]
-    present = {tunnel.name for tunnel in tunnels}
-    missing = [tunnel for tunnel in _configured_tunnels(wanted) if tunnel.name not in present]
+def _gateway(name: str, section: Message) -> Gateway:
     return Gateway(
         name=name,
         state=string(section, "state"),
@@ -91,21 +93,38 @@ def _gateway(name: str, section: Message, wanted: Message) -> Gateway:
         since=number(section, "established"),
         rekey_in=number(section, "rekey-time"),
         suite=suite(section),
-        tunnels=sorted(tunnels + missing, key=lambda tunnel: (tunnel.name, tunnel.id or 0)),
+        tunnels=_sorted([_tunnel(child) for child in subsections(section, "child-sas").values()]),
     )
+
+
+def _with_missing_tunnels(found: list[Gateway], wanted: Message) -> list[Gateway]:
+    """Add the configured tunnels that no IKE SA of the connection has to the newest one that is alive."""
+    present = {tunnel.name for gateway in found for tunnel in gateway.tunnels}
+    missing = [tunnel for tunnel in _configured_tunnels(wanted) if tunnel.name not in present]
+    newest = max(found, key=lambda gateway: (gateway.state in LIVE_STATES, gateway.id or 0))
+    return [
+        replace(gateway, tunnels=_sorted(gateway.tunnels + missing)) if gateway is newest else gateway
+        for gateway in found
+    ]
+
+
+def _sorted(tunnels: list[Tunnel]) -> list[Tunnel]:
+    return sorted(tunnels, key=lambda tunnel: (tunnel.name, tunnel.id or 0))
 
 
 def _down(name: str, wanted: Message) -> Gateway:
     remote = next((section for key, section in sections(wanted).items() if key.startswith("remote")), {})
     local = next((section for key, section in sections(wanted).items() if key.startswith("local")), {})
+    tunnels = _configured_tunnels(wanted)
     return Gateway(
         name=name,
+        state=POLICIES if tunnels and all(tunnel.mode in SHUNTS for tunnel in tunnels) else DOWN,
         version=string(wanted, "version"),
         local=", ".join(strings(wanted, "local_addrs")),
         local_id=string(local, "id"),
         remote=", ".join(strings(wanted, "remote_addrs")),
         remote_id=string(remote, "id"),
-        tunnels=_configured_tunnels(wanted),
+        tunnels=tunnels,
     )
 
 

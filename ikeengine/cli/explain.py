@@ -68,5 +68,5 @@ def show(record: Message, console: Console) -> None:
         return
     console.print(Text(heading(record), "bold red"))
     for name, text in explain(record):
-        line = Text(f"  {name.ljust(_WIDTH)}  ", "dim")
-        console.print(line.append(text, "bold green" if name == "advice" else "default"), soft_wrap=True)
+        style = "bold green" if name == "advice" else ""
+        console.print(Text.assemble((f"  {name.ljust(_WIDTH)}  ", "dim"), (text, style)), soft_wrap=True)

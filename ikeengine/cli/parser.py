@@ -200,7 +200,7 @@ _COMMANDS = (
         "  ikeengine conns\n  ikeengine conns --json site-b",
         _connection,
     ),
-    _Command("certs", "show the loaded certificates", "queries:certs", "  ikeengine certs --json", _no_arguments),
+    _Command("certs", "show the loaded certificates", "certificates:certs", "  ikeengine certs --json", _no_arguments),
     _Command("algs", "show the algorithms of this daemon", "queries:algs", "  ikeengine algs", _no_arguments),
     _Command(
         "counters",

@@ -80,6 +80,6 @@ def _cell(cell: Cell | str) -> Cell:
 
 def state(text: str) -> Cell:
     """The cell of an SA's state."""
-    if text in ("ESTABLISHED", "INSTALLED", "PASS", "DROP"):
+    if text in ("ESTABLISHED", "INSTALLED", "PASS", "DROP", "policies"):
         return Cell(text.lower(), "good")
     return Cell(text.lower(), "bad" if text in ("down", "FAILED") else "busy")

@@ -22,10 +22,11 @@ from ikeengine.model.secret import EMPTY, Secret
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """Where the configuration comes from: its directory, and the modes of its files."""
+    """Where the configuration comes from: its directory, the modes of its files, and whose secrets are taken."""
 
     base: Path
     modes: Mapping[str, int]
+    any_owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _shared_secret(values: Values, files: ConfigFiles, problems: Problems) -> Se
 
 def _file(values: Values, file: str, files: ConfigFiles, problems: Problems) -> Secret:
     try:
-        return read_secret_file(files.base / file)
+        return read_secret_file(files.base / file, any_owner=files.any_owner)
     except ValueError as error:
         problems.add(values.mark_of(options.SECRET_FILE), values.key(options.SECRET_FILE), str(error))
         return EMPTY
@@ -115,7 +116,7 @@ def _private_key(
     path = files.base / prefix / file
     password = _password(values, files, problems)
     try:
-        data = read_private_file(path)
+        data = read_private_file(path, any_owner=files.any_owner)
         key_id = PrivateKey.load(data.reveal(), password.reveal() if password else None).key_id
     except ValueError as error:
         problems.add(values.mark_of(options.KEY_FILE), values.key(options.KEY_FILE), str(error))

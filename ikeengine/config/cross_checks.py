@@ -15,7 +15,7 @@ from ikeengine.config.problems import Problems
 from ikeengine.model.connection import AuthKind
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
-from ikeengine.negotiate.identities import format_identity, matches, parse_identity
+from ikeengine.negotiate.identities import canonical, format_identity, matches, parse_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,39 @@ class Credentials:
     """Whether all authorities could be read."""
 
 
+class _SharedKeys:
+    """The pre-shared keys with an index of their owners, since a mesh has a key for each pair."""
+
+    def __init__(self, keys: Sequence[SharedKey]) -> None:
+        self._keys = keys
+        self._for_all = any(not key.owners for key in keys)
+        self._owners = {canonical(owner.exact) for key in keys for owner in key.owners if owner.exact is not None}
+
+    def suit(self, local: tuple[Identity, ...], remote: IdentityPattern) -> bool:
+        """Whether one of the keys may be meant for this pair."""
+        if self._for_all or (remote.exact is not None and canonical(remote.exact) in self._owners):
+            return True
+        return any(_suits(key, local, remote) for key in self._keys)
+
+
 def check_credentials(drafts: Sequence[Draft], credentials: Credentials, problems: Problems) -> None:
     """Note every connection that could never authenticate."""
+    shared_keys = _SharedKeys(credentials.shared_keys)
     for draft in drafts:
         kinds = draft.config.local[0].auth, draft.config.remote[0].auth
         if AuthKind.PSK in kinds:
-            _check_shared_key(draft, credentials.shared_keys, problems)
+            _check_shared_key(draft, shared_keys, problems)
         if kinds[0] is AuthKind.PUBKEY:
             _check_own_certificate(draft, credentials.private_keys, problems)
         if kinds[1] is AuthKind.PUBKEY:
             _check_trust(draft, credentials, problems)
 
 
-def _check_shared_key(draft: Draft, keys: Sequence[SharedKey], problems: Problems) -> None:
+def _check_shared_key(draft: Draft, keys: _SharedKeys, problems: Problems) -> None:
     local, remote = _own_identities(draft), draft.config.remote[0].id
     if not (draft.local.sound(options.LOCAL_AUTH, options.LOCAL_ID) and draft.remote.sound(options.REMOTE_ID)):
         return
-    if any(_suits(key, local, remote) for key in keys):
+    if keys.suit(local, remote):
         return
     ours = format_identity(local[0]) if local else "this host"
     theirs = "any peer" if remote.text == "%any" else remote.text
@@ -74,8 +90,8 @@ def _address_identity(address: str) -> Identity | None:
 
 
 def _suits(key: SharedKey, local: tuple[Identity, ...], remote: IdentityPattern) -> bool:
-    """Whether a key may be meant for this pair: for all, for the peer, or for us alone with any peer."""
-    if not key.owners or any(_overlap(owner, remote) for owner in key.owners):
+    """Whether a key with owners may be meant for this pair: for the peer, or for us alone with any peer."""
+    if any(_overlap(owner, remote) for owner in key.owners):
         return True
     if not local:
         return len(key.owners) == 1

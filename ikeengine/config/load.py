@@ -28,9 +28,10 @@ __all__ = ["ConfigError", "ConfigErrors", "Configuration", "load"]
 PATTERNS = ("*.yml", "*.yaml")
 
 
-def load(path: Path) -> Configuration:
+def load(path: Path, *, any_owner: bool = False) -> Configuration:
     """The configuration in a file, or in all *.yml and *.yaml files of a directory.
 
+    `any_owner` takes secrets of every user, as root does who checks on behalf of the daemon's user.
     Raises ConfigErrors with every problem at once.
     """
     problems = Problems()
@@ -38,7 +39,7 @@ def load(path: Path) -> Configuration:
     documents = [_document(file, modes, problems) for file in _files(path, problems)]
     values = read(ROOT, _merge(documents, problems), "", problems)
     base = path if path.is_dir() else path.parent
-    configuration = _build(values, ConfigFiles(base, modes), problems)
+    configuration = _build(values, ConfigFiles(base, modes, any_owner), problems)
     problems.raise_if_any()
     return configuration
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ikeengine.config.kinds import Listing
 from ikeengine.config.options.root import ROOT
 from ikeengine.config.schema import Fixed, Option, Section
 
@@ -62,8 +61,7 @@ def _row(option: Option[Any]) -> str:
 
 
 def _type(option: Option[Any]) -> str:
-    kind = option.kind
-    label = f"list: {kind.item.label}" if isinstance(kind, Listing) else kind.label
+    label = option.kind.label
     return f"{label} ({option.unit})" if option.unit and label == "number" else label
 
 

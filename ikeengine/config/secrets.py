@@ -73,9 +73,9 @@ def _not_empty(octets: bytes) -> bytes:
     return octets
 
 
-def read_secret_file(path: Path) -> Secret:
+def read_secret_file(path: Path, *, any_owner: bool = False) -> Secret:
     """The secret in a file that nobody else can read; one line break at its end does not count. Raises ValueError."""
-    octets = read_private_file(path).reveal()
+    octets = read_private_file(path, any_owner=any_owner).reveal()
     line = octets.removesuffix(b"\n").removesuffix(b"\r")
     try:
         return Secret(decode_secret(line))
@@ -83,11 +83,14 @@ def read_secret_file(path: Path) -> Secret:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_private_file(path: Path) -> Secret:
-    """The octets of a regular file of mode 0600 or stricter that belongs to root or to us. Raises ValueError."""
+def read_private_file(path: Path, *, any_owner: bool = False) -> Secret:
+    """The octets of a regular file of mode 0600 or stricter that belongs to root or to us. Raises ValueError.
+
+    `any_owner` is for root who checks a configuration on behalf of a daemon that runs as another user.
+    """
     descriptor = _open(path)
     try:
-        if complaint := _file_complaint(path, os.fstat(descriptor)):
+        if complaint := _file_complaint(path, os.fstat(descriptor), any_owner=any_owner):
             raise ValueError(complaint)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             octets = file.read(LARGEST_FILE + 1)
@@ -114,10 +117,10 @@ def _open_complaint(path: Path, error: OSError) -> str:
     return f"{path} cannot be read: {error.strerror}"
 
 
-def _file_complaint(path: Path, status: os.stat_result) -> str:
+def _file_complaint(path: Path, status: os.stat_result, *, any_owner: bool) -> str:
     if not stat.S_ISREG(status.st_mode):
         return f"{path} is not a regular file"
-    if status.st_uid not in (0, os.geteuid()):
+    if not any_owner and status.st_uid not in (0, os.geteuid()):
         return f"{path} belongs to user {status.st_uid}, who could change it: chown root {path}"
     return mode_complaint(path, status.st_mode)
 

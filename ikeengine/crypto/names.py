@@ -220,7 +220,7 @@ def _escape(text: str) -> str:
     text = _ANOTHER_ATTRIBUTE.sub(r"\\+", text)
     if text[:1] in ("#", " "):
         text = "\\" + text
-    if text[-1:] == " ":
+    if text.endswith(" ") and not _ends_in_escape(text[:-1]):
         text = text[:-1] + "\\ "
     return text
 

@@ -249,12 +249,14 @@ def decode_auth(key: PublicKey, method: AuthMethod, data: bytes) -> tuple[Signat
 
 def _older_scheme(key: PublicKey, method: AuthMethod, signature: bytes) -> SignatureScheme:
     schemes = BY_METHOD.get(method, ())
+    if not schemes:
+        raise _failed(f"the AUTH method {int(method)} is not a signature that is known here")
     if len(schemes) == 1:
         return schemes[0]
     for scheme in schemes:
         if _holds_hash(key, scheme, signature):
             return scheme
-    raise _failed(f"the signature of method {method} does not fit the key, or its hash is not SHA-1 or SHA-2")
+    raise _failed("the RSA signature does not fit the key, or its hash is neither SHA-1 nor SHA-2")
 
 
 def _holds_hash(key: PublicKey, scheme: SignatureScheme, signature: bytes) -> bool:

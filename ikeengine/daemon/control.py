@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -49,6 +50,9 @@ class Control:
                 return {"success": "no", "errmsg": str(error)} | error.more
             except (IkeError, ValueError) as error:
                 return {"success": "no", "errmsg": str(error)}
+            except Exception:  # noqa: BLE001 - a bug in a command must not leave its client without an answer
+                self.observer.say("DMN", 0, f"internal error in command {name}: {traceback.format_exc()}")
+                return {"success": "no", "errmsg": "internal error; the log of the daemon has the details"}
 
         return run
 

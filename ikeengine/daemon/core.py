@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ikeengine.model.commands import Command
-from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
 from ikeengine.model.status import IkeStatus
@@ -15,7 +16,15 @@ from ikeengine.outputs import OpId, Output
 class Core(Protocol):
     """The sans-IO Endpoint as the shell sees it (design D1). Every method may add to the outputs."""
 
-    connections: dict[str, ConnectionConfig]
+    @property
+    def connections(self) -> Mapping[str, ConnectionConfig]:
+        """The loaded connections by name."""
+
+    def set_settings(self, settings: EngineSettings) -> None:
+        """Obey other settings from now on."""
+
+    def set_wall_offset(self, offset: float) -> None:
+        """Seconds from our clock to Unix time."""
 
     def load_connection(self, config: ConnectionConfig, now: float) -> None:
         """Add or replace a connection; an equal one is left alone."""

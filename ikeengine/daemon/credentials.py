@@ -117,7 +117,7 @@ class Credentials:
 
     def load_anchor(self, certificate: Certificate) -> None:
         """Trust an authority that has no name."""
-        name = f"{certificate.fingerprint.hex()}{_FROM_CLIENT}"
+        name = certificate.fingerprint + _FROM_CLIENT
         self._client.authorities[name] = Authority(name, certificate.der)
         self._sync()
 
@@ -157,10 +157,13 @@ class Credentials:
             old.certificates,
             new.certificates,
             self._store.remove_certificate,
-            lambda certificate: self._store.add_certificate(certificate.der),
+            self._add_certificate,
         )
         _apply(old.keys, new.keys, self._remove_key, self._add_key)
         self._in_force = new
+
+    def _add_certificate(self, certificate: Certificate) -> None:
+        self._store.add_certificate(certificate.der)
 
     def _add_key(self, key: PrivateKey) -> None:
         self.keys.add(key)

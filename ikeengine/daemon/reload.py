@@ -26,7 +26,7 @@ class Plan:
         changed = [entry for entry in self.entries if entry.action is not PlanAction.UNCHANGED]
         unchanged = len(self.entries) - len(changed)
         words = [f"{entry.connection}: {entry.action.value}" for entry in changed] + list(self.others)
-        return ", ".join([*words, f"{unchanged} connections unchanged"])
+        return ", ".join([*words, f"{unchanged} connection{'' if unchanged == 1 else 's'} unchanged"])
 
 
 class Loader:
@@ -54,14 +54,24 @@ class Loader:
         """Put the first configuration into force. Raises LocalMisuse."""
         self._change_to(configuration)
 
-    async def plan(self) -> Plan:
-        """What `apply` would do. Raises ConfigErrors."""
-        return self._plan(await self._read())
+    @property
+    def path(self) -> Path:
+        """Where the configuration is."""
+        return self._path
 
-    async def apply(self) -> Plan:
-        """Reload. Raises ConfigErrors and LocalMisuse; then nothing has changed."""
+    async def plan(self, path: Path | None = None) -> Plan:
+        """What `apply` would do. Raises ConfigErrors."""
+        return self._plan(await self._read(path))
+
+    async def apply(self, path: Path | None = None) -> Plan:
+        """Reload, or change over to a configuration elsewhere and stay with it. Returns what has changed.
+
+        Raises ConfigErrors and LocalMisuse; then nothing has changed.
+        """
         async with self._one_at_a_time:
-            return self._change_to(await self._read())
+            made = self._change_to(await self._read(path))
+            self._path = path or self._path
+            return made
 
     async def reload_engine(self) -> None:
         """Reload only the `engine` section. Raises ConfigErrors; then nothing has changed."""
@@ -81,9 +91,9 @@ class Loader:
         self.client_connections.discard(name)
         self._service.unload_connection(name)
 
-    async def _read(self) -> Configuration:
+    async def _read(self, path: Path | None = None) -> Configuration:
         """Parsing a large configuration takes seconds, during which the daemon has other things to do."""
-        return await asyncio.to_thread(load, self._path)
+        return await asyncio.to_thread(load, path or self._path)
 
     def _plan(self, new: Configuration) -> Plan:
         others = plan_credentials(self.configuration, new) + plan_engine(self.configuration.engine, new.engine)

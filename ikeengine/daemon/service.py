@@ -6,8 +6,9 @@ This loop is the hot path of the daemon: one pass per datagram, one dictionary l
 from __future__ import annotations
 
 import asyncio
+import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
@@ -21,6 +22,7 @@ from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.observe.limiter import RateLimiter
+from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
     AskPath,
@@ -45,6 +47,7 @@ from ikeengine.outputs import (
     Transmit,
     UpdateSa,
 )
+from ikeengine.registry import ExchangeType
 
 FINAL_USAGES = 256
 """Counters of deleted SAs that are kept for the events that report their end."""
@@ -80,7 +83,7 @@ class Service:
         """Whether somebody wants to know the counters of SAs that are gone."""
         self._sockets = sockets
         self._signer = signer
-        self._paths = PathFinder(sockets, lambda sock, nat_t: datapath.prepare_socket(sock, nat_t=nat_t))
+        self._paths = PathFinder(sockets, self._prepare_socket)
         self._waiting: dict[OpId, asyncio.Future[CommandDone]] = {}
         self._final_usage: dict[SaId, Usage] = {}
         self._limiter = RateLimiter()
@@ -112,7 +115,7 @@ class Service:
         self._sockets.on_error = self._socket_error
         self.datapath.start(self)
         try:
-            self._sockets.open(lambda sock, nat_t: self.datapath.prepare_socket(sock, nat_t=nat_t))
+            self._sockets.open(self._prepare_socket, join_esp=self.datapath.name == "userspace")
         except BaseException:
             self.datapath.stop()
             raise
@@ -170,7 +173,11 @@ class Service:
 
     def send_encapsulated(self, packet: bytes, path: Path) -> None:
         """Send an ESP packet from the NAT-T socket."""
-        self._sockets.send_encapsulated(packet, path)
+        self._sockets.send_encapsulated((packet,), path)
+
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+        """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
+        self._sockets.send_encapsulated(packets, path)
 
     def event(self, event: Acquire | SaExpired) -> None:
         """A packet needs an SA, or an SA is at its limit."""
@@ -180,6 +187,8 @@ class Service:
     # --- the loop
 
     def _receive_ike(self, data: bytes, path: Path) -> None:
+        if self.observer.log.packets:
+            self._trace("received", "from", path, data)
         try:
             self.core.receive_datagram(data, path, self.loop.time())
         except Exception:  # noqa: BLE001 - no datagram may stop the daemon, not even one that finds a bug
@@ -226,6 +235,8 @@ class Service:
     # --- outputs
 
     def _transmit(self, output: Transmit) -> None:
+        if self.observer.log.packets:
+            self._trace("sending", "to", output.path, output.data)
         self._sockets.send(output.data, output.path, keepalive=output.keepalive)
 
     def _install_sa(self, output: InstallSa) -> None:
@@ -302,7 +313,16 @@ class Service:
         if done is not None and not done.done():
             done.set_result(output)
 
+    def _prepare_socket(self, sock: socket.socket, nat_t: bool) -> None:
+        self.datapath.prepare_socket(sock, nat_t=nat_t)
+
     # --- trouble
+
+    def _trace(self, verb: str, preposition: str, path: Path, data: bytes) -> None:
+        remote, local = f"{path.remote}[{path.remote_port}]", f"{path.local}[{path.local_port}]"
+        exchange = ExchangeType(data[18]).name if len(data) > 18 else "datagram"
+        text = f"{verb} {exchange} {preposition} {remote} at {local}, {len(data)} bytes"
+        self.observer.say("NET", PACKET_LEVEL, text)
 
     def _socket_error(self, path: Path | None, error: OSError) -> None:
         what = f"sending to {path.remote}[{path.remote_port}]" if path else "receiving"

@@ -10,11 +10,12 @@ import asyncio
 import errno
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
+from ikeengine.datapath.userspace.segments import CONTROL_SPACE, join_datagrams, send_datagrams, split
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.path import Path, packed
 
@@ -31,7 +32,7 @@ _IPV6_RECVPKTINFO, _IPV6_PKTINFO, _IP_PKTINFO = 49, 50, 8
 _SO_RCVBUFFORCE = 33
 _PKTINFO4 = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
-_CONTROL_SPACE = socket.CMSG_SPACE(max(_PKTINFO4.size, _PKTINFO6.size))
+_PKTINFO_SPACE = socket.CMSG_SPACE(max(_PKTINFO4.size, _PKTINFO6.size))
 
 Receiver = Callable[[bytes, Path], None]
 Prepare = Callable[[socket.socket, bool], None]
@@ -61,37 +62,52 @@ class UdpSockets:
         self.on_error: Callable[[Path | None, OSError], None] = _ignore
         """Called for a datagram that could not be sent, and for a socket that could not be read."""
 
-    def open(self, prepare: Prepare) -> None:
-        """Bind everything. `prepare(socket, nat_t)` is called for each. Raises LocalMisuse."""
+    def open(self, prepare: Prepare, *, join_esp: bool = False) -> None:
+        """Bind everything. `prepare(socket, nat_t)` is called for each. Raises LocalMisuse and what `prepare` raises.
+
+        `join_esp` lets the kernel hand over ESP packets several at a time, for a datapath that processes them here.
+        """
         try:
             for port, nat_t in ((self.port, False), (self.port_nat_t, True)):
                 for address in self._listen or ("0.0.0.0", "::"):  # noqa: S104 - IKE serves every address by default
                     self._open_one(address, port, nat_t, prepare)
+            for bound in self._bound:
+                if bound.nat_t and join_esp:
+                    join_datagrams(bound.sock)
         except BaseException:
             self.close()
             raise
 
     def _open_one(self, address: str, port: int, nat_t: bool, prepare: Prepare) -> None:
         ipv6 = ":" in address
-        sock = None
         try:
             sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        except OSError as error:
+            if ipv6 and not self._listen:
+                return
+            raise LocalMisuse(_cannot_listen(address, port, error)) from error
+        try:
             _set_options(sock, ipv6)
             sock.bind(_sockaddr(address, port))
             prepare(sock, nat_t)
         except OSError as error:
-            if sock is not None:
-                sock.close()
-            if ipv6 and not self._listen and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            sock.close()
+            if ipv6 and not self._listen and error.errno == errno.EADDRNOTAVAIL:
                 return
             raise LocalMisuse(_cannot_listen(address, port, error)) from error
+        except BaseException:
+            sock.close()
+            raise
         self._bound.append(BoundSocket(sock, address if self._listen else "", port, nat_t, ipv6))
 
     def start(self, loop: asyncio.AbstractEventLoop, on_ike: Receiver, on_esp: Receiver) -> None:
         """Hand every datagram to one of the receivers from now on."""
         self._loop = loop
         for bound in self._bound:
-            loop.add_reader(bound.sock.fileno(), self._drain, bound, on_ike, on_esp)
+            if bound.nat_t:
+                loop.add_reader(bound.sock.fileno(), self._drain_nat_t, bound, on_ike, on_esp)
+            else:
+                loop.add_reader(bound.sock.fileno(), self._drain, bound, on_ike)
 
     def close(self) -> None:
         """Stop receiving and close all sockets."""
@@ -114,22 +130,25 @@ class UdpSockets:
     def send(self, data: bytes, path: Path, *, keepalive: bool = False) -> None:
         """Send an IKE message, with the non-ESP marker if it leaves from the NAT-T port, or a NAT keepalive."""
         bound = self._socket(path)
-        marked = bound is not None and bound.nat_t and not keepalive
-        self._send(bound, [NON_ESP_MARKER, data] if marked else [data], path)
-
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
-        """Send an ESP packet (RFC 3948 section 2.1)."""
-        self._send(self._socket(path), [packet], path)
-
-    def _send(self, bound: BoundSocket | None, buffers: list[bytes], path: Path) -> None:
-        if bound is None:
-            self.on_error(path, OSError(errno.EADDRNOTAVAIL, f"no socket for {path.local}[{path.local_port}]"))
-            return
+        buffers = [NON_ESP_MARKER, data] if bound is not None and bound.nat_t and not keepalive else [data]
         try:
+            if bound is None:
+                raise _no_socket(path)
             control = () if bound.address else _control(path.local)
             bound.sock.sendmsg(buffers, control, 0, _sockaddr(path.remote, path.remote_port))
         except OSError as error:
             # UDP may lose a datagram anyway; the retransmission of the core is the remedy.
+            self.on_error(path, error)
+
+    def send_encapsulated(self, packets: Sequence[bytes], path: Path) -> None:
+        """Send ESP packets in this order (RFC 3948 section 2.1)."""
+        bound = self._socket(path)
+        try:
+            if bound is None:
+                raise _no_socket(path)
+            control = () if bound.address else _control(path.local)
+            send_datagrams(bound.sock, packets, control, _sockaddr(path.remote, path.remote_port))
+        except OSError as error:
             self.on_error(path, error)
 
     def _socket(self, path: Path) -> BoundSocket | None:
@@ -147,23 +166,42 @@ class UdpSockets:
         exact = [b for b in candidates if b.address == path.local]
         return next(iter(exact or [b for b in candidates if not b.address]), None)
 
-    def _drain(self, bound: BoundSocket, on_ike: Receiver, on_esp: Receiver) -> None:
+    def _drain(self, bound: BoundSocket, on_ike: Receiver) -> None:
         receive = bound.sock.recvmsg
         for _ in range(BATCH):
             try:
-                data, control, _flags, sender = receive(MAX_DATAGRAM, _CONTROL_SPACE)
+                data, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE)
             except BlockingIOError:
                 return
             except OSError as error:
                 self.on_error(None, error)
                 return
-            path = Path(_local_address(control) or bound.address, bound.port, _remote_address(sender), sender[1])
-            if not bound.nat_t:
-                on_ike(data, path)
-            elif data[:4] == NON_ESP_MARKER:
-                on_ike(data[4:], path)
-            elif data not in (KEEPALIVE, b""):
-                on_esp(data, path)
+            on_ike(data, _path(bound, control, sender))
+
+    def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: Receiver) -> None:
+        receive = bound.sock.recvmsg
+        for _ in range(BATCH):
+            try:
+                joined, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE + CONTROL_SPACE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.on_error(None, error)
+                return
+            path = _path(bound, control, sender)
+            for data in split(joined, control):
+                if data[:4] == NON_ESP_MARKER:
+                    on_ike(data[4:], path)
+                elif data not in (KEEPALIVE, b""):
+                    on_esp(data, path)
+
+
+def _path(bound: BoundSocket, control: list[tuple[int, int, bytes]], sender: tuple[str, int]) -> Path:
+    return Path(_local_address(control) or bound.address, bound.port, _remote_address(sender), sender[1])
+
+
+def _no_socket(path: Path) -> OSError:
+    return OSError(errno.EADDRNOTAVAIL, f"no socket for {path.local}[{path.local_port}]")
 
 
 def _set_options(sock: socket.socket, ipv6: bool) -> None:

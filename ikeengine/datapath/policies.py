@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from itertools import product
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ from ikeengine.model.selector import TrafficSelector
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
+Selectors = tuple[TrafficSelector, ...]
 Stack = tuple[PolicySet, ...]
 """The policies that want one entry, the one in force last."""
 
@@ -32,7 +34,12 @@ class SelectorPair(NamedTuple):
 
 def selector_pairs(policies: PolicySet) -> tuple[SelectorPair, ...]:
     """Every pair of a set's selectors; IPv4 is never paired with IPv6."""
-    pairs = (SelectorPair(local, remote) for local, remote in product(policies.local_ts, policies.remote_ts))
+    return all_pairs(policies.local_ts, policies.remote_ts)
+
+
+def all_pairs(local_ts: Selectors, remote_ts: Selectors) -> tuple[SelectorPair, ...]:
+    """Every pair of a local and a remote selector of the same address family."""
+    pairs = (SelectorPair(local, remote) for local, remote in product(local_ts, remote_ts))
     return tuple(dict.fromkeys(pair for pair in pairs if pair.local.is_ipv6 == pair.remote.is_ipv6))
 
 
@@ -62,8 +69,13 @@ class PolicyStacks(Generic[K]):
         New entries are written before old ones are removed, so that a replacement leaves no gap.
         """
         wanted = tuple(dict.fromkeys(self._keys(policies)))
-        change = {key: _with(self._stacks.get(key, ()), policies) for key in wanted}
-        for key in self._owned_keys(policies.owner):
+        old = dict.fromkeys(self._owned_keys(policies.owner))
+        stacks = {key: self._stacks.get(key, ()) for key in wanted}
+        change = {
+            key: _with(_without(stack, policies.owner) if key in old else stack, policies)
+            for key, stack in stacks.items()
+        }
+        for key in old:
             if key not in change:
                 change[key] = _without(self._stacks[key], policies.owner)
         self._change_all_or_nothing(change)
@@ -137,7 +149,7 @@ class PolicyStacks(Generic[K]):
     def _change(self, key: K, stack: Stack) -> None:
         before = self.in_force(key)
         after = stack[-1] if stack else None
-        if before != after:
+        if not _same_effect(before, after):
             self._apply(key, before, after)
         self._record(key, stack)
 
@@ -148,14 +160,20 @@ class PolicyStacks(Generic[K]):
             self._stacks.pop(key, None)
 
 
+def _same_effect(before: PolicySet | None, after: PolicySet | None) -> bool:
+    """Whether nothing needs to be written: who owns a policy matters only for traps, which report their owner."""
+    if before is None or after is None or after.action is PolicyAction.TRAP:
+        return before == after
+    return replace(before, owner=after.owner) == after
+
+
 def _without(stack: Stack, owner: int) -> Stack:
     return tuple(policies for policies in stack if policies.owner != owner)
 
 
 def _with(stack: Stack, policies: PolicySet) -> Stack:
-    rest = _without(stack, policies.owner)
     if policies.action is not PolicyAction.TRAP:
-        return (*rest, policies)
-    traps = tuple(p for p in rest if p.action is PolicyAction.TRAP)
-    others = tuple(p for p in rest if p.action is not PolicyAction.TRAP)
+        return (*stack, policies)
+    traps = tuple(p for p in stack if p.action is PolicyAction.TRAP)
+    others = tuple(p for p in stack if p.action is not PolicyAction.TRAP)
     return (*traps, policies, *others)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ikeengine.auth import x509
+from ikeengine.auth.credentials import own_identity
 from ikeengine.auth.octets import signed_octets
 from ikeengine.auth.psk import psk_auth
 from ikeengine.crypto.certificate import Certificate
-from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, decode_auth, encode_auth, verify
+from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allowed, decode_auth, encode_auth, verify
 from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
@@ -78,8 +80,7 @@ def choose_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> OwnCredential:
     schemes = candidate_schemes(certificate.public_key, handshake.peer_hashes, auth.schemes)
     if not schemes:
         raise LocalMisuse("the peer supports no signature scheme that our key can make")
-    identity = auth.id or Identity(IdType.ID_DER_ASN1_DN, certificate.subject)
-    return OwnCredential(auth, identity, certificate, tuple(intermediates), schemes[0])
+    return OwnCredential(auth, own_identity(auth, certificate), certificate, tuple(intermediates), schemes[0])
 
 
 def certificate_payloads(sa: IkeSa, own: OwnCredential, handshake: Handshake) -> list[Payload]:
@@ -134,7 +135,7 @@ def check_peer(
     if remote.auth is AuthKind.PSK:
         _check_psk(ctx, sa, suite, auth, octets)
     else:
-        _check_signature(ctx, remote, identity, auth, octets, certificates)
+        _check_signature(ctx, sa, handshake, auth, octets, certificates)
 
 
 def _check_psk(ctx: Context, sa: IkeSa, suite: IkeSuite, auth: Auth, octets: bytes) -> None:
@@ -150,25 +151,38 @@ def _check_psk(ctx: Context, sa: IkeSa, suite: IkeSuite, auth: Auth, octets: byt
 
 
 def _check_signature(
-    ctx: Context, remote: RemoteAuth, identity: Identity, auth: Auth, octets: bytes, payloads: Sequence[Cert]
+    ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, octets: bytes, payloads: Sequence[Cert]
 ) -> None:
     if auth.method == AuthMethod.SHARED_KEY:
         raise AuthFailed("method", "the peer used a pre-shared key, but `remote.auth` is pubkey")
-    sent = [Certificate.from_der(c.data) for c in payloads if c.encoding == CertEncoding.X509_SIGNATURE]
-    leaf = sent[0] if sent else _known_certificate(ctx, remote, identity)
+    remote, identity = sa.connection.remote[0], sa.remote_id
+    if identity is None:
+        raise AuthFailed("identity", "the peer did not say who it is")
+    leaf, others = _sent_certificates(payloads)
+    leaf = leaf or _known_certificate(ctx, remote, identity)
     if remote.certs:
-        if leaf.der not in remote.certs:
-            raise AuthFailed("certificate", "the peer's certificate is none of `remote.certs`")
+        pinned = [Certificate.from_der(der) for der in remote.certs]
+        x509.build_chain(leaf, [], pinned, ctx.wall)
     else:
         anchors = [Certificate.from_der(der) for der in remote.cacerts] or ctx.credentials.anchors()
-        x509.build_chain(leaf, [*sent[1:], *ctx.credentials.certificates()], anchors, ctx.wall)
+        x509.build_chain(leaf, [*others, *ctx.credentials.certificates()], anchors, ctx.wall)
     if not x509.matches_identity(leaf, identity):
         raise AuthFailed("identity", f"the certificate {leaf.subject_text} is not for {_shown(identity)}")
     scheme, signature = decode_auth(leaf.public_key, auth.method, auth.data)
-    allowed = candidate_schemes(leaf.public_key, ACCEPTED_HASHES, remote.schemes)
-    if remote.schemes and scheme not in allowed:
-        raise AuthFailed("signature", f"the peer signed with {scheme.name}, which `remote.auth` does not allow")
+    check_allowed(leaf.public_key, scheme, handshake.peer_hashes, remote.schemes)
     verify(leaf.public_key, scheme, signature, octets)
+
+
+def _sent_certificates(payloads: Sequence[Cert]) -> tuple[Certificate | None, list[Certificate]]:
+    """The peer's own certificate, which comes first, and those of the rest that can be read."""
+    encoded = [payload.data for payload in payloads if payload.encoding == CertEncoding.X509_SIGNATURE]
+    if not encoded:
+        return None, []
+    others = []
+    for der in encoded[1:]:
+        with contextlib.suppress(AuthFailed):
+            others.append(Certificate.from_der(der))
+    return Certificate.from_der(encoded[0]), others
 
 
 def _known_certificate(ctx: Context, remote: RemoteAuth, identity: Identity) -> Certificate:

@@ -147,23 +147,24 @@ def choose_config(
 ) -> tuple[ChildConfig, Selectors, Selectors]:
     """The child configuration that fits the offered selectors best, with the narrowed local and remote selectors.
 
-    Raises TsUnacceptable if none fits at all.
+    Equal selectors are better than wider ones, and those better than ones that only overlap; among equals the first
+    counts. Raises TsUnacceptable if none fits at all.
     """
     theirs, ours = message.require(TsInitiator).selectors, message.require(TsResponder).selectors
-    partial = None
+    best, best_fit = None, 0
     for config in configs:
         if config.mode in (Mode.PASS, Mode.DROP):
             continue
-        local = narrow(ours, resolve(config.local_ts, sa.path.local))
-        remote = narrow(theirs, resolve(config.remote_ts, sa.path.remote))
+        allowed = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
+        local, remote = narrow(ours, allowed[0]), narrow(theirs, allowed[1])
         if not local or not remote:
             continue
-        if local == ours and remote == theirs:
-            return config, local, remote
-        partial = partial or (config, local, remote)
-    if partial is None:
+        fit = 3 if allowed == (ours, theirs) else 2 if (local, remote) == (ours, theirs) else 1
+        if fit > best_fit:
+            best, best_fit = (config, local, remote), fit
+    if best is None:
         raise TsUnacceptable("no child of this connection has traffic selectors in common with the offer")
-    return partial
+    return best
 
 
 def _answer_ke(ctx: Context, message: Received, suite: ChildSuite) -> tuple[bytes, Payload | None]:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.identity import Identity
 from ikeengine.model.status import ChildStatus, IkeStatus
+from ikeengine.negotiate.identities import format_identity
+from ikeengine.negotiate.selectors import format_selector
 from ikeengine.outputs import (
     ChildRekeyed,
     ChildUpdown,
@@ -32,6 +35,13 @@ class Story(NamedTuple):
     fields: Fields
     connection: str = ""
     ike_id: int = 0
+
+
+class Told(NamedTuple):
+    """In which groups and at which level the events of one kind are told, known before the telling."""
+
+    groups: tuple[str, ...]
+    level: int
 
 
 def story(event: Event) -> Story | None:
@@ -67,28 +77,32 @@ def _state_changed(event: StateChanged) -> Story:
 
 def _ike_updown(event: IkeUpdown) -> Story:
     ike = event.ike
-    text = f"IKE_SA {ike.name}[{ike.unique_id}] is {'up' if event.up else 'down'} ({ike.path})"
-    return Story("ike-updown", "IKE", 2, text, {"up": _yes_no(event.up)} | _ike(ike), ike.name, ike.unique_id)
+    text = f"IKE_SA {ike.name}[{ike.unique_id}] {'established' if event.up else 'closed'} between {_ends(ike)}"
+    return Story("ike-updown", "IKE", 0, text, {"up": _yes_no(event.up)} | _ike(ike), ike.name, ike.unique_id)
 
 
 def _child_updown(event: ChildUpdown) -> Story:
     ike, child = event.ike, event.child
-    text = f"CHILD_SA {child.name}{{{child.unique_id}}} is {'up' if event.up else 'down'} ({_spis(child)})"
+    what = "established" if event.up else "closed"
+    text = f"CHILD_SA {child.name}{{{child.unique_id}}} {what} with SPIs {_spis(child)} and TS {_selectors(child)}"
     fields = {"up": _yes_no(event.up)} | _ike(ike) | _child(child)
-    return Story("child-updown", "CHD", 2, text, fields, ike.name, ike.unique_id)
+    return Story("child-updown", "CHD", 0, text, fields, ike.name, ike.unique_id)
 
 
 def _ike_rekeyed(event: IkeRekeyed) -> Story:
     old, new = event.old, event.new
-    text = f"IKE_SA {new.name}[{old.unique_id}] rekeyed, now {new.name}[{new.unique_id}]"
-    return Story("ike-rekey", "IKE", 2, text, {"old-id": old.unique_id} | _ike(new), new.name, new.unique_id)
+    text = f"IKE_SA {old.name}[{old.unique_id}] rekeyed to [{new.unique_id}] between {_ends(new)}"
+    return Story("ike-rekey", "IKE", 0, text, {"old-id": old.unique_id} | _ike(new), new.name, new.unique_id)
 
 
 def _child_rekeyed(event: ChildRekeyed) -> Story:
     old, new = event.old, event.new
-    text = f"CHILD_SA {new.name}{{{old.unique_id}}} rekeyed, now {new.name}{{{new.unique_id}}} ({_spis(new)})"
+    text = (
+        f"CHILD_SA {old.name}{{{old.unique_id}}} rekeyed to {{{new.unique_id}}} with SPIs {_spis(new)} "
+        f"and TS {_selectors(new)}"
+    )
     fields = {"old-child-id": old.unique_id} | _ike(event.ike) | _child(new)
-    return Story("child-rekey", "CHD", 2, text, fields, event.ike.name, event.ike.unique_id)
+    return Story("child-rekey", "CHD", 0, text, fields, event.ike.name, event.ike.unique_id)
 
 
 def _failed(event: Failed) -> Story:
@@ -136,6 +150,19 @@ def _child(child: ChildStatus) -> Fields:
     }
 
 
+def _ends(ike: IkeStatus) -> str:
+    return f"{ike.path.local}[{_identity(ike.local_id)}]...{ike.path.remote}[{_identity(ike.remote_id)}]"
+
+
+def _identity(identity: Identity | None) -> str:
+    return "%any" if identity is None else format_identity(identity)
+
+
+def _selectors(child: ChildStatus) -> str:
+    local = " ".join(format_selector(ts) for ts in child.local_ts)
+    return f"{local} === {' '.join(format_selector(ts) for ts in child.remote_ts)}"
+
+
 def _spis(child: ChildStatus) -> str:
     return f"{child.spi_in:08x}_i {child.spi_out:08x}_o"
 
@@ -155,3 +182,14 @@ _TELL: dict[type, Callable[[Any], Story]] = {
     ChildRekeyed: _child_rekeyed,
     Failed: _failed,
 }
+TOLD = {
+    LogLine: Told(("",), -1),
+    Dropped: Told(("NET",), 1),
+    StateChanged: Told(("IKE", "CHD"), 2),
+    IkeUpdown: Told(("IKE",), 0),
+    ChildUpdown: Told(("CHD",), 0),
+    IkeRekeyed: Told(("IKE",), 0),
+    ChildRekeyed: Told(("CHD",), 0),
+    Failed: Told(("IKE",), 0),
+}
+"""Most events are not wanted: this table saves their stories from being written. A LogLine has its own group."""

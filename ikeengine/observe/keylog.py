@@ -20,17 +20,25 @@ from ikeengine.registry import EncrId, IntegId, Protocol
 IKE_TABLE = "ikev2_decryption_table"
 ESP_TABLE = "esp_sa"
 
-_NO_INTEGRITY = "NONE [RFC4306]"
-_IKE_CBC = {"AES_CBC": "AES-CBC-{bits} [RFC3602]", "AES_CTR": "AES-CTR-{bits} [RFC5930]"}
-_IKE_AEAD = {"AES_GCM": "AES-GCM-{bits} with {icv} octet ICV [RFC5282]"}
-_IKE_AEAD["AES_CCM"] = _IKE_AEAD["AES_GCM"].replace("GCM", "CCM")
+_IKE_ENCR = {
+    EncrId.NULL: "NULL [RFC2410]",
+    EncrId.TRIPLE_DES_CBC: "3DES [RFC2451]",
+    EncrId.AES_CBC: "AES-CBC-{bits} [RFC3602]",
+    EncrId.AES_CTR: "AES-CTR-{bits} [RFC5930]",
+    EncrId.AES_GCM_8: "AES-GCM-{bits} with 8 octet ICV [RFC5282]",
+    EncrId.AES_GCM_12: "AES-GCM-{bits} with 12 octet ICV [RFC5282]",
+    EncrId.AES_GCM_16: "AES-GCM-{bits} with 16 octet ICV [RFC5282]",
+    EncrId.AES_CCM_8: "AES-CCM-{bits} with 8 octet ICV [RFC5282]",
+    EncrId.AES_CCM_12: "AES-CCM-{bits} with 12 octet ICV [RFC5282]",
+    EncrId.AES_CCM_16: "AES-CCM-{bits} with 16 octet ICV [RFC5282]",
+}
 _IKE_INTEG = {
-    "HMAC_MD5_96": "HMAC_MD5_96 [RFC2403]",
-    "HMAC_SHA1_96": "HMAC_SHA1_96 [RFC2404]",
-    "HMAC_SHA2_256_128": "HMAC_SHA2_256_128 [RFC4868]",
-    "HMAC_SHA2_384_192": "HMAC_SHA2_384_192 [RFC4868]",
-    "HMAC_SHA2_512_256": "HMAC_SHA2_512_256 [RFC4868]",
-    "": _NO_INTEGRITY,
+    IntegId.NONE: "NONE [RFC4306]",
+    IntegId.HMAC_MD5_96: "HMAC_MD5_96 [RFC2403]",
+    IntegId.HMAC_SHA1_96: "HMAC_SHA1_96 [RFC2404]",
+    IntegId.HMAC_SHA2_256_128: "HMAC_SHA2_256_128 [RFC4868]",
+    IntegId.HMAC_SHA2_384_192: "HMAC_SHA2_384_192 [RFC4868]",
+    IntegId.HMAC_SHA2_512_256: "HMAC_SHA2_512_256 [RFC4868]",
 }
 _ESP_ENCR = {
     EncrId.NULL: "NULL",
@@ -96,31 +104,21 @@ def _open_private(path: Path) -> int:
 
 def ike_line(keys: IkeKeys) -> str:
     """The line of an IKE SA: SPIs, SK_ei, SK_er, cipher, SK_ai, SK_ar, integrity; empty for unknown algorithms."""
-    encr, integ = _ike_encr_name(keys.encr_name), _IKE_INTEG.get(keys.integ_name)
-    if not encr or not integ:
+    encr = _IKE_ENCR.get(EncrId(keys.encr.id))
+    integ = _IKE_INTEG.get(IntegId.NONE if keys.integ is None else IntegId(keys.integ.id))
+    if encr is None or integ is None:
         return ""
     columns = (
         keys.spi_i.hex(),
         keys.spi_r.hex(),
         _hex(keys.sk_ei),
         _hex(keys.sk_er),
-        f'"{encr}"',
+        f'"{encr.format(bits=keys.encr.key_length)}"',
         _hex(keys.sk_ai),
         _hex(keys.sk_ar),
         f'"{integ}"',
     )
     return ",".join(columns) + "\n"
-
-
-def _ike_encr_name(name: str) -> str:
-    """Wireshark's name for a cipher in charon's words, such as `AES_CBC_128` or `AES_GCM_16_256`."""
-    if name in ("NULL", "3DES_CBC"):
-        return {"NULL": "NULL [RFC2410]", "3DES_CBC": "3DES [RFC2451]"}[name]
-    head, _, bits = name.rpartition("_")
-    if head in _IKE_CBC:
-        return _IKE_CBC[head].format(bits=bits)
-    cipher, _, icv = head.rpartition("_")
-    return _IKE_AEAD[cipher].format(bits=bits, icv=icv) if cipher in _IKE_AEAD else ""
 
 
 def esp_line(sa: IpsecSa) -> str:

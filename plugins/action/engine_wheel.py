@@ -13,6 +13,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.keymesh.ike.plugins.plugin_utils._download import DownloadError, Platform, download
 from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, build_wheel
 
 EPOCH = 315532800
@@ -33,18 +34,31 @@ class ActionModule(ActionBase):
                 "source": {"type": "path", "required": True},
                 "directory": {"type": "path", "required": True},
                 "depends_on": {"type": "list", "elements": "str", "default": []},
+                "download_for": {
+                    "type": "dict",
+                    "options": {
+                        "python": {"type": "str", "required": True},
+                        "machine": {"type": "str", "required": True},
+                        "glibc": {"type": "str", "default": ""},
+                    },
+                },
             }
         )
         try:
             wheel = build_wheel(
                 arguments["source"], arguments["directory"], int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
             )
-        except (BuildError, OSError, ValueError) as error:
+            wheels: t.List[str] = []
+            if arguments["download_for"] is not None:
+                wheels = download(wheel.requirements, Platform(**arguments["download_for"]), arguments["directory"])
+        except (BuildError, DownloadError, OSError, ValueError) as error:
             raise AnsibleActionFail(f"ikeengine cannot be built: {error}") from error
-        release = hashlib.sha256("\0".join([wheel.sha256, *arguments["depends_on"]]).encode()).hexdigest()[:12]
+        parts = [wheel.sha256, *arguments["depends_on"], *map(os.path.basename, wheels)]
+        release = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         return {
             "changed": False,
             "path": wheel.path,
+            "wheels": wheels,
             "sha256": wheel.sha256,
             "release": release,
             "version": wheel.version,

@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Makes an installable wheel from the source of ikeengine, which is part of this collection.
   - The same source always gives the same file, so its checksum says whether a host runs this code.
-  - Needs no build tools and no network. This is an action plugin, nothing runs on the target.
+  - Building needs no tools and no network. This is an action plugin, nothing runs on the target.
   - The role P(keymesh.ike.engine#role) uses it. It is of little use elsewhere.
 author:
   - keymesh.ike contributors (@keymesh)
@@ -45,6 +45,24 @@ options:
     type: list
     elements: str
     default: []
+  download_for:
+    description:
+      - Also download the wheels of everything that ikeengine needs, for targets without access to PyPI.
+      - The controller needs pip and access to PyPI for that, unless the wheels are there already.
+    type: dict
+    suboptions:
+      python:
+        description: Python version of the target, such as V(3.11).
+        type: str
+        required: true
+      machine:
+        description: Architecture of the target, such as V(x86_64).
+        type: str
+        required: true
+      glibc:
+        description: Version of glibc on the target, such as V(2.36). Empty if it uses musl.
+        type: str
+        default: ""
 """
 
 EXAMPLES = r"""
@@ -81,6 +99,12 @@ requires_python:
   type: str
   returned: success
   sample: ">=3.11"
+wheels:
+  description: The downloaded wheels on the controller. Empty without O(download_for).
+  type: list
+  elements: str
+  returned: success
+  sample: [/var/tmp/wheels/wheels-0c1b2d3e4f5a/PyYAML-6.0.3-cp311-cp311-manylinux2014_x86_64.whl]
 requirements:
   description: What it needs from PyPI.
   type: list

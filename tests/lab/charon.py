@@ -47,7 +47,8 @@ class Charon(Control):
         self.log_file = directory / "charon.log"
         self._output = directory / "charon.output"
         self._configuration = directory / "strongswan.conf"
-        self._configuration.write_text(self._strongswan_conf(settings or {}, kernel))
+        self._kernel, self._settings = kernel, settings or {}
+        self._write({})
         self._process: subprocess.Popen[str] | None = None
         self._mark = 0
 
@@ -64,6 +65,11 @@ class Charon(Control):
         with self._output.open("a") as output:
             self._process = self.namespace.popen(BINARY, env=environment, stdout=output, stderr=output)
         wait_until(self._is_up)
+
+    def configure(self, settings: Section) -> None:
+        """Change settings of the running daemon; the next call forgets these again."""
+        self._write(settings)
+        self.request("reload_settings")
 
     def stop(self) -> None:
         """Stop in order: charon closes its SAs and tells the peers."""
@@ -95,15 +101,16 @@ class Charon(Control):
             raise RuntimeError(f"charon ended at once: {self._output.read_text()[-2000:]}")
         return self.answers()
 
-    def _strongswan_conf(self, settings: Section, kernel: str) -> str:
+    def _write(self, settings: Section) -> None:
         log = {"path": str(self.log_file), "default": "1", "ike": "2", "cfg": "2", "flush_line": "yes"}
         daemon = {
-            "load": PLUGINS.format(kernel=kernel),
+            "load": PLUGINS.format(kernel=self._kernel),
             "retransmit_timeout": "1",
             "filelog": {"log": log},
             "plugins": {"vici": {"socket": f"unix://{self.socket_path}"}},
         }
-        return "\n".join(_written({"charon-systemd": _merged(daemon, settings)})) + "\n"
+        lines = _written({"charon-systemd": _merged(_merged(daemon, self._settings), settings)})
+        self._configuration.write_text("\n".join(lines) + "\n")
 
 
 def missing() -> str:

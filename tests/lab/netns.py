@@ -22,6 +22,8 @@ class Namespace:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.commands = 0
+        """How often addresses, links or routes were changed here."""
         self._processes: list[subprocess.Popen[str]] = []
         _command("ip", "netns", "add", name)
         try:
@@ -62,6 +64,7 @@ class Namespace:
 
     def ip(self, *commands: str) -> None:
         """Run `ip` commands here, such as `link set eth0 up`, all with one process."""
+        self.commands += 1
         _command("ip", "-n", self.name, "-batch", "-", input="\n".join(commands) + "\n")
 
     def add_address(self, interface: str, *addresses: str) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.lab.netns import Namespace, veth
 
 NUMBERS = itertools.count()
+
+NETLINK_NETFILTER = 12
+DELETE_CONNECTIONS = 1 << 8 | 2
+"""NFNL_SUBSYS_CTNETLINK and IPCTNL_MSG_CT_DELETE."""
+REQUEST_WITH_ANSWER = 5
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class Site:
     """The gateway's own address in that network."""
     host: str
     """The client's address."""
+    address6: str
+    net6: str
+    host6: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,15 @@ class Router:
     public: str
     """The address that the other site sees."""
 
+    def forget_mappings(self) -> None:
+        """Lose the state of all connections, as by a restart; what goes out next gets another port."""
+        with self.namespace.entered(), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
+            header = struct.pack("=IHHII", 20, DELETE_CONNECTIONS, REQUEST_WITH_ANSWER, 1, 0)
+            netlink.send(header + struct.pack("=BBH", socket.AF_INET, 0, 0))
+            (error,) = struct.unpack_from("=i", netlink.recv(4096), 16)
+        if error:
+            raise OSError(-error, "the connections cannot be forgotten")
+
 
 def unique_name(role: str) -> str:
     """A name for a namespace that nobody else on this machine uses."""
@@ -45,12 +64,15 @@ def unique_name(role: str) -> str:
 
 @contextlib.contextmanager
 def two_sites() -> Iterator[tuple[Site, Site]]:
-    """Left (192.0.2.1, 10.1.0.0/24) and right (192.0.2.2, 10.2.0.0/24) with one cable between the gateways."""
+    """Left (192.0.2.1, 10.1.0.0/24) and right (192.0.2.2, 10.2.0.0/24) with one cable between the gateways.
+
+    The same with IPv6: 2001:db8::1 and fd00:1::/64, 2001:db8::2 and fd00:2::/64.
+    """
     with contextlib.ExitStack() as stack:
         left, right = _site(stack, "left", "192.0.2.1", 1), _site(stack, "right", "192.0.2.2", 2)
         veth(left.gateway, right.gateway)
         for site in (left, right):
-            site.gateway.add_address("eth0", f"{site.address}/24")
+            site.gateway.add_address("eth0", f"{site.address}/24", f"{site.address6}/64")
         yield left, right
 
 
@@ -122,11 +144,21 @@ def _site(stack: contextlib.ExitStack, name: str, address: str, number: int) -> 
     gateway = stack.enter_context(Namespace(unique_name(name)))
     client = stack.enter_context(Namespace(unique_name(f"{name}client")))
     site = Site(
-        gateway, client, address, f"10.{number}.0.0/24", f"10.{number}.0.1", f"10.{number}.0.10"
+        gateway=gateway,
+        client=client,
+        address=address,
+        net=f"10.{number}.0.0/24",
+        inside=f"10.{number}.0.1",
+        host=f"10.{number}.0.10",
+        address6=f"2001:db8::{number}",
+        net6=f"fd00:{number}::/64",
+        host6=f"fd00:{number}::10",
     )
+    inside6 = f"fd00:{number}::1"
     veth(gateway, client, left_name="inside")
-    gateway.add_address("inside", f"{site.inside}/24")
-    client.add_address("eth0", f"{site.host}/24")
+    gateway.add_address("inside", f"{site.inside}/24", f"{inside6}/64")
+    client.add_address("eth0", f"{site.host}/24", f"{site.host6}/64")
     client.add_route("default", "via", site.inside)
+    client.add_route("default", "via", inside6)
     forward_packets(gateway)
     return site

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.lab.netns import Namespace, wait_until
 
 IKE_OR_ESP = "udp port 500 or udp port 4500 or esp or ah"
-HOUSEKEEPING = "arp or icmp6"
+HOUSEKEEPING = "arp or ip6 multicast or icmp6"
 IKE = "udp port 500 or (udp port 4500 and udp[8:4] = 0)"
 ESP = "esp or (udp port 4500 and udp[4:2] > 9 and udp[8:4] != 0)"
 KEEPALIVE = "udp port 4500 and udp[4:2] = 9"
@@ -35,7 +35,7 @@ class Ping:
 
 
 @contextlib.contextmanager
-def no_loss(source: Namespace, destination: str, *, at_least: int = 20) -> Iterator[None]:
+def no_loss(source: Namespace, destination: str, *, at_least: int = 10) -> Iterator[None]:
     """Ping during the block; every ping must come back, and so many."""
     ping = Ping(source, destination)
     try:
@@ -46,11 +46,11 @@ def no_loss(source: Namespace, destination: str, *, at_least: int = 20) -> Itera
     assert received >= at_least, f"only {received} pings came back"
 
 
-def iperf3(client: Namespace, server: Namespace, address: str, *, seconds: float = 1) -> float:
+def iperf3(client: Namespace, server: Namespace, address: str, *, megabytes: int = 5) -> float:
     """TCP throughput in Mbit/s."""
     listener = server.popen("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
     wait_until(lambda: ":5201 " in server.run("ss", "-Htln").stdout)
-    result = client.run("iperf3", "-J", "-c", address, "-t", str(seconds), timeout=30)
+    result = client.run("iperf3", "-J", "-c", address, "-n", f"{megabytes}M", timeout=30)
     listener.wait(10)
     return float(json.loads(result.stdout)["end"]["sum_received"]["bits_per_second"]) / 1e6
 

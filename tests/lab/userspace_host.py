@@ -42,11 +42,22 @@ class UdpForwarder:
         self.loop = loop
         self.events: list[Any] = []
         self.sent = 0
+        self.port = port
+        self._open(address)
+
+    def _open(self, address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.address = address
         self.sock = socket.socket(family, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
-        self.sock.bind((address, port))
-        self.address, self.port = address, port
+        self.sock.bind((address, self.port))
+
+    def rebind(self, address: str) -> None:
+        """Use another local address."""
+        self.loop.remove_reader(self.sock)
+        self.sock.close()
+        self._open(address)
+        self.attach(self.datapath)
 
     def attach(self, datapath: UserspaceDatapath) -> None:
         self.datapath = datapath
@@ -104,6 +115,10 @@ class Worker:
         self.datapath.start(self.host)
         self.host.attach(self.datapath)
 
+    def rebind(self, address: str) -> None:
+        assert self.host is not None
+        self.host.rebind(address)
+
     def take_events(self) -> list[Any]:
         assert self.host is not None
         events, self.host.events = self.host.events, []
@@ -135,7 +150,7 @@ class RemoteDatapath:
     """A UserspaceDatapath in a process of its own, in a network namespace."""
 
     def __init__(
-        self, namespace: str, address: str, *, port: int = 4500, settings: UserspaceSettings = UserspaceSettings()
+        self, namespace: str, address: str, *, port: int = 4500, settings: UserspaceSettings | None = None
     ) -> None:
         with tempfile.TemporaryDirectory() as directory:
             path = f"{directory}/control"
@@ -143,7 +158,7 @@ class RemoteDatapath:
                 command = ["ip", "netns", "exec", namespace, sys.executable, __file__, path]
                 self.process = subprocess.Popen(command)
                 self._control = listener.accept()
-        self.call("start", address, port, settings)
+        self.call("start", address, port, settings or UserspaceSettings())
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the datapath or of the worker."""

@@ -83,6 +83,6 @@ def _name(arguments: Namespace) -> str:
 def _tell_failure(error: CommandFailed, *, as_json: bool) -> None:
     """The failure record, if the daemon sent one with its refusal."""
     if as_json:
-        print_json({"success": False, "errmsg": str(error), **json_ready(error.answer)})
+        print_json({"errmsg": str(error), **json_ready(error.answer), "success": False})
     elif string(error.answer, "reason"):
         explain.show(error.answer, Console(file=sys.stderr))

@@ -1,4 +1,4 @@
-"""Queries that show what the daemon has: SAs, connections, certificates, algorithms, counters, statistics, versions."""
+"""Queries that show what the daemon has: SAs, connections, algorithms, counters, statistics, versions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from ikeengine.cli.errors import DaemonUnreachable, Exit
 from ikeengine.cli.output import print_json
 from ikeengine.cli.tables import Cell, Report, show, state
 from ikeengine.cli.text import duration, json_ready, number, sections, string, strings, subsections
-from ikeengine.crypto.certificate import Certificate
 from ikeengine.daemon.vici.codec import Message, Value
-from ikeengine.errors import IkeError
 
 
 def _stream(arguments: Namespace, command: str, event: str) -> list[Message]:
@@ -95,32 +93,6 @@ def _child_text(name: str, child: Message) -> str:
     return f"{name}: {' '.join(strings(child, 'local-ts'))} === {' '.join(strings(child, 'remote-ts'))}"
 
 
-def certs(arguments: Namespace) -> int:
-    """Show loaded certificates."""
-    messages = _stream(arguments, "list-certs", "list-cert")
-    if arguments.json:
-        print_json([json_ready(message) for message in messages])
-        return Exit.DONE
-    report = Report(("subject", "type", "key", "not before", "not after"), empty="no certificates are loaded")
-    for message in messages:
-        report.add(*_certificate_row(message))
-    show(report, sys.stdout)
-    return Exit.DONE
-
-
-def _certificate_row(message: Message) -> list[Cell | str]:
-    flag, kind = string(message, "flag"), string(message, "type")
-    shown = f"{kind} {flag}" if flag not in ("", "NONE") else kind
-    key = "private key is loaded" if string(message, "has_privkey") else ""
-    data = message.get("data", b"")
-    try:
-        certificate = Certificate.from_der(data if isinstance(data, bytes) else b"")
-    except IkeError:
-        return [Cell("(cannot be read)", "bad"), shown, key, "", ""]
-    dates = [f"{moment:%Y-%m-%d %H:%M} UTC" for moment in (certificate.not_before, certificate.not_after)]
-    return [Cell(certificate.subject_text, "name"), shown, key, *dates]
-
-
 def algs(arguments: Namespace) -> int:
     """Show the algorithms."""
     answer = _request(arguments, "get-algorithms")
@@ -189,7 +161,7 @@ def version(arguments: Namespace) -> int:
     print(f"ikeengine {__version__}")
     if answer:
         words = (string(answer, key) for key in ("daemon", "version", "sysname", "release", "machine"))
-        print(f"daemon: {' '.join(words)}")
+        print(f"daemon: {' '.join(word for word in words if word)}")
     else:
         print("daemon: not running, or not reachable")
     return Exit.DONE

@@ -13,7 +13,7 @@ from ikeengine.cli.tables import Cell, Report, show, state
 from ikeengine.cli.text import duration, string, subsections, volume
 from ikeengine.daemon.vici.codec import Message
 
-COLUMNS = ("connection", "peer", "tunnel", "state", "networks", "since", "rekey in", "in", "out")
+COLUMNS = ("name", "state", "peer, networks", "since", "rekey in", "in", "out")
 
 
 def status(arguments: Namespace) -> int:
@@ -58,15 +58,15 @@ def _show(gateways: list[Gateway], reasons: dict[str, str]) -> None:
     for gateway in gateways:
         if gateway.state == DOWN and gateway.name in reasons:
             print(f"{gateway.name}: {reasons[gateway.name]} (more: ikeengine explain {gateway.name})")
-    up = sum(1 for gateway in gateways if gateway.up)
     if gateways:
-        print(f"{up} of {len(gateways)} up")
+        names, up = {gateway.name for gateway in gateways}, {gateway.name for gateway in gateways if gateway.up}
+        print(f"{len(up)} of {len(names)} up")
 
 
 def _gateway_row(gateway: Gateway) -> list[Cell | str]:
     peer = f"{gateway.remote_id} ({gateway.remote})" if gateway.remote_id else gateway.remote
     times = (duration(gateway.since), duration(gateway.rekey_in))
-    return [Cell(gateway.name, "name"), peer, "", state(gateway.state), "", *times, "", ""]
+    return [Cell(gateway.name, "name"), state(gateway.state), peer, *times, "", ""]
 
 
 def _tunnel_row(tunnel: Tunnel) -> list[Cell | str]:
@@ -74,4 +74,4 @@ def _tunnel_row(tunnel: Tunnel) -> list[Cell | str]:
     traffic = ("", "") if tunnel.state == DOWN else (volume(tunnel.bytes_in), volume(tunnel.bytes_out))
     shown = tunnel.mode if tunnel.state == DOWN and tunnel.up else tunnel.state
     times = (duration(tunnel.since), duration(tunnel.rekey_in))
-    return ["", "", Cell(tunnel.name, "name"), state(shown), networks, *times, *traffic]
+    return [f"  {tunnel.name}", state(shown), networks, *times, *traffic]

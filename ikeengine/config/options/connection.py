@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ikeengine.config.address_kinds import HOST_PATTERN
 from ikeengine.config.ike_kinds import AUTH, IDENTITY, IKE_PROPOSALS, PATTERN, VERSION
 from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
     DURATION,
     FILE,
-    HOST_PATTERN,
     PORT,
     Choice,
     Integer,

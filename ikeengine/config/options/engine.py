@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
 from ikeengine.config.kinds import (
-    ADDRESS,
     BOOLEAN,
     COUNT,
     DURATION,
-    ENDPOINT,
     PORT,
     TEXT,
     Choice,

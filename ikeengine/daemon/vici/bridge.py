@@ -8,11 +8,14 @@ from typing import Any
 from ikeengine.daemon.service import Service
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.messages import Section, child_section, ike_section, sa_section
-from ikeengine.observe.events import failure_fields
-from ikeengine.outputs import ChildRekeyed, ChildUpdown, Event, Failed, IkeRekeyed, IkeUpdown, LogLine
+from ikeengine.observe.events import failure_fields, story
+from ikeengine.outputs import ChildRekeyed, ChildUpdown, Event, Failed, IkeRekeyed, IkeUpdown, LogLine, StateChanged
 
 LOG_LEVEL = 1
 """Highest level of the `log` event, as in strongSwan."""
+
+PROGRESS_LEVEL = 1
+"""Level of a state change for these events: who waits for a command wants to see its steps."""
 
 Tap = Callable[[LogLine], None]
 
@@ -35,20 +38,27 @@ class EventBridge:
 
     def __call__(self, event: Event) -> None:
         """Raise the VICI event, if there is one and somebody wants it."""
-        if isinstance(event, LogLine):
-            self._log(event)
+        wanted = self._hub.wanted
+        if not (wanted or self.taps):
             return
+        if self.taps or "log" in wanted:
+            self._log(event)
         entry = self._build.get(type(event))
-        if entry is not None and self._hub.wants(entry[0]):
+        if entry is not None and entry[0] in wanted:
             self._hub.raise_event(entry[0], entry[1](event))
 
     def _subscriptions_changed(self) -> None:
         self._service.keep_final_usage = self._hub.wants("child-updown")
 
-    def _log(self, line: LogLine) -> None:
+    def _log(self, event: Event) -> None:
+        told = story(event)
+        if told is None:
+            return
+        level = PROGRESS_LEVEL if isinstance(event, StateChanged) else told.level
+        line = LogLine(level, told.group, told.text, told.connection, told.ike_id)
         for tap in tuple(self.taps):
             tap(line)
-        if line.level <= LOG_LEVEL and self._hub.wants("log"):
+        if level <= LOG_LEVEL:
             self._hub.raise_event("log", {"thread": 0} | log_section(line))
 
     def _ike_updown(self, event: IkeUpdown) -> Section:

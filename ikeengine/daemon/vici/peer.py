@@ -10,7 +10,8 @@ from dataclasses import dataclass
 _UCRED = struct.Struct("=iII")
 _GID = struct.Struct("=I")
 _SO_PEERGROUPS = 59
-_MAX_GROUPS = 65536
+_GROUPS_SPACE = 1024
+"""Octets: the most that Python asks the kernel for, enough for 256 groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,16 @@ class Peer:
 def peer_of(sock: socket.socket) -> Peer:
     """The process that connected a unix socket. Raises OSError."""
     pid, uid, gid = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    groups = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MAX_GROUPS * _GID.size)
-    return Peer(pid, uid, frozenset({gid} | {group for (group,) in _GID.iter_unpack(groups)}))
+    return Peer(pid, uid, frozenset({gid, *_supplementary_groups(sock)}))
+
+
+def _supplementary_groups(sock: socket.socket) -> list[int]:
+    try:
+        groups = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_SPACE)
+    except OSError:
+        # More than 256 groups: then only the primary one counts.
+        return []
+    return [group for (group,) in _GID.iter_unpack(groups)]
 
 
 def may_control(peer: Peer, socket_group: int) -> bool:

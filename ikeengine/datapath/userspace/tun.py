@@ -38,8 +38,6 @@ class TunDevice:
         try:
             _disable_link_local_addresses(name)
             _receive_in_bulk(name)
-            for k, v in [x.split("=") for x in os.environ.get("TUNS", "").split()]:
-                Path(f"/sys/class/net/{name}/{k}").write_text(v)
             self.index: int = routes.call(lambda ip: ip.link_lookup(ifname=name))[0]
             routes.call(lambda ip: ip.link("set", index=self.index, mtu=mtu, txqlen=QUEUE_LENGTH, state="up"))
         except DatapathError:
@@ -85,11 +83,7 @@ def _remove_abandoned(name: str) -> None:
 def _attach(name: str, flags: int) -> int:
     fd = os.open(_TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        fcntl.ioctl(
-            fd,
-            _TUNSETIFF,
-            _REQUEST.pack(name.encode(), _IFF_TUN | _IFF_NO_PI | flags | int(os.environ.get("TUNF", "0"), 0)),
-        )
+        fcntl.ioctl(fd, _TUNSETIFF, _REQUEST.pack(name.encode(), _IFF_TUN | _IFF_NO_PI | flags))
     except OSError:
         os.close(fd)
         raise

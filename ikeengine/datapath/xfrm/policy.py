@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
 from ikeengine.datapath.netlink import attribute, read_attributes
-from ikeengine.datapath.policies import selector_pairs
+from ikeengine.datapath.policies import Selectors, all_pairs
 from ikeengine.datapath.xfrm.constants import (
     ANY_ALGORITHM,
     POLICY_ALLOW,
@@ -39,8 +40,8 @@ _USER_TMPL = Struct("@16sIB3xHxx16sIBBBxIII")
 
 _NO_LIMITS = (XFRM_INF, XFRM_INF, XFRM_INF, XFRM_INF, 0, 0, 0, 0)
 
-MOST_ENTRIES = 8192
-"""The most kernel policies that one PolicySet may need."""
+MOST_SELECTORS = 4096
+"""The most outbound kernel policies that one PolicySet may need; peers have a say in this."""
 
 _PASS_BASE = 200_000
 _PROTECT_BASE = 400_000
@@ -74,19 +75,23 @@ def policy_keys(policies: PolicySet) -> tuple[PolicyKey, ...]:
 
     Raises DatapathError if there is none, or if there are too many.
     """
+    return _policy_keys(policies.local_ts, policies.remote_ts, policies.mode is not Mode.TRANSPORT)
+
+
+@lru_cache(maxsize=1024)
+def _policy_keys(local_ts: Selectors, remote_ts: Selectors, forwards: bool) -> tuple[PolicyKey, ...]:
     inbound: list[KernelSelector] = []
     outbound: list[KernelSelector] = []
-    for pair in selector_pairs(policies):
+    for pair in all_pairs(local_ts, remote_ts):
         outbound.extend(kernel_selectors(pair.local, pair.remote))
         inbound.extend(kernel_selectors(pair.remote, pair.local))
-    forwards = policies.mode is not Mode.TRANSPORT
+        if len(outbound) > MOST_SELECTORS:
+            raise DatapathError(f"the traffic selectors need more than {MOST_SELECTORS} kernel policies")
+    if not outbound:
+        raise DatapathError("no packet can match the traffic selectors")
     keys = [PolicyKey(XfrmDir.IN, selector) for selector in inbound]
     keys += [PolicyKey(XfrmDir.FWD, selector) for selector in inbound if forwards]
     keys += [PolicyKey(XfrmDir.OUT, selector) for selector in outbound]
-    if not keys:
-        raise DatapathError("no packet can match the traffic selectors")
-    if len(keys) > MOST_ENTRIES:
-        raise DatapathError(f"the traffic selectors need {len(keys)} kernel policies, more than {MOST_ENTRIES}")
     return tuple(keys)
 
 

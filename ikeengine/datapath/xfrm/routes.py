@@ -3,6 +3,10 @@
 A packet meets a policy only after it has a route and a source address. A tunnel needs a route of its own only if a
 local address lies inside its local traffic selector and the host would choose another one, as for a `ping` from the
 gateway itself, or if there is no route to the remote network at all.
+
+Our table comes before the host's own, so a route to a large remote network would hide the host's routes to what is not
+remote at all: the local network, if the remote one contains it, and what PASS shunts leave alone. For these there are
+`throw` routes, which lead back to the host's own.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import socket
 from collections.abc import Callable
 
 from ikeengine.datapath import rtnetlink
-from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket
+from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket, NoAnswer
 from ikeengine.datapath.rtnetlink import Network, Route, Rule
 from ikeengine.datapath.xfrm.constants import XfrmDir
 from ikeengine.datapath.xfrm.journal import Journal
@@ -39,32 +43,40 @@ class TunnelRoutes:
     def __init__(self, kernel: NetlinkSocket, journal: Journal) -> None:
         self._kernel = kernel
         self._journal = journal
+        self._needed: dict[PolicyKey, tuple[Route, ...]] = {}
         self._wanted: dict[Network, dict[PolicyKey, Route]] = {}
         self._installed: dict[Network, Route] = {}
         self._own_rules: dict[str, bool] = {}
 
     def policy_changed(self, key: PolicyKey, policies: PolicySet | None) -> None:
-        """Add, replace or remove the route for a policy. Failures are logged: the policy works without, too."""
+        """Add, replace or remove the routes for a policy. Failures are logged: the policy works without, too."""
         if key.direction is not XfrmDir.OUT:
             return
-        remote = Network(key.selector.destination, key.selector.destination_prefix)
         try:
-            route = self._route(key, policies) if policies is not None and _is_tunnel(policies) else None
-            self._want(remote, key, route)
-            self._synchronise(remote)
+            routes = self._routes_for(key, policies) if policies is not None else ()
         except NetlinkError as error:
-            log.warning("no route to %s through the tunnel: %s", remote, error)
+            log.warning("no route for the policy %s: %s", key, error)
+            routes = ()
+        for network in self._want(key, routes):
+            try:
+                self._synchronise(network)
+            except NetlinkError as error:
+                log.warning("no route to %s for the policy %s: %s", network, key, error)
 
     def delete_all(self) -> None:
         """Remove our routes and rules."""
+        self._needed.clear()
+        self._wanted.clear()
         for remote in list(self._installed):
-            self._wanted.pop(remote, None)
             try:
                 self._synchronise(remote)
             except NetlinkError as error:
                 log.warning("the route to %s may be left behind: %s", remote, error)
         for family in [name for name, ours in self._own_rules.items() if ours]:
-            self._delete_rule(family)
+            try:
+                self._delete_rule(family)
+            except NetlinkError as error:
+                log.warning("the rule for table %d may be left behind: %s", TABLE, error)
         self._own_rules.clear()
 
     def delete_stale(self, entry: str) -> None:
@@ -77,10 +89,21 @@ class TunnelRoutes:
         if route is not None:
             _ignoring_absence(lambda: rtnetlink.delete_route(self._kernel, route, TABLE))
 
-    def _route(self, key: PolicyKey, policies: PolicySet) -> Route | None:
-        """The route that a policy needs, None if the host gets along without. Raises NetlinkError."""
+    def _routes_for(self, key: PolicyKey, policies: PolicySet) -> tuple[Route, ...]:
+        """The routes that a policy needs. Raises NetlinkError."""
         local = Network(key.selector.source, key.selector.source_prefix)
         remote = Network(key.selector.destination, key.selector.destination_prefix)
+        if policies.action is PolicyAction.PASS and remote.prefix and not key.selector.protocol:
+            return (Route(remote),)
+        if not _is_tunnel(policies):
+            return ()
+        route = self._tunnel_route(local, remote, policies)
+        if route is None:
+            return ()
+        return (Route(local), route) if local.is_part_of(remote) else (route,)
+
+    def _tunnel_route(self, local: Network, remote: Network, policies: PolicySet) -> Route | None:
+        """The route to a remote network, None if the host gets along without. Raises NetlinkError."""
         outer = packed(policies.local) if policies.local else b""
         source = self._address_inside(local, outer)
         chosen = self._chosen_source(remote)
@@ -104,17 +127,23 @@ class TunnelRoutes:
         except NetlinkError:
             return None
 
-    def _want(self, remote: Network, key: PolicyKey, route: Route | None) -> None:
-        wanted = self._wanted.setdefault(remote, {})
-        wanted.pop(key, None)
-        if route is not None:
-            wanted[key] = route
-        if not wanted:
-            del self._wanted[remote]
+    def _want(self, key: PolicyKey, routes: tuple[Route, ...]) -> list[Network]:
+        """Note what a policy needs now; the networks for which that makes a difference."""
+        before = self._needed.pop(key, ())
+        for route in before:
+            self._wanted[route.destination].pop(key, None)
+        if routes:
+            self._needed[key] = routes
+        for route in routes:
+            self._wanted.setdefault(route.destination, {})[key] = route
+        return list(dict.fromkeys(route.destination for route in (*routes, *before)))
 
     def _synchronise(self, remote: Network) -> None:
         """Make the youngest wish for a network its route."""
-        wanted = next(reversed(self._wanted.get(remote, {}).values()), None)
+        wishes = self._wanted.get(remote, {})
+        if not wishes:
+            self._wanted.pop(remote, None)
+        wanted = next(reversed(wishes.values()), None)
         installed = self._installed.get(remote)
         if wanted == installed:
             return
@@ -124,15 +153,19 @@ class TunnelRoutes:
             self._put(wanted, installed)
 
     def _put(self, route: Route, installed: Route | None) -> None:
-        self._need_rule(route.destination.family)
-        self._journal.add(_entry(route))
+        if route.interface:
+            self._need_rule(route.destination.family)
+        add = rtnetlink.add_route if installed is None else rtnetlink.replace_route
+        entry = _entry(route)
+        self._journal.add(entry)
         try:
-            if installed is None:
-                rtnetlink.add_route(self._kernel, route, TABLE)
-            else:
-                rtnetlink.replace_route(self._kernel, route, TABLE)
+            add(self._kernel, route, TABLE)
+        except NoAnswer:
+            _ignoring_absence(lambda: rtnetlink.delete_route(self._kernel, route, TABLE))
+            self._journal.remove(entry)
+            raise
         except NetlinkError:
-            self._journal.remove(_entry(route))
+            self._journal.remove(entry)
             raise
         self._installed[route.destination] = route
         if installed is not None:
@@ -151,6 +184,9 @@ class TunnelRoutes:
         self._journal.add(f"rule {name}")
         try:
             rtnetlink.add_rule(self._kernel, _rule(family))
+        except NoAnswer:
+            self._delete_rule(name)
+            raise
         except NetlinkError as error:
             self._journal.remove(f"rule {name}")
             if error.code != errno.EEXIST:

@@ -146,10 +146,6 @@ class SecurityAssociations:
             state.integrity_failed,
         )
 
-    def state(self, sa: SaId) -> KernelState | None:
-        """One of our states as the kernel has it, None if it is gone. Raises NetlinkError."""
-        return self._state(sa) if sa in self._sas else None
-
     def limits_reached(self) -> list[tuple[SaId, bool]]:
         """Our states that are past a limit, with True for a hard one. For when the kernel's own reports got lost."""
         reached = []

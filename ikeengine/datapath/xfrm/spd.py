@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket, NoAnswer
 from ikeengine.datapath.policies import PolicyStacks
@@ -98,6 +99,8 @@ class SecurityPolicies:
         self._neighbours_exempt = True
 
     def _write(self, key: PolicyKey, before: PolicySet | None, after: PolicySet | None) -> None:
+        if before and after and replace(before, owner=after.owner) == after:
+            return  # a trap has only changed its owner, and the kernel knows of none
         old_entry = _entry(key, before) if before else ""
         new_entry = _entry(key, after) if after else ""
         if after is not None:

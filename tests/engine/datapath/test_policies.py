@@ -20,7 +20,7 @@ A6, B6 = host("fd00:1::1"), host("fd00:2::1")
 
 
 def policy_set(owner: int, *remotes: TrafficSelector, action: PolicyAction = PolicyAction.PROTECT, **more) -> PolicySet:
-    return PolicySet(owner, action, local_ts=(A,), remote_ts=remotes or (B,), **more)
+    return PolicySet(owner, action, local_ts=(A,), remote_ts=remotes or (B,), **{"reqid": owner, **more})
 
 
 class Database:
@@ -80,6 +80,21 @@ def test_an_owner_that_installs_again_comes_to_the_top():
         db.stacks.install(policy_set(owner))
     assert db.entries[AB].owner == 1
     db.stacks.delete(1)
+    assert db.entries[AB].owner == 2
+
+
+def test_equal_policies_of_another_owner_need_not_be_written():
+    db = Database()
+    db.stacks.install(policy_set(1, reqid=7))
+    db.stacks.install(policy_set(2, reqid=7))
+    db.stacks.delete(2)
+    assert db.journal == [("add", AB)]
+
+
+def test_a_trap_is_written_anew_for_another_owner_because_it_reports_its_owner():
+    db = Database()
+    db.stacks.install(policy_set(1, reqid=7, action=PolicyAction.TRAP))
+    db.stacks.install(policy_set(2, reqid=7, action=PolicyAction.TRAP))
     assert db.entries[AB].owner == 2
 
 

@@ -44,6 +44,7 @@ class Demo:
         self.collections = self._link_collection()
         self.inventory = inventory.write(directory, auth="psk", wheels=self.wheels)
         self.left, self.right = SITES
+        self._capture: Capture | None = None
 
     def _link_collection(self) -> Path:
         """Ansible finds a collection only under ansible_collections/NAMESPACE/NAME."""
@@ -62,7 +63,8 @@ class Demo:
         return f"{self.left.client} cannot reach {self.right.client}"
 
     def roll_out(self, auth: str) -> str:
-        """The real playbook, with pre-shared keys or with certificates."""
+        """The real playbook, with pre-shared keys or with certificates. From here on the wire is captured."""
+        self._capture = Capture(self.topology.hosts[INTERNET], self.left.gateway, self.directory / f"{auth}.pcap")
         self.inventory = inventory.write(self.directory, auth=auth, wheels=self.wheels)
         recap = self._play("keymesh.ike.site_to_site", f"site_to_site-{auth}")
         return f"{recap.ok} tasks ok, {recap.changed} changes; {self._datapath()}"
@@ -75,13 +77,13 @@ class Demo:
         return f"{recap.ok} tasks ok, nothing changed"
 
     def traffic(self) -> str:
-        """Ping and a bulk transfer between the clients, captured between the gateways."""
-        capture = Capture(self.topology.hosts[INTERNET], self.left.gateway, self.directory / "wire.pcap")
+        """Ping and a bulk transfer between the clients, and a look at the capture between the gateways."""
         if not self._client().ping(self.right.client_address, "-p", MARKER.hex(), "-s", "256", count=10):
             raise DemoFailed(f"{self.left.client} cannot reach {self.right.client} through the tunnel")
         rate = self._transfer()
-        found = capture.stop(MARKER)
-        if found.leaked or found.marker_seen or not found.packets["ESP"]:
+        assert self._capture is not None
+        found = self._capture.stop(MARKER)
+        if found.leaked or found.marker_seen or not (found.packets["IKE"] and found.packets["ESP"]):
             raise DemoFailed(f"the wire shows more than IKE and ESP: {found}")
         seen = ", ".join(f"{count} {kind}" for kind, count in found.packets.items())
         return f"10 of 10 pings, {rate:.0f} Mbit/s of TCP; on the wire: {seen}, nothing in the clear"
@@ -148,8 +150,8 @@ class Demo:
         )
 
     def _datapath(self) -> str:
-        stats = self._engine(self.left.gateway, "stats", "--json")
-        return f"datapath: {json.loads(stats).get('datapath', '?')}"
+        stats = json.loads(self._engine(self.left.gateway, "stats", "--json"))
+        return f"datapath: {stats['plugins'][0]}"
 
 
 def fetch_wheels(console: Console, wheels: Path) -> None:
@@ -171,7 +173,7 @@ def fetch_wheels(console: Console, wheels: Path) -> None:
                 str(ROOT),
             ],
             check=True,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
         )
     for own in wheels.glob("ikeengine-*.whl"):
         own.unlink()
@@ -196,7 +198,7 @@ def tell_story(demo: Demo) -> None:
         demo.console.print(
             f"[green]✔[/] {number}/{len(steps)} [bold]{title}[/] [dim]({seconds:.0f} s)[/]", highlight=False
         )
-        demo.console.print(f"      {outcome}", highlight=False)
+        demo.console.print(f"      {outcome}", highlight=False, soft_wrap=True)
     demo.status()
 
 
@@ -236,7 +238,8 @@ def main() -> int:
             explain_how_to_explore(demo)
             kept = True
     except (DemoFailed, PlaybookFailed) as failure:
-        console.print(f"[red]✘[/] {failure}", highlight=False, markup=False)
+        console.print("[red]✘ failed[/]")
+        console.print(str(failure), highlight=False, markup=False, soft_wrap=True)
         return 1
     finally:
         if not kept:

@@ -1,22 +1,23 @@
 """initiate, terminate, rekey: commands that take time and stream `control-log` events meanwhile.
 
-`timeout` is in milliseconds: 0 waits for the end, -1 does not wait at all. `loglevel` is the highest level streamed.
+`timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest
+level streamed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ikeengine.daemon.vici.bridge import log_section
 from ikeengine.daemon.vici.messages import Section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
 from ikeengine.model.commands import Initiate, Rekey, Terminate
+from ikeengine.model.status import IkeStatus
 from ikeengine.observe.events import failure_fields
 from ikeengine.outputs import CommandDone, LogLine
 
-NO_WAIT = -1
 _DEFAULT_LOG_LEVEL = 1
 
 
@@ -58,12 +59,13 @@ async def terminate(request: Request) -> Section:
     target = _target(request)
     if not target:
         raise CommandFailed("missing terminate selector")
+    _require_match(request, target, "terminate")
     command = Terminate(target.child, target.ike, target.child_id, target.ike_id, force=request.flag("force"))
     done = await _carry_out(request, command, target, "terminated")
     if done is None:
         return SUCCESS
-    if not done.ok or not done.matched:
-        raise _failed(done, "no matching SAs to terminate found", terminated=0)
+    if not done.ok:
+        raise _failed(done, f"terminating {target} failed")
     return SUCCESS | {"matches": done.matched, "terminated": done.matched}
 
 
@@ -72,12 +74,13 @@ async def rekey(request: Request) -> Section:
     target = _target(request)
     if not target:
         raise CommandFailed("missing rekey selector")
+    _require_match(request, target, "rekey")
     command = Rekey(target.child, target.ike, target.child_id, target.ike_id, reauth=request.flag("reauth"))
     done = await _carry_out(request, command, target, "rekeyed")
     if done is None:
         return SUCCESS
-    if not done.ok or not done.matched:
-        raise _failed(done, "no matching SAs to rekey found")
+    if not done.ok:
+        raise _failed(done, f"rekeying {target} failed")
     return SUCCESS | {"matches": done.matched}
 
 
@@ -87,6 +90,9 @@ async def _carry_out(
     """Run a command to its end, or for as long as the client wants to wait; None if it does not wait for the end."""
     timeout = request.number("timeout")
     bridge, service = request.control.bridge, request.control.service
+    if timeout < 0:
+        done = service.execute(command)
+        return done.result() if done.done() else None
     concerns = _concerns(request, target)
     level = request.number("loglevel", _DEFAULT_LOG_LEVEL)
 
@@ -96,39 +102,41 @@ async def _carry_out(
 
     bridge.taps.append(tap)
     try:
-        done = service.execute(command)
-        if timeout == NO_WAIT:
-            return done.result() if done.done() else None
-        return await asyncio.wait_for(done, timeout / 1000 if timeout > 0 else None)
+        return await asyncio.wait_for(service.execute(command), timeout / 1000 if timeout > 0 else None)
     except TimeoutError:
         raise CommandFailed(f"{target} not {what} after {timeout}ms") from None
     finally:
         bridge.taps.remove(tap)
 
 
+def _require_match(request: Request, target: Target, what: str) -> None:
+    if not any(_matches(ike, target) for ike in request.control.service.core.status()):
+        raise CommandFailed(f"no matching SAs to {what} found", {"matches": 0})
+
+
+def _matches(ike: IkeStatus, target: Target) -> bool:
+    if target.ike not in ("", ike.name) or target.ike_id not in (0, ike.unique_id):
+        return False
+    if not (target.child or target.child_id):
+        return True
+    return any(target.child in ("", child.name) and target.child_id in (0, child.unique_id) for child in ike.children)
+
+
 def _concerns(request: Request, target: Target) -> Callable[[LogLine], bool]:
     """Which log lines belong to a command: those of its connections."""
-    names = set(_connections(request, target))
+    core = request.control.service.core
+    if target.ike:
+        names = {target.ike}
+    elif target.child:
+        names = {config.name for config in core.connections.values() if target.child in config.children}
+    else:
+        names = {ike.name for ike in core.status() if _matches(ike, target)}
     return lambda line: line.connection in names
 
 
-def _connections(request: Request, target: Target) -> Iterable[str]:
-    core = request.control.service.core
-    if target.ike:
-        yield target.ike
-        return
-    if target.child:
-        yield from (config.name for config in core.connections.values() if target.child in config.children)
-    for ike in core.status():
-        children = {child.unique_id for child in ike.children} | {0}
-        names = {child.name for child in ike.children}
-        if ike.unique_id == target.ike_id or (target.child_id and target.child_id in children) or target.child in names:
-            yield ike.name
-
-
-def _failed(done: CommandDone, default: str, **more: int) -> CommandFailed:
+def _failed(done: CommandDone, default: str) -> CommandFailed:
     """The failure with all that is known about it, for clients that look for more than `errmsg`."""
-    section: Section = {"matches": done.matched, **more} if done.matched or more else {}
+    section: Section = {}
     if done.record is not None:
         section |= {key: value for key, value in failure_fields(done.record).items() if value}
     return CommandFailed(done.reason or default, section)

@@ -8,6 +8,9 @@ failures({ connection }) => { failures = { <number> = { alert, side, phase, reas
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from ikeengine.config.problems import ConfigErrors
 from ikeengine.daemon.reload import Plan
 from ikeengine.daemon.vici.messages import Section
@@ -21,7 +24,7 @@ MAX_FAILURES = 200
 async def plan(request: Request) -> Section:
     """What a reload of the configuration would change."""
     try:
-        return SUCCESS | _section(await request.control.loader.plan())
+        return SUCCESS | _section(await request.control.loader.plan(_path(request)))
     except ConfigErrors as error:
         raise _invalid(error) from error
 
@@ -29,9 +32,21 @@ async def plan(request: Request) -> Section:
 async def apply(request: Request) -> Section:
     """Reload the configuration. Nothing changes if there is any error in it."""
     try:
-        return SUCCESS | _section(await request.control.loader.apply())
+        return SUCCESS | _section(await request.control.loader.apply(_path(request)))
     except ConfigErrors as error:
         raise _invalid(error) from error
+
+
+def _path(request: Request) -> Path | None:
+    """The configuration that the client means; None for ours. Only who may read every file may name another one."""
+    text = request.text("path")
+    if not text or Path(text) == request.control.loader.path.resolve():
+        return None
+    if request.session.peer.uid not in (0, os.geteuid()):
+        raise CommandFailed(f"the configuration is {request.control.loader.path}; only root may name another one")
+    if not Path(text).is_absolute():
+        raise CommandFailed(f"the path {text} is not absolute")
+    return Path(text)
 
 
 def _section(made: Plan) -> Section:

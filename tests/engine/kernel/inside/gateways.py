@@ -6,13 +6,14 @@ import select
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path as File
 from typing import Self
 
+from ikeengine.datapath.netlink import NETLINK_XFRM, NetlinkSocket
 from ikeengine.datapath.xfrm import XfrmDatapath
+from ikeengine.datapath.xfrm.constants import XfrmMsg
 from ikeengine.model.commands import Acquire, SaExpired
 from ikeengine.model.connection import Mode
 from ikeengine.model.path import packed
@@ -104,14 +105,23 @@ class Host:
 class Gateway:
     """A namespace with a kernel datapath."""
 
-    def __init__(self, name: str, *, journal: File | None = None, install_routes: bool = True) -> None:
+    def __init__(self, name: str) -> None:
         self.ns = Namespace(name)
         self.host = Host()
-        self.datapath = XfrmDatapath(journal=journal, install_routes=install_routes)
+        self.datapath = XfrmDatapath()
 
-    def start(self) -> None:
+    def start(self, journal: File | None = None) -> None:
+        """Begin with a new datapath."""
+        self.datapath.stop()
+        self.host = Host()
+        self.datapath = XfrmDatapath(journal=journal)
         with self.ns.entered():
             self.datapath.start(self.host)
+
+    def is_clean(self) -> bool:
+        """Whether nothing is left of a test: no states and policies, not even larval or foreign ones."""
+        with self.ns.entered(), NetlinkSocket(NETLINK_XFRM) as kernel:
+            return not kernel.dump(XfrmMsg.GETSA, b"") and not kernel.dump(XfrmMsg.GETPOLICY, b"")
 
     def move(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None = None) -> None:
         with self.ns.entered():
@@ -181,17 +191,32 @@ class Tunnel:
 class Pair:
     """Left and right, connected by a cable."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self) -> None:
         self.left, self.right = Gateway("left"), Gateway("right")
-        for gateway in (self.left, self.right):
-            stack.callback(gateway.close)
         veth(self.left.ns, self.right.ns)
         self.left.ns.add_address("eth0", f"{LEFT}/24", f"{LEFT6}/64")
         self.right.ns.add_address("eth0", f"{RIGHT}/24", f"{RIGHT6}/64")
         self.left.ns.add_address("lo", f"{LEFT_INSIDE}/32", f"{LEFT6_INSIDE}/128")
         self.right.ns.add_address("lo", f"{RIGHT_INSIDE}/32", f"{RIGHT6_INSIDE}/128")
+        self._commands = self._count_commands()
+
+    def start(self) -> None:
         for gateway in (self.left, self.right):
             gateway.start()
+
+    def stop(self) -> bool:
+        """Whether the pair may be used again: no addresses or routes were changed, and nothing was left behind."""
+        for gateway in (self.left, self.right):
+            gateway.datapath.stop()
+        unchanged = self._commands == self._count_commands()
+        return unchanged and self.left.is_clean() and self.right.is_clean()
+
+    def close(self) -> None:
+        for gateway in (self.left, self.right):
+            gateway.close()
+
+    def _count_commands(self) -> int:
+        return self.left.ns.commands + self.right.ns.commands
 
     def tunnel(self, suite: Suite = GCM, spi: int = 0x1000, *, outer6: bool = False, **more) -> Tunnel:
         """A pair of SAs with keys that follow from the SPI."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-
 import pytest
 
 from ikeengine.registry import EncrId, IntegId, Protocol
@@ -54,25 +51,12 @@ SHOWN = {
 """How `ip xfrm state` shows an algorithm: the start and the end of a line."""
 
 
-@pytest.fixture(scope="module")
-def lasting_pair() -> Iterator[Pair]:
-    """One pair for all tests here: they only exchange the SAs."""
-    with ExitStack() as stack:
-        yield Pair(stack)
-
-
 @pytest.mark.parametrize("name", ALL_SUITES)
 @pytest.mark.parametrize("esn", [False, True], ids=["noesn", "esn"])
-def test_every_algorithm(lasting_pair: Pair, name: str, esn: bool):
-    pair = lasting_pair
-    tunnel = pair.connect(ALL_SUITES[name], esn=esn)
-    try:
-        assert pair.left.ns.ping(RIGHT_INSIDE, "-I", LEFT_INSIDE, count=2)
-        assert transfer(pair.left.ns, pair.right.ns, RIGHT_INSIDE, size=51_200) == 51_200
-        start, end = SHOWN.get(name, ("proto", ""))
-        lines = [line.strip() for line in pair.left.xfrm("state").splitlines()]
-        assert [line for line in lines if line.startswith(start) and line.endswith(end)] != []
-    finally:
-        for gateway in (pair.left, pair.right):
-            for sa in (tunnel.out.id, tunnel.back.id):
-                gateway.datapath.delete_sa(sa)
+def test_every_algorithm(pair: Pair, name: str, esn: bool):
+    pair.connect(ALL_SUITES[name], esn=esn)
+    assert pair.left.ns.ping(RIGHT_INSIDE, "-I", LEFT_INSIDE, count=2)
+    assert transfer(pair.left.ns, pair.right.ns, RIGHT_INSIDE, size=51_200) == 51_200
+    start, end = SHOWN.get(name, ("proto", ""))
+    lines = [line.strip() for line in pair.left.xfrm("state").splitlines()]
+    assert [line for line in lines if line.startswith(start) and line.endswith(end)] != []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ikeengine.datapath.xfrm import XfrmDatapath
 from ikeengine.errors import DatapathError
 from ikeengine.model.sa import PolicyAction, PolicySet, UdpEncap
 from tests.engine.kernel.inside.gateways import (
@@ -250,9 +251,7 @@ def test_what_a_killed_engine_left_behind_is_removed(pair: Pair, tmp_path: Path)
     engine.wait()
     assert "0x00001000" in pair.left.xfrm("state")
     assert "lookup 220" in pair.left.ns.run("ip", "rule").stdout
-    pair.left.datapath.stop()
-    pair.left.datapath = type(pair.left.datapath)(journal=tmp_path / "journal")
-    pair.left.start()
+    pair.left.start(journal=tmp_path / "journal")
     after = pair.left.xfrm("state"), pair.left.xfrm("policy"), pair.left.ns.run("ip", "rule").stdout
     assert after == before
     pair.connect()
@@ -269,15 +268,13 @@ def test_names_that_others_took_over_from_a_killed_engine_stay(pair: Pair, tmp_p
     pair.left.xfrm("policy", "flush")
     add_foreign(pair.left)
     before = pair.left.xfrm("state"), pair.left.xfrm("policy")
-    pair.left.datapath.stop()
-    pair.left.datapath = type(pair.left.datapath)(journal=tmp_path / "journal")
-    pair.left.start()
+    pair.left.start(journal=tmp_path / "journal")
     assert (pair.left.xfrm("state"), pair.left.xfrm("policy")) == before
 
 
 def test_two_engines_cannot_share_a_journal(pair: Pair, tmp_path: Path):
     engine = start_doomed_engine(pair, tmp_path / "journal")
-    second = type(pair.left.datapath)(journal=tmp_path / "journal")
+    second = XfrmDatapath(journal=tmp_path / "journal")
     with pair.left.ns.entered(), pytest.raises(DatapathError, match="another engine is using it"):
         second.start(pair.left.host)
     assert "0x00001000" in pair.left.xfrm("state")

@@ -18,6 +18,7 @@ from tests.engine.kernel.inside.gateways import (
     Pair,
     ts,
 )
+from tests.lab.netns import Namespace, veth
 
 
 def test_a_trap_asks_for_an_sa_with_the_packets_selectors(pair: Pair):
@@ -139,6 +140,25 @@ def test_a_default_route_through_the_tunnel_stays_when_its_policies_are_replaced
         pair.left.datapath.delete_policies(owner - 1)
 
 
+def test_a_tunnel_for_everything_leaves_the_way_to_the_own_network_open(pair: Pair):
+    """The default route in table 220 must not hide the network behind the gateway."""
+    with Namespace("lan") as lan:
+        veth(pair.left.ns, lan, "eth1", "eth0")
+        pair.left.ns.add_address("eth1", "10.1.7.1/24")
+        lan.add_address("eth0", "10.1.7.50/24")
+        lan.add_route("default", "via", "10.1.7.1")
+        pair.left.ns.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+        pair.left.ns.add_route("default", "via", RIGHT)
+        pair.install(pair.tunnel())
+        pair.protect("10.1.0.0/16", "0.0.0.0/0")
+        assert "throw 10.1.0.0/16" in pair.left.ns.run("ip", "route", "show", "table", "220").stdout
+        with pair.sniff("icmp") as clear:
+            assert pair.right.ns.ping("10.1.7.50", "-I", RIGHT_INSIDE)
+            assert lan.ping(RIGHT_INSIDE)
+            assert clear.packets() == []
+        assert pair.left.ns.run("ip", "route", "get", "10.1.7.50").stdout.split()[2] == "eth1"
+
+
 def test_no_route_where_the_host_has_the_right_one(pair: Pair):
     pair.left.ns.add_route("10.2.0.0/16", "via", RIGHT, "src", LEFT_INSIDE)
     pair.connect()
@@ -152,8 +172,7 @@ def test_how_ip_shows_a_state(pair: Pair):
     words = " ".join(text.split())
     for expected in (
         f"src {LEFT} dst {RIGHT} proto esp spi 0x00001000 reqid 1 mode tunnel",
-        "flag noecn decap-dscp nopmtudisc af-unspec esn",
-        "dont-encap-dscp",
+        "flag noecn nopmtudisc af-unspec esn",
         "auth-trunc hmac(sha256) 0x",
         "enc cbc(aes) 0x",
         "encap type espinudp sport 4500 dport 4500",

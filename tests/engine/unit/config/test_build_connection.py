@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from ikeengine.config.build_connection import Draft, build_connection
@@ -105,3 +108,24 @@ def test_certificate_sections_need_a_file() -> None:
         "f:1:28: connections.a.local.cert2.slot: `slot` is not supported yet (certificates on a token); leave it out",
         "f:1:52: connections.a.local.cert3.file: a value is missing (file)",
     ]
+
+
+def test_certificate_sections_are_candidates_like_the_list(gateway: Callable[[], Any], pki: Any) -> None:
+    site = gateway()
+    site.write("x509/other.pem", pki.other.pem, 0o644)
+    site.write("private/other.pem", pki.other.key_pem())
+    text = """
+connections:
+  a:
+    local: {certs: gw.pem, cert-2: {file: other.pem}}
+    remote: {cacert-1: {file: root.pem}, cert1: {file: other.pem}}
+secrets: {private-1: {file: gw.pem}, private-2: {file: other.pem}}
+"""
+    connection = site.load(text).connections["a"]
+    assert connection.local[0].certs == (pki.gw.der, pki.other.der)
+    assert connection.remote[0].certs == (pki.other.der,)
+    assert connection.remote[0].cacerts == (pki.root.der,)
+    site.write("x509/other.pem", "nothing", 0o644)
+    (first, second) = site.errors(text)
+    assert first.startswith("ike.yml:4:37: connections.a.local.cert-2.file: x509/other.pem: not a usable certificate")
+    assert second.startswith("ike.yml:5:50: connections.a.remote.cert1.file: x509/other.pem: not a usable certificate")

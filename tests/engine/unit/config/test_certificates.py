@@ -43,6 +43,15 @@ def test_files_are_read_once(site: Any, pki: Any) -> None:
     assert files.load(str(path), "x509") is first
 
 
+def test_a_missing_or_broken_file_says_which(site: Any) -> None:
+    site.write("x509/gw.pem", "nothing")
+    files = CertificateFiles(site.base)
+    with pytest.raises(ValueError, match=r"nothing\.pem cannot be read: No such file"):
+        files.load("nothing.pem", "x509")
+    with pytest.raises(ValueError, match=r"gw\.pem: not a usable certificate"):
+        files.load("gw.pem", "x509")
+
+
 def test_a_huge_file_is_no_certificate(site: Any, pki: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "LARGEST_FILE", 10)
     site.write("gw.pem", pki.gw.pem)

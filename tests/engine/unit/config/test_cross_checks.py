@@ -130,3 +130,27 @@ def test_one_side_may_use_psk_and_the_other_a_certificate(gateway: Callable[[], 
     text = CERT.replace("remote: {id", "remote: {auth: psk, id")
     (error,) = gateway().errors(text)
     assert "no pre-shared key for gw1.example.com and gw2.example.com" in error
+
+
+def test_broken_identities_and_certificates_draw_no_conclusions(site: Any) -> None:
+    (error,) = site.errors(psk("gw*1", "gw2", "[gw7]"))
+    assert "connections.a.local.id: " in error
+    text = (
+        CERT.partition("secrets:")[0]
+        .replace("gw.pem", "no.pem")
+        .replace("{id: gw2", "{auth: psk, id: 'gw*2")
+        .replace("2.example.com}", "2.example.com'}")
+    )
+    first, second = site.errors(text)
+    assert "connections.a.local.certs: x509/no.pem cannot be read" in first
+    assert "connections.a.remote.id: " in second
+
+
+def test_a_large_mesh_is_checked_pair_by_pair(site: Any) -> None:
+    numbers = range(300)
+    connections = "".join(
+        f"  c{n}: {{local: {{auth: psk, id: hub}}, remote: {{auth: psk, id: gw{n}}}}}\n" for n in numbers
+    )
+    keys = "".join(f"  ike-{n}: {{secret: {KEY}, id: [hub, gw{n}]}}\n" for n in numbers if n != 7)
+    (error,) = site.errors(f"connections:\n{connections}secrets:\n{keys}")
+    assert "connections.c7.local.auth: no pre-shared key for hub and gw7" in error

@@ -79,6 +79,11 @@ def test_a_change_of_the_connection_replaces_it(changed: Any) -> None:
     )
 
 
+def test_identities_addresses_and_words_are_shown_as_they_are_written(changed: Any) -> None:
+    (entry,) = changed(("id: gw1}", "id: gw9}"), ("    remote_addrs", "    unique: replace\n    remote_addrs"))
+    assert entry.details == ("unique: no -> replace", "local.id: gw1 -> gw9")
+
+
 def test_certificates_are_not_shown() -> None:
     old = ConnectionConfig("a", ())
     new = replace(old, local=(replace(old.local[0], certs=(b"\x30",)),))

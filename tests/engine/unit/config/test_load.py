@@ -158,6 +158,7 @@ def test_a_certificate_connection(gateway: Callable[[], Any], pki: Any) -> None:
 def test_a_directory_is_read_in_the_order_of_names_and_joined(site: Any) -> None:
     site.write("20-b.yaml", PSK.replace("site-b", "site-c").split("secrets:")[0], 0o644)
     site.write("10-a.yml", PSK)
+    site.write("00-nothing.yml", "engine:\n")
     site.write("30-engine.yml", "engine: {port: 5000, log: {default: 0, ike: 2, json: yes}}\nconnections:\n", 0o644)
     site.write("ignored.conf", "no: yes")
     site.write(".hidden.yml", "no: yes")

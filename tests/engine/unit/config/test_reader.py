@@ -17,7 +17,12 @@ OUTER = Section(
     "",
     "Everything.",
     (NUMBER, TIME, WORDS, ID, NUMBERS, Option("local_addrs", TEXT, "Addresses.", "")),
-    (Fixed("mobike", "MOBIKE", "no", BOOLEAN), Fixed("vips", "virtual IPs"), Fixed("ppk", "PPK", suffixed=True)),
+    (
+        Fixed("mark", "marks", "0", COUNT),
+        Fixed("mobike", "MOBIKE", "no", BOOLEAN),
+        Fixed("vips", "virtual IPs"),
+        Fixed("ppk", "PPK", suffixed=True),
+    ),
     (Subsection("local", INNER, Form.SUFFIXED), Subsection("things", INNER, Form.NAMED), Subsection("log", INNER)),
 )
 
@@ -81,9 +86,9 @@ def test_shapes_that_do_not_fit_are_told() -> None:
 
 
 def test_unknown_keys_suggest_the_nearest() -> None:
-    _, errors = read_yaml("nomber: 1\nlocal_adrs: x\nthings:\n  one:\n    wrods: a\n    qqq: 1\n")
+    _, errors = read_yaml("nxmber: 1\nlocal_adrs: x\nthings:\n  one:\n    wrods: a\n    qqq: 1\n")
     assert errors == [
-        "f:1:1: nomber: unknown key `nomber`; did you mean `number`?",
+        "f:1:1: nxmber: unknown key `nxmber`; did you mean `number`?",
         "f:2:1: local_adrs: unknown key `local_adrs`; did you mean `local_addrs`?",
         "f:5:5: things.one.wrods: unknown key `wrods`; did you mean `words`?",
         "f:6:5: things.one.qqq: unknown key `qqq`",
@@ -91,11 +96,12 @@ def test_unknown_keys_suggest_the_nearest() -> None:
 
 
 def test_what_is_not_supported_is_never_silent() -> None:
-    _, errors = read_yaml("mobike: yes\nvips: 0.0.0.0\nppk-1: {secret: x}\n")
+    _, errors = read_yaml("mobike: yes\nvips: 0.0.0.0\nppk-1: {secret: x}\nmark: 1/0xff\n")
     assert errors == [
         "f:1:1: mobike: `mobike` is not supported yet (MOBIKE); only `mobike: no` is accepted",
         "f:2:1: vips: `vips` is not supported yet (virtual IPs); leave it out",
         "f:3:1: ppk-1: `ppk-1` is not supported yet (PPK); leave it out",
+        "f:4:1: mark: `mark` is not supported yet (marks); only `mark: 0` is accepted",
     ]
 
 

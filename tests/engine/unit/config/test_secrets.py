@@ -49,6 +49,11 @@ def test_a_secret_file_may_end_with_a_line_break(tmp_path: Path, data: bytes) ->
     assert read_secret_file(write(tmp_path / "psk", data)).reveal() == b"the key"
 
 
+def test_a_secret_file_without_a_secret_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"psk: the secret is empty"):
+        read_secret_file(write(tmp_path / "psk", b"\n"))
+
+
 def test_key_files_are_read_as_they_are(tmp_path: Path) -> None:
     assert read_private_file(write(tmp_path / "key", b"\x30\x00\n", 0o400)).reveal() == b"\x30\x00\n"
 
@@ -86,6 +91,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(secrets.os, "geteuid", lambda: 4711)
     with pytest.raises(ValueError, match=r"belongs to user .*chown root"):
         read_private_file(path)
+    assert read_private_file(path, any_owner=True).reveal() == b"secret"
 
 
 def test_an_unreadable_file_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,18 @@ def reidentified(certificate: bytes, old: bytes, new: bytes) -> bytes:
     return der.element(der.SEQUENCE, der.element(der.SEQUENCE, body) + new_identifier + signature)
 
 
+def test_version_1_has_no_version_and_no_extensions() -> None:
+    signed, algorithm, signature = der.encoded_elements(der.only(MOON.der, der.SEQUENCE))
+    fields = list(der.encoded_elements(der.only(signed, der.SEQUENCE)))
+    old = der.element(der.SEQUENCE, b"".join(fields[1:7]))
+    certificate = Certificate.from_der(der.element(der.SEQUENCE, old + algorithm + signature))
+    assert certificate.subject == MOON.certificate.subject
+    assert certificate.issuer == MOON.certificate.issuer
+    assert certificate.public_key == MOON.certificate.public_key
+    assert [identity.type for identity in certificate.identities] == [IdType.ID_DER_ASN1_DN]
+    assert not certificate.is_ca
+
+
 def test_two_different_algorithms_are_refused() -> None:
     position = MOON.der.rindex(der.object_identifier("1.2.840.10045.4.3.2")) + 9
     changed = MOON.der[:position] + b"\x03" + MOON.der[position + 1 :]

@@ -69,6 +69,10 @@ def test_encoding_is_that_of_strongswan(text: str, encoded: str) -> None:
         ("CN=x\\ ", "CN=x\\ "),
         ("CN=\\ x", "CN=\\ x"),
         ("1.2.3=#0500", "1.2.3=#0500"),
+        ("CN=x\\\\ , O=y", "CN=x\\\\, O=y"),
+        ("CN=x\\\\\\ , O=y", "CN=x\\\\\\ , O=y"),
+        ("CN=\\ ", "CN=\\ "),
+        ("CN=a\\ \\ ", "CN=a \\ "),
     ],
 )
 def test_printed_form(text: str, printed: str) -> None:
@@ -178,6 +182,9 @@ def test_undecodable_strings_compare_as_octets() -> None:
 def test_what_cannot_be_printed_is_replaced_and_long_names_are_cut() -> None:
     assert names.format_name(name(attribute(CN, der.UTF8_STRING, b"a\x1b[2J\nb"))) == "CN=a?[2J?b"
     assert len(names.format_name(name(attribute(CN, der.UTF8_STRING, b"x" * 60000)))) == names.MAX_TEXT
+    longest = b"x" * (names.MAX_TEXT - len("CN="))
+    assert names.format_name(name(attribute(CN, der.UTF8_STRING, longest))).endswith("x")
+    assert names.format_name(name(attribute(CN, der.UTF8_STRING, longest + b"x"))).endswith("x...")
 
 
 def test_soundness() -> None:

@@ -9,12 +9,13 @@ import pickle
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ikeengine.crypto import sign
-from ikeengine.crypto.sign import SCHEMES, PrivateKey
+from ikeengine.crypto.sign import SCHEMES, PrivateKey, PublicKey
 from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.registry import AuthMethod, HashId
 from tests.engine import pki
@@ -185,6 +186,17 @@ def test_degenerate_ecdsa_signatures(r: int, s: int) -> None:
         sign.verify(key, SCHEMES["ecdsa-sha256"], encode_dss_signature(r, s), OCTETS)
 
 
+def test_a_library_that_refuses_an_algorithm_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a system whose policy forbids a hash: signing is a local matter, verifying fails the peer."""
+    key = pki.private_key("p256")
+    signature = key.sign("ecdsa-sha256", OCTETS)
+    monkeypatch.setitem(sign._ECDSA, HashId.SHA2_256, None)
+    with pytest.raises(LocalMisuse, match="cannot sign"):
+        key.sign("ecdsa-sha256", OCTETS)
+    with pytest.raises(AuthFailed, match="unusable"):
+        sign.verify(key.public, SCHEMES["ecdsa-sha256"], signature, OCTETS)
+
+
 def test_raw_ecdsa_signatures_have_one_length() -> None:
     key = pki.private_key("p521")
     signature = key.sign("legacy-ecdsa-521", OCTETS)
@@ -232,6 +244,27 @@ def test_candidates(
     kind: str, hashes: tuple[HashId, ...] | None, constraints: tuple[str, ...], expected: list[str]
 ) -> None:
     assert names(sign.candidate_schemes(pki.private_key(kind).public, hashes, constraints)) == expected
+
+
+@pytest.mark.parametrize(
+    ("bits", "first"),
+    [
+        (2048, "rsa/pss-sha256"),
+        (3072, "rsa/pss-sha256"),
+        (3080, "rsa/pss-sha384"),
+        (7680, "rsa/pss-sha384"),
+        (7688, "rsa/pss-sha512"),
+        (16384, "rsa/pss-sha512"),
+    ],
+)
+def test_the_hash_is_as_strong_as_the_rsa_key(bits: int, first: str) -> None:
+    modulus = (1 << (bits - 1)) | 1  # nobody could sign with it, but its size is right
+    encoded = (
+        RSAPublicNumbers(65537, modulus)
+        .public_key()
+        .public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert names(sign.candidate_schemes(PublicKey.from_der(encoded), ALL, ()))[0] == first
 
 
 def test_candidates_with_a_bad_constraint() -> None:

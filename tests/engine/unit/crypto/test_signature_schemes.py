@@ -51,6 +51,17 @@ def test_pss_is_understood_with_and_without_its_defaults() -> None:
     assert BY_IDENTIFIER[ours].name == "rsa/pss-sha256"
 
 
+@pytest.mark.parametrize(("digit", "salt"), [("1", "20"), ("2", "30"), ("3", "40")])
+def test_pss_is_encoded_as_strongswan_encodes_it(digit: str, salt: str) -> None:
+    """Recorded from strongSwan 5.9.8 (signature_params_build); only the hash and the salt length differ."""
+    recorded = (
+        f"304106092a864886f70d01010a3034a00f300d06096086480165030402{digit.zfill(2)}0500"
+        f"a11c301a06092a864886f70d010108300d06096086480165030402{digit.zfill(2)}0500a2030201{salt}"
+    )
+    name = {"1": "rsa/pss-sha256", "2": "rsa/pss-sha384", "3": "rsa/pss-sha512"}[digit]
+    assert SCHEMES[name].algorithm_identifier.hex() == recorded
+
+
 def test_hash_parameters_may_be_absent() -> None:
     assert BY_IDENTIFIER[bytes.fromhex("300b06092a864886f70d01010b")].name == "rsa-sha256"
     assert sum(scheme.name == "rsa/pss-sha384" for scheme in BY_IDENTIFIER.values()) == 8

@@ -88,6 +88,12 @@ class FakeCore:
         self.calls.append(("complete", op, result))
         self.on_complete(op, result)
 
+    def set_settings(self, settings: Any) -> None:
+        self.calls.append(("settings", settings))
+
+    def set_wall_offset(self, offset: float) -> None:
+        self.calls.append(("wall", offset))
+
     def take_outputs(self) -> list[Output]:
         outputs, self.outbox = self.outbox, []
         return outputs
@@ -106,7 +112,7 @@ class FakeSockets(UdpSockets):
         super().__init__((), 500, 4500)
         self.sent: list[tuple[bytes, Path, bool]] = []
 
-    def open(self, prepare: Any) -> None:
+    def open(self, prepare: Any, *, join_esp: bool = False) -> None:
         return
 
     def start(self, loop: Any, on_ike: Any, on_esp: Any) -> None:

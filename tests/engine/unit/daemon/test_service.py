@@ -12,7 +12,9 @@ from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Initiate, Shutdown
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, PolicyAction, PolicySet, Usage
+from ikeengine.observe.log import LogSettings
 from ikeengine.outputs import (
+    AskConfirmation,
     AskPath,
     AskSignature,
     AskUsage,
@@ -82,6 +84,18 @@ def test_answers_of_an_output_come_after_what_was_queued_before():
         rig.core.outbox += [AskSignature(5, b"key", "scheme", b"octets"), Transmit(b"first", PATH)]
         rig.service.pump()
         assert [data for data, _, _ in rig.sockets.sent] == [b"first", b"signed: signed octets"]
+
+    run(body)
+
+
+def test_confirmation_comes_after_everything_before_it():
+    async def body(rig: Rig) -> None:
+        rig.datapath.fail = lambda call: "no" if call.what == "install_sa" else ""
+        rig.core.outbox += [InstallSa(1, esp_sa(1)), Transmit(b"first", PATH), AskConfirmation(2)]
+        rig.service.pump()
+        assert [(kind, op) for kind, op, _ in rig.core.calls] == [("complete", 1), ("complete", 2)]
+        assert rig.core.calls[1][2] is None
+        assert len(rig.sockets.sent) == 1
 
     run(body)
 
@@ -332,12 +346,31 @@ def test_sockets_that_cannot_be_opened_stop_the_datapath_again():
     async def main() -> None:
         rig = Rig()
 
-        def refuse(prepare: object) -> None:
+        def refuse(prepare: object, *, join_esp: bool) -> None:
             raise LocalMisuse("port in use")
 
         rig.sockets.open = refuse
         with pytest.raises(LocalMisuse):
             rig.service.start()
         assert [call.what for call in rig.datapath.calls] == ["start", "stop"]
+
+    asyncio.run(main())
+
+
+def test_datagrams_are_traced_only_at_the_level_for_it():
+    async def main() -> None:
+        capture = LogCapture(LogSettings(default=1))
+        rig = Rig(log=capture.log)
+        rig.service.start()
+        header = bytes(18) + bytes([34]) + bytes(9)
+        rig.core.on_datagram = lambda data, path: rig.core.outbox.append(Transmit(b"x", path))
+        rig.sockets.on_ike(header, PATH)
+        assert capture.lines == []
+        capture.log.configure(LogSettings(default=1, levels={"net": 2}))
+        rig.sockets.on_ike(header, PATH)
+        assert [line.split(" ", 1)[1] for line in capture.lines] == [
+            "[NET] received IKE_SA_INIT from 192.0.2.2[4500] at 192.0.2.1[4500], 28 bytes",
+            "[NET] sending datagram to 192.0.2.2[4500] at 192.0.2.1[4500], 1 bytes",
+        ]
 
     asyncio.run(main())

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ikeengine.daemon.udp import BATCH, NON_ESP_MARKER, UdpSockets
-from ikeengine.errors import LocalMisuse
+from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.path import Path
 
 Seen = list[tuple[str, bytes, Path]]
@@ -35,7 +35,7 @@ def with_sockets(listen: tuple[str, ...], body: Callable[[UdpSockets, Seen], Awa
 
     async def run() -> None:
         sockets = UdpSockets(listen, *free_ports())
-        sockets.open(lambda sock, nat_t: prepared.append(nat_t))
+        sockets.open(lambda sock, nat_t: prepared.append(nat_t), join_esp=True)
         assert set(prepared) == {False, True}
         sockets.start(
             asyncio.get_running_loop(),
@@ -107,7 +107,7 @@ def test_marker_only_on_the_nat_t_port_and_never_on_keepalives_and_esp() -> None
             sockets.send(b"ike", plain)
             sockets.send(b"ike", nat_t)
             sockets.send(b"\xff", nat_t, keepalive=True)
-            sockets.send_encapsulated(b"\0\0\1\0esp", nat_t)
+            sockets.send_encapsulated([b"\0\0\1\0esp"], nat_t)
             assert [peer.recv(100) for _ in range(4)] == [b"ike", NON_ESP_MARKER + b"ike", b"\xff", b"\0\0\1\0esp"]
 
     with_sockets((), body)
@@ -159,6 +159,34 @@ def test_what_cannot_be_sent_is_reported_and_not_raised() -> None:
     with_sockets((), body)
     assert len(errors) == 3
     assert "no socket" in str(errors[1][1])
+
+
+def test_batches_of_esp_packets_arrive_one_by_one_and_in_order() -> None:
+    packets = [b"\0\0\1" + bytes([number]) + bytes(1000) for number in range(150)] + [b"\0\0\1\xffshort"]
+
+    async def body(sockets: UdpSockets, seen: Seen) -> None:
+        path = Path("127.0.0.5", sockets.port_nat_t, "127.0.0.6", sockets.port_nat_t)
+        sockets.send_encapsulated(packets, path)
+        sockets.send(b"ike", path)
+        await until(lambda: len(seen) == len(packets) + 1)
+
+    seen = with_sockets((), body)
+    assert [data for _, data, _ in seen] == [*packets, b"ike"]
+    assert {kind for kind, _, _ in seen[:-1]} == {"esp"}
+    assert {path.remote for _, _, path in seen} == {"127.0.0.5"}
+
+
+def test_a_socket_that_cannot_be_prepared_is_closed() -> None:
+    kept: list[socket.socket] = []
+
+    def prepare(sock: socket.socket, nat_t: bool) -> None:
+        kept.append(sock)
+        if nat_t:
+            raise DatapathError("no")
+
+    with pytest.raises(DatapathError):
+        UdpSockets((), *free_ports()).open(prepare)
+    assert {sock.fileno() for sock in kept} == {-1}
 
 
 def test_port_in_use_is_said_clearly() -> None:

@@ -14,49 +14,64 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.connection import EngineSettings
 from ikeengine.model.proposal import Transform
 from ikeengine.model.sa import IpsecSa
-from ikeengine.model.secret import EMPTY, Secret
+from ikeengine.model.secret import Secret
+from ikeengine.negotiate.proposals import parse_ike
 from ikeengine.observe.keylog import ESP_TABLE, IKE_TABLE, KeyLog, esp_line, ike_line
 from ikeengine.outputs import IkeKeys
 from ikeengine.registry import EncrId, IntegId, Protocol, TransformType
+from tests.engine.support.site import psk_pair
 from tests.engine.unit.daemon.fakes import ENCR_CBC, INTEG, esp_sa
 
 IKE_CIPHERS = [
-    ("AES_CBC_128", "AES-CBC-128 [RFC3602]"),
-    ("AES_CBC_256", "AES-CBC-256 [RFC3602]"),
-    ("AES_CTR_192", "AES-CTR-192 [RFC5930]"),
-    ("AES_GCM_8_128", "AES-GCM-128 with 8 octet ICV [RFC5282]"),
-    ("AES_GCM_16_256", "AES-GCM-256 with 16 octet ICV [RFC5282]"),
-    ("AES_CCM_12_192", "AES-CCM-192 with 12 octet ICV [RFC5282]"),
-    ("3DES_CBC", "3DES [RFC2451]"),
-    ("NULL", "NULL [RFC2410]"),
+    (EncrId.AES_CBC, 128, 16, "AES-CBC-128 [RFC3602]"),
+    (EncrId.AES_CBC, 256, 32, "AES-CBC-256 [RFC3602]"),
+    (EncrId.AES_CTR, 192, 28, "AES-CTR-192 [RFC5930]"),
+    (EncrId.AES_GCM_8, 128, 20, "AES-GCM-128 with 8 octet ICV [RFC5282]"),
+    (EncrId.AES_GCM_12, 192, 28, "AES-GCM-192 with 12 octet ICV [RFC5282]"),
+    (EncrId.AES_GCM_16, 256, 36, "AES-GCM-256 with 16 octet ICV [RFC5282]"),
+    (EncrId.AES_CCM_8, 128, 19, "AES-CCM-128 with 8 octet ICV [RFC5282]"),
+    (EncrId.AES_CCM_12, 192, 27, "AES-CCM-192 with 12 octet ICV [RFC5282]"),
+    (EncrId.AES_CCM_16, 256, 35, "AES-CCM-256 with 16 octet ICV [RFC5282]"),
+    (EncrId.TRIPLE_DES_CBC, None, 24, "3DES [RFC2451]"),
+    (EncrId.NULL, None, 0, "NULL [RFC2410]"),
 ]
+"""Cipher, key length, octets of SK_e with the salt, and Wireshark's name."""
 ESP_CIPHERS = [EncrId.NULL, EncrId.TRIPLE_DES_CBC, EncrId.AES_CBC, EncrId.AES_CTR, EncrId.AES_GCM_8]
 ESP_CIPHERS += [EncrId.AES_GCM_12, EncrId.AES_GCM_16]
 ESP_INTEGRITY = [IntegId.HMAC_MD5_96, IntegId.HMAC_SHA1_96, IntegId.AES_CMAC_96, IntegId.AES_XCBC_96]
 ESP_INTEGRITY += [IntegId.HMAC_SHA2_256_128, IntegId.HMAC_SHA2_384_192, IntegId.HMAC_SHA2_512_256]
 
-IKE_INTEGRITY = {"HMAC_MD5_96": 16, "HMAC_SHA1_96": 20, "HMAC_SHA2_256_128": 32}
-IKE_INTEGRITY |= {"HMAC_SHA2_384_192": 48, "HMAC_SHA2_512_256": 64, "": 0}
+IKE_INTEGRITY = {
+    IntegId.HMAC_MD5_96: 16,
+    IntegId.HMAC_SHA1_96: 20,
+    IntegId.HMAC_SHA2_256_128: 32,
+    IntegId.HMAC_SHA2_384_192: 48,
+    IntegId.HMAC_SHA2_512_256: 64,
+    None: 0,
+}
 
 
-def ike_key_octets(name: str) -> int:
-    """Length of SK_e, with the salt or nonce of the modes that have one."""
-    salts = {"AES_GCM": 4, "AES_CTR": 4, "AES_CCM": 3}
-    if name in ("NULL", "3DES_CBC"):
-        return {"NULL": 0, "3DES_CBC": 24}[name]
-    return int(name.rpartition("_")[2]) // 8 + salts.get(name[:7], 0)
+def ike_keys(encr: Transform = ENCR_CBC, integ: Transform | None = INTEG, octets: int = 16, auth: int = 32) -> IkeKeys:
+    pairs = [
+        Secret(bytes([mark]) * count) for mark, count in ((0xE1, octets), (0xE2, octets), (0xA1, auth), (0xA2, auth))
+    ]
+    return IkeKeys(b"\x11" * 8, b"\x22" * 8, *pairs, encr, integ)
 
 
-def ike_keys(encr: str = "AES_CBC_128", integ: str = "HMAC_SHA2_256_128") -> IkeKeys:
-    auth = (Secret(b"\xa1" * 32), Secret(b"\xa2" * 32)) if integ else (EMPTY, EMPTY)
-    return IkeKeys(b"\x11" * 8, b"\x22" * 8, Secret(b"\xe1" * 16), Secret(b"\xe2" * 16), *auth, encr, integ)
+def encr(number: int, bits: int | None = None) -> Transform:
+    return Transform(TransformType.ENCR, number, bits)
 
 
-@pytest.mark.parametrize(("name", "wireshark"), IKE_CIPHERS)
-def test_ike_ciphers(name: str, wireshark: str) -> None:
-    assert f'"{wireshark}"' in ike_line(ike_keys(name))
+def integ(number: int | None) -> Transform | None:
+    return None if number is None else Transform(TransformType.INTEG, number)
+
+
+@pytest.mark.parametrize(("number", "bits", "octets", "wireshark"), IKE_CIPHERS)
+def test_ike_ciphers(number: int, bits: int | None, octets: int, wireshark: str) -> None:
+    assert f'"{wireshark}"' in ike_line(ike_keys(encr(number, bits), octets=octets))
 
 
 def test_ike_lines() -> None:
@@ -64,14 +79,13 @@ def test_ike_lines() -> None:
         f'{"11" * 8},{"22" * 8},{"e1" * 16},{"e2" * 16},"AES-CBC-128 [RFC3602]",'
         f'{"a1" * 32},{"a2" * 32},"HMAC_SHA2_256_128 [RFC4868]"\n'
     )
-    assert ike_line(ike_keys("AES_GCM_16_128", "")).endswith(
-        '"AES-GCM-128 with 16 octet ICV [RFC5282]",,,"NONE [RFC4306]"\n'
-    )
+    aead = ike_keys(encr(EncrId.AES_GCM_16, 128), None, 20, 0)
+    assert ike_line(aead).endswith('"AES-GCM-128 with 16 octet ICV [RFC5282]",,,"NONE [RFC4306]"\n')
 
 
-@pytest.mark.parametrize(("encr", "integ"), [("CHACHA20_POLY1305_256", ""), ("AES_CBC_128", "AES_CMAC_96")])
-def test_what_wireshark_does_not_know_is_left_out(encr: str, integ: str) -> None:
-    assert ike_line(ike_keys(encr, integ)) == ""
+def test_what_wireshark_does_not_know_is_left_out() -> None:
+    assert ike_line(ike_keys(encr(EncrId.CHACHA20_POLY1305), None)) == ""
+    assert ike_line(ike_keys(integ=integ(IntegId.AES_CMAC_96))) == ""
 
 
 def test_esp_lines() -> None:
@@ -143,16 +157,13 @@ def ipv4(protocol: int, body: bytes, source: str = "192.0.2.1", destination: str
 
 def test_tshark_takes_every_line_that_we_can_write(tmp_path: Path) -> None:
     log = KeyLog(tmp_path)
-    for name, _ in IKE_CIPHERS:
-        for integ, octets in IKE_INTEGRITY.items():
-            if not (integ and "_GCM_" in name) and not (integ and "_CCM_" in name):
-                encr, auth = Secret(bytes(ike_key_octets(name))), Secret(bytes(octets))
-                log.ike(IkeKeys(bytes(8), bytes(8), encr, encr, auth, auth, name, integ))
+    for number, bits, octets, name in IKE_CIPHERS:
+        for check, check_octets in IKE_INTEGRITY.items():
+            if check is None or "ICV" not in name:
+                log.ike(ike_keys(encr(number, bits), integ(check), octets, check_octets))
     for cipher in ESP_CIPHERS:
-        for integ in (None, *(Transform(TransformType.INTEG, number) for number in ESP_INTEGRITY)):
-            log.esp(
-                esp_sa(1, encr=Transform(TransformType.ENCR, cipher, 128), integ=integ, integ_key=Secret(bytes(32)))
-            )
+        for check in (None, *ESP_INTEGRITY):
+            log.esp(esp_sa(1, encr=encr(cipher, 128), integ=integ(check), integ_key=Secret(bytes(32))))
     log.close()
     write_pcap(tmp_path / "empty.pcap")
     _, errors = tshark(tmp_path, tmp_path / "empty.pcap")
@@ -175,3 +186,23 @@ def test_tshark_decrypts_esp_with_the_table(tmp_path: Path) -> None:
     shown, _ = tshark(tmp_path, tmp_path / "esp.pcap")
     assert "10.1.0.1" in shown
     assert "4660" in shown
+
+
+@pytest.mark.parametrize("proposal", ["aes256-sha384-x25519", "aes128gcm16-prfsha256-x25519"])
+def test_tshark_decrypts_ike_with_the_table(tmp_path: Path, proposal: str) -> None:
+    net, left, _ = psk_pair(proposals=(parse_ike(proposal),))
+    left.endpoint.set_settings(EngineSettings(keylog=True))
+    assert net.initiate(left).ok
+    log = KeyLog(tmp_path)
+    (keys,) = left.events(IkeKeys)
+    log.ike(keys)
+    log.close()
+    packets = [
+        ipv4(17, struct.pack("!HHHH", 500, 500, 8 + len(sent.data), 0) + sent.data, sent.path.local, sent.path.remote)
+        for _, sent in net.sent
+    ]
+    write_pcap(tmp_path / "ike.pcap", *packets)
+    shown, _ = tshark(tmp_path, tmp_path / "ike.pcap", "-V")
+    assert "left.example.com" in shown
+    assert "right.example.com" in shown
+    assert "Traffic Selector - Initiator" in shown

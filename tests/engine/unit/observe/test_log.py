@@ -9,7 +9,7 @@ import pytest
 
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.secret import Secret
-from ikeengine.observe.events import story
+from ikeengine.observe.events import TOLD, story
 from ikeengine.observe.limiter import MAX_REASONS, RateLimiter
 from ikeengine.observe.log import EngineLog, LogSettings, printable, set_up
 from ikeengine.outputs import (
@@ -25,7 +25,7 @@ from ikeengine.outputs import (
     LogLine,
     StateChanged,
 )
-from tests.engine.unit.daemon.fakes import PATH, LogCapture, child_status, ike_status
+from tests.engine.unit.daemon.fakes import ENCR_CBC, INTEG, PATH, LogCapture, child_status, ike_status
 
 SECRET = b"correct horse battery staple"
 RECORD = FailureRecord(
@@ -41,7 +41,7 @@ RECORD = FailureRecord(
     nearest="aes128-sha256-x25519: key exchange ecp256 not offered",
     advice="add ecp256 to `proposals`",
 )
-KEYS = IkeKeys(bytes(8), bytes(8), *(Secret(SECRET) for _ in range(4)), "AES_CBC_128", "HMAC_SHA2_256_128")
+KEYS = IkeKeys(bytes(8), bytes(8), *(Secret(SECRET) for _ in range(4)), ENCR_CBC, INTEG)
 EVENTS = [
     LogLine(1, "IKE", "hello", "gw-gw", 1),
     Dropped(DropReason.INTEGRITY, PATH, "ICV"),
@@ -74,13 +74,22 @@ def test_words_of_the_events() -> None:
         "dropped a datagram from 192.0.2.2[4500]: integrity (ICV)",
         "IKE_SA gw-gw[1] state change: CONNECTING => ESTABLISHED (the peer is authenticated)",
         "CHILD_SA gw-gw{3} state change: CREATED => INSTALLED",
-        "IKE_SA gw-gw[1] is up (192.0.2.1:4500 <-> 192.0.2.2:4500)",
-        "CHILD_SA net-net{3} is down (9568f927_i 77f6b86f_o)",
-        "IKE_SA gw-gw[1] rekeyed, now gw-gw[2]",
-        "CHILD_SA net-net{3} rekeyed, now net-net{4} (9568f927_i 77f6b86f_o)",
+        "IKE_SA gw-gw[1] established between 192.0.2.1[gw1.example.com]...192.0.2.2[gw2.example.com]",
+        "CHILD_SA net-net{3} closed with SPIs 9568f927_i 77f6b86f_o and TS 10.1.0.0/16 === 10.2.0.0/16",
+        "IKE_SA gw-gw[1] rekeyed to [2] between 192.0.2.1[gw1.example.com]...192.0.2.2[gw2.example.com]",
+        "CHILD_SA net-net{3} rekeyed to {4} with SPIs 9568f927_i 77f6b86f_o and TS 10.1.0.0/16 === 10.2.0.0/16",
         "IKE_SA_INIT request: no proposal chosen [proposal-mismatch-ike, local]; "
         "nearest: aes128-sha256-x25519: key exchange ecp256 not offered; advice: add ecp256 to `proposals`",
     ]
+
+
+def test_the_table_of_levels_agrees_with_the_stories() -> None:
+    for event in EVENTS:
+        told = story(event)
+        assert (told is None) is (type(event) not in TOLD)
+        if told is not None and not isinstance(event, LogLine):
+            assert told.group in TOLD[type(event)].groups
+            assert told.level == TOLD[type(event)].level
 
 
 def test_plain_lines_name_group_and_owner() -> None:
@@ -115,6 +124,8 @@ def test_nothing_is_formatted_for_a_line_that_is_not_wanted(monkeypatch: pytest.
     capture = LogCapture(LogSettings(default=0))
     monkeypatch.setattr("ikeengine.observe.log.story", lambda event: pytest.fail("formatted"))
     capture.log.event(LogLine(1, "IKE", "no", "gw-gw", 1))
+    capture.log.event(StateChanged("gw-gw", 1, 0, "CONNECTING", "ESTABLISHED", ""))
+    capture.log.event(Dropped(DropReason.INTEGRITY, PATH, ""))
 
 
 @pytest.mark.parametrize(
@@ -174,16 +185,26 @@ def test_limiter_remembers_a_bounded_number_of_reasons() -> None:
     assert len(limiter._buckets) <= MAX_REASONS
 
 
-def test_python_exceptions_and_foreign_records_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up(LogSettings())
-    logger = logging.getLogger("ikeengine.somewhere")
+def test_records_of_other_modules_obey_the_levels_too() -> None:
+    capture = LogCapture(LogSettings(default=1, levels={"knl": 0}))
+    logging.getLogger("ikeengine.somewhere").info("started")
+    logging.getLogger("ikeengine.somewhere").debug("detail")
+    logging.getLogger("ikeengine.datapath.xfrm.sad").info("removing an SA")
+    logging.getLogger("ikeengine.datapath.xfrm.sad").warning("no %s", "route")
+    assert [line.split(" ", 1)[1] for line in capture.lines] == ["[DMN] started", "[KNL] no route"]
+    capture.log.configure(LogSettings(default=2))
+    logging.getLogger("ikeengine.datapath.xfrm.sad").debug("detail of the kernel")
+    assert capture.lines[-1].endswith("[KNL] detail of the kernel")
+
+
+def test_exceptions_come_with_their_traceback() -> None:
+    capture = LogCapture()
     try:
-        raise ValueError("bad\nthing")
+        raise ValueError("bad thing")
     except ValueError:
-        logger.exception("it %s", "broke")
-    written = capsys.readouterr().err
-    assert "[DMN] it broke" in written
-    assert "Traceback" in written
+        logging.getLogger("ikeengine.somewhere").exception("it %s", "broke")
+    assert "[DMN] it broke" in capture.text
+    assert "ValueError: bad thing" in capture.text
 
 
 def test_under_the_journal_there_is_no_time_stamp(

@@ -1,0 +1,181 @@
+"""What every interop test works with: the engine on the left, strongSwan on the right, and connections for both."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab import charon as charons
+from tests.lab import engine as engines
+from tests.lab.charon import Charon
+from tests.lab.control import Control, Section
+from tests.lab.engine import Engine
+from tests.lab.netns import wait_until
+from tests.lab.topology import Router, Site, sites_with_nat, two_sites
+
+PSK = "a secret that only the two gateways know"
+LEFT_ID, RIGHT_ID = "left.example.com", "right.example.com"
+IKE_PROPOSAL = "aes128gcm16-prfsha256-x25519"
+ESP_PROPOSAL = "aes128gcm16-x25519"
+
+
+@dataclass
+class Lab:
+    """Two gateways with their daemons."""
+
+    left: Site
+    right: Site
+    engine: Engine
+    charon: Charon
+    router: Router | None = None
+    tests: int = 0
+
+    @property
+    def name(self) -> str:
+        """The connection of this test. Its own, because the engine remembers failures beyond a connection's end."""
+        return f"site{self.tests}"
+
+    def daemon(self, name: str) -> Control:
+        """`engine` or `charon`."""
+        return self.engine if name == "engine" else self.charon
+
+    def peer(self, name: str) -> Control:
+        """The other one."""
+        return self.charon if name == "engine" else self.engine
+
+    def connect(self, *, engine: Section | None = None, charon: Section | None = None, **both: Any) -> None:
+        """Load the connection `name` with the child `net` on both gateways, and the pre-shared key.
+
+        The arguments change the connection of one side or of both; what concerns the child is below `children.net`.
+        """
+        for name, changes in (("charon", charon), ("engine", engine)):
+            daemon = self.daemon(name)
+            daemon.load_psk(PSK)
+            daemon.load({self.name: merged(self.connection(name), both, changes or {})})
+
+    def connection(self, name: str) -> dict[str, Any]:
+        """The plain connection of one side."""
+        own, peer, ids = (self.left, self.right, (LEFT_ID, RIGHT_ID))
+        if name == "charon":
+            own, peer, ids = peer, own, (RIGHT_ID, LEFT_ID)
+        return {
+            "version": "2",
+            "local_addrs": [own.address],
+            "remote_addrs": [self.seen_address(peer)],
+            "proposals": [IKE_PROPOSAL],
+            "local": {"auth": "psk", "id": ids[0]},
+            "remote": {"auth": "psk", "id": ids[1]},
+            "children": {
+                "net": {
+                    "local_ts": [own.net],
+                    "remote_ts": [peer.net],
+                    "esp_proposals": [ESP_PROPOSAL],
+                }
+            },
+        }
+
+    def seen_address(self, site: Site) -> str:
+        """The address of a gateway as the other one sees it."""
+        hidden = self.router is not None and not site.address.startswith("192.0.2.")
+        return self.router.public if self.router is not None and hidden else site.address
+
+    def assert_same_child(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Both gateways have the same Child SA, and only that one. Returns the engine's and charon's view."""
+        wait_until(lambda: len(self.engine.children()) == len(self.charon.children()) == 1)
+        mine, theirs = self.engine.child(), self.charon.child()
+        assert (mine["spi-in"], mine["spi-out"]) == (theirs["spi-out"], theirs["spi-in"])
+        assert (mine["local-ts"], mine["remote-ts"]) == (theirs["remote-ts"], theirs["local-ts"])
+        assert mine["encr-alg"] == theirs["encr-alg"]
+        assert mine.get("integ-alg") == theirs.get("integ-alg")
+        return mine, theirs
+
+    def assert_same_ike(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Both gateways have the same IKE SA, and no other is up. Returns the engine's and charon's view."""
+        wait_until(lambda: len(self.engine.ikes()) == len(self.charon.ikes()) == 1)
+        mine, theirs = self.engine.ike(), self.charon.ike()
+        for key in ("initiator-spi", "responder-spi", "encr-alg", "prf-alg", "dh-group"):
+            assert mine[key] == theirs[key], key
+        assert (mine["local-id"], mine["remote-id"]) == (theirs["remote-id"], theirs["local-id"])
+        return mine, theirs
+
+    def assert_traffic(self) -> None:
+        """The clients reach each other both ways, and every packet went through this engine's Child SA."""
+        before = self.engine.child()
+        assert self.left.client.ping(self.right.host, count=3)
+        assert self.right.client.ping(self.left.host, count=3)
+        after = self.engine.child()
+        for direction in ("packets-in", "packets-out"):
+            assert int(after[direction]) - int(before[direction]) >= 6
+
+    def rekey_child(self, name: str) -> None:
+        """Rekey the Child SA from one side, and wait until both sides have only the new one."""
+        old = self.engine.child()["spi-in"]
+        self.daemon(name).rekey(child="net")
+        wait_until(lambda: [child["spi-in"] for child in self.engine.children()] not in ([], [old]))
+        wait_until(lambda: len(self.engine.children()) == len(self.charon.children()) == 1)
+        assert self.engine.child()["spi-in"] != old
+        self.assert_same_child()
+
+    def rekey_ike(self, name: str) -> None:
+        """Rekey the IKE SA from one side, and wait until both sides have only the new one."""
+        old = self.engine.ike()["initiator-spi"]
+        self.daemon(name).rekey(ike=self.name)
+        wait_until(lambda: all(sa["initiator-spi"] != old for sa in (*self.engine.sas(), *self.charon.sas())))
+        self.assert_same_ike()
+        self.assert_same_child()
+
+    def assert_no_traffic(self) -> None:
+        """The clients do not reach each other."""
+        assert not self.left.client.ping(self.right.host, wait=0.3)
+
+    def reset(self) -> None:
+        """Forget everything that the last test has loaded."""
+        for daemon in (self.engine, self.charon):
+            daemon.clear()
+        wait_until(lambda: not self.engine.sas() and not self.charon.sas())
+        self.engine.mark_log()
+        self.charon.mark_log()
+        self.tests += 1
+
+
+@contextlib.contextmanager
+def lab(
+    directory: Path,
+    *,
+    engine: Section | None = None,
+    charon: Section | None = None,
+    hidden: str = "",
+) -> Iterator[Lab]:
+    """Two sites with running daemons; `hidden` names the site that is behind a NAT, `left` or `right`."""
+    with contextlib.ExitStack() as stack:
+        router = None
+        if hidden:
+            left, right, router = stack.enter_context(sites_with_nat(hidden=hidden))
+        else:
+            left, right = stack.enter_context(two_sites())
+        mine = stack.enter_context(engines.running(Engine(left.gateway, directory / "engine", engine)))
+        theirs = stack.enter_context(charons.running(Charon(right.gateway, directory / "charon", charon)))
+        yield Lab(left, right, mine, theirs, router)
+
+
+def merged(base: Section, *changes: Section) -> dict[str, Any]:
+    """A section with others laid over it; None removes a key."""
+    result = dict(base)
+    for change in changes:
+        for key, value in change.items():
+            old = result.get(key)
+            if value is None:
+                result.pop(key, None)
+            elif isinstance(value, Mapping):
+                result[key] = merged(old if isinstance(old, Mapping) else {}, value)
+            else:
+                result[key] = value
+    return result
+
+
+def child(**changes: Any) -> dict[str, Any]:
+    """Changes of the child `net`, to be passed to `Lab.connect`."""
+    return {"children": {"net": changes}}
