@@ -20,10 +20,6 @@ LAST = 3
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 
 
-ANSIBLE_TEST = "tests/collection/ansible-test.sh"
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
 @dataclass(frozen=True)
 class Stage:
     """One command of the test run. The stages of a lane run one after the other, the lanes side by side."""
@@ -43,10 +39,10 @@ STAGES = (
     Stage("interop", f"{PYTEST} tests/engine/interop -m interop", "interop", 1),
     Stage("kernel", f"{PYTEST} tests/engine/kernel -m kernel", "kernel", 1),
     Stage("ansible-lint", "tests/collection/lint.sh", "lint", 2),
-    Stage("sanity", f"{ANSIBLE_TEST} sanity --local", "collection", 2),
-    Stage("units", f"{ANSIBLE_TEST} units --local --python {PYTHON}", "collection", 2),
-    Stage("integration", f"{ANSIBLE_TEST} integration --local --python {PYTHON}", "collection", 2),
-    Stage("molecule", "tests/collection/molecule.sh test --all", "collection", 2),
+    Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
+    Stage("units", "tests/collection/units.sh", "collection", 2),
+    Stage("integration", "tests/collection/integration.sh", "collection", 2),
+    Stage("molecule", "tests/collection/molecule.sh", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 

@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from ikeengine.daemon.udp import UdpSockets
@@ -117,8 +118,8 @@ class PathFinder:
             if local == "%any" or (routed and _contains(local, routed)):
                 return routed
             for address in known.get(local, (local,)):
-                if _is_address(address) and _same_family(address, remote):
-                    return str(ip_address(address))
+                if _address(address) and _same_family(address, remote):
+                    return _address(address)
         return ""
 
     def _routed_source(self, remote: str) -> str:
@@ -128,30 +129,31 @@ class PathFinder:
             # Without the exemption a trap policy for the peer's own address would be hit by the connect.
             self._prepare(probe, False)
             probe.connect((remote, _DISCARD_PORT))
-            return str(ip_address(probe.getsockname()[0]))
+            return _address(probe.getsockname()[0])
 
 
 def _destinations(remote_addrs: tuple[str, ...], known: dict[str, Sequence[str]]) -> list[str]:
     """Addresses that one can send to, in order: `%any`, subnets and ranges only say whom we accept."""
     addresses = [address for text in remote_addrs for address in known.get(text, (text,))]
-    return [str(ip_address(address)) for address in addresses if _is_address(address)]
+    return [canonical for address in addresses if (canonical := _address(address))]
 
 
 def _is_name(text: str) -> bool:
-    return not (text.startswith("%") or "/" in text or _is_address(text) or _is_range(text))
+    return not (text.startswith("%") or "/" in text or _address(text) or _is_range(text))
 
 
 def _is_range(text: str) -> bool:
     first, dash, last = text.partition("-")
-    return bool(dash) and _is_address(first.strip()) and _is_address(last.strip())
+    return bool(dash and _address(first.strip()) and _address(last.strip()))
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str:
+    """The canonical form of an address, empty if the text is none."""
     try:
-        ip_address(text)
+        return str(ip_address(text))
     except ValueError:
-        return False
-    return True
+        return ""
 
 
 def _same_family(address: str, other: str) -> bool:

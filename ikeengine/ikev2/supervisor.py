@@ -251,13 +251,15 @@ class Supervisor:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
 
     def _find(self, command: Terminate | Rekey) -> list[_Match]:
-        """The live SAs that a command names."""
+        """The live SAs that a command names; by force also IKE SAs that are about to end."""
         wants_child = bool(command.child or command.child_id)
+        forced = isinstance(command, Terminate) and command.force
+        ending = () if forced else (IkeState.REKEYED, IkeState.DELETING)
         found = []
         for sa in self._find_ikes(command):
             if (command.ike and sa.name != command.ike) or (command.ike_id and sa.unique_id != command.ike_id):
                 continue
-            if sa.state in (IkeState.REKEYED, IkeState.DELETING, IkeState.CLOSED):
+            if sa.state is IkeState.CLOSED or sa.state in ending:
                 continue
             if not wants_child:
                 found.append(_Match(sa, None))

@@ -37,6 +37,13 @@ class Story(NamedTuple):
     ike_id: int = 0
 
 
+class Told(NamedTuple):
+    """In which groups and at which level the events of one kind are told, known before the telling."""
+
+    groups: tuple[str, ...]
+    level: int
+
+
 def story(event: Event) -> Story | None:
     """What the log has to say about an event; None for events that are only counted or are secret."""
     tell = _TELL.get(type(event))
@@ -175,3 +182,14 @@ _TELL: dict[type, Callable[[Any], Story]] = {
     ChildRekeyed: _child_rekeyed,
     Failed: _failed,
 }
+TOLD = {
+    LogLine: Told(("",), -1),
+    Dropped: Told(("NET",), 1),
+    StateChanged: Told(("IKE", "CHD"), 2),
+    IkeUpdown: Told(("IKE",), 0),
+    ChildUpdown: Told(("CHD",), 0),
+    IkeRekeyed: Told(("IKE",), 0),
+    ChildRekeyed: Told(("CHD",), 0),
+    Failed: Told(("IKE",), 0),
+}
+"""Most events are not wanted: this table saves their stories from being written. A LogLine has its own group."""

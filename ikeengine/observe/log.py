@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
-from ikeengine.observe.events import Story, story
+from ikeengine.observe.events import TOLD, Story, story
 from ikeengine.observe.limiter import RateLimiter
 from ikeengine.outputs import Dropped, Event, Failed, LogLine
 
@@ -54,6 +54,9 @@ class EngineLog:
         """Obey new settings from now on."""
         self._settings = settings
         self._levels = {group: settings.level(group) for group in GROUPS}
+        self._wanted = {
+            kind for kind, told in TOLD.items() if any(self.wants(group, told.level) for group in told.groups)
+        }
 
     def wants(self, group: str, level: int) -> bool:
         """Whether a line of this group and level would be written. Ask before formatting something expensive."""
@@ -66,7 +69,7 @@ class EngineLog:
 
     def event(self, event: Event) -> None:
         """Write an event of the core, if it is wanted and not one of too many."""
-        if isinstance(event, LogLine) and not self.wants(event.group, event.level):
+        if type(event) not in self._wanted or (isinstance(event, LogLine) and not self.wants(event.group, event.level)):
             return
         told = story(event)
         if told is None or not self.wants(told.group, told.level):

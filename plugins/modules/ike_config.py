@@ -58,6 +58,13 @@ options:
       - present
       - absent
     default: present
+  expected_keys:
+    description:
+      - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
+      - Check mode takes random keys in place of those that do not exist yet, so that it can plan for the rest. Otherwise this has no effect.
+    type: list
+    elements: str
+    default: []
   binary:
     description:
       - The command line of ikeengine on the target, which validates the configuration.
@@ -130,6 +137,7 @@ errors:
   sample: ["/etc/ikeengine/partner.yml:7: connections.partner.proposals: `aes257` is not an algorithm"]
 """
 
+import json
 import os
 import typing as t
 
@@ -146,6 +154,15 @@ from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
 )
 
 NOT_IKEENGINE = "; ike_config needs ikeengine, other daemons have no such configuration"
+
+
+def found_errors(out: str, err: str) -> t.List[str]:
+    """The errors in the output of C(ikeengine check --json), or any other output of a command that failed."""
+    try:
+        errors = json.loads(out)["errors"]
+    except (ValueError, KeyError, TypeError):
+        return [line for line in (err or out).splitlines() if line.strip()] or ["ikeengine check failed without a word"]
+    return [f"{error['file']}:{error['line']}: {error['key']}: {error['message']}" for error in errors]
 
 
 class ConfigManager:
@@ -170,19 +187,22 @@ class ConfigManager:
         self.module.set_fs_attributes_if_different(arguments, False)
         self.module.check_mode = check_mode
 
-    def validate(self) -> None:
-        """Fails the module with every error, unless the configuration is valid."""
+    def validate(self) -> bool:
+        """Fails the module with every error, unless the configuration is valid. False if that cannot be known yet."""
         binary = self.module.params["binary"]
         if not os.access(binary, os.X_OK):
             if self.module.check_mode:
                 self.module.warn(f"{binary} does not exist yet, the configuration was not validated")
-                return
+                return False
             self.module.fail_json(msg=f"{binary} is not there; install ikeengine first or set the option binary")
-        status, out, err = self.module.run_command([binary, "check", "--config", self.candidate.root])
-        if status != 0:
-            text = self.candidate.in_words_of_the_real_path(err or out)
-            errors = [line for line in text.splitlines() if line.strip()]
-            self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
+        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
+        if status == 0:
+            return True
+        errors = [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
+        if self.module.check_mode and all(error.endswith("does not exist") for error in errors):
+            self.module.warn("files that other tasks create are missing, so the effect is not known: " + "; ".join(errors))
+            return False
+        self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
 
     def plan(self) -> Plan:
         """What the daemon would do. Empty in check mode if there is no daemon yet."""
@@ -277,6 +297,8 @@ def main() -> None:
             # It may hold secrets, although files of their own are the better place for them.
             "content": {"type": "str", "no_log": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            # Names of files, not keys.
+            "expected_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "binary": {"type": "path", "default": "/opt/ikeengine/current/bin/ikeengine"},
             "timeout": {"type": "int", "default": 60},
             **socket_spec(),
@@ -286,12 +308,17 @@ def main() -> None:
     )
     check_arguments(module)
     params = module.params
-    candidate = Candidate(params["path"], params["file"], params["content"], params["state"] == "absent")
+    candidate = Candidate(
+        params["path"],
+        params["file"],
+        params["content"],
+        absent=params["state"] == "absent",
+        expected_keys=params["expected_keys"] if module.check_mode and params["file"] else (),
+    )
     with candidate:
         manager = ConfigManager(module, candidate)
         manager.prepare()
-        manager.validate()
-        plan = manager.plan()
+        plan = manager.plan() if manager.validate() else NOTHING
         result: t.Dict[str, t.Any] = {"diff": manager.diff(plan)} if module._diff else {}
         changed = manager.settle_attributes()
         if manager.changes_content or not plan.is_empty:

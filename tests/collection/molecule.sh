@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
-# Runs molecule from the working tree: molecule.sh test -s default. Needs root, because hosts are network namespaces.
-# ANSIBLE_VENV names a virtual environment with `pip install -e .[collection]`, by default .venv.
-set -euo pipefail
-
-root=$(cd "$(dirname "$0")/../.." && pwd)
-venv=${ANSIBLE_VENV:-$root/.venv}
-export PATH=$venv/bin:$PATH
+# All scenarios, or molecule with these arguments: molecule.sh [test -s default]. Hosts are network namespaces and
+# containers of this machine, so it needs root.
+. "$(dirname "$0")/common.sh"
 export MOLECULE_GLOB=molecule/*/molecule.yml
-
-"$root/tests/collection/prepare.sh" >/dev/null
 cd "$root"
+if [ $# = 0 ]; then
+    set -- test --all --report
+fi
 exec molecule "$@"

@@ -99,9 +99,9 @@ class Control:
         """Close SAs by name. Raises Refused."""
         self.stream("terminate", _target(child, ike) | {"timeout": _milliseconds(timeout)})
 
-    def rekey(self, *, child: str = "", ike: str = "") -> None:
-        """Begin to rekey SAs by name: charon answers at once, the engine when it is done. Raises Refused."""
-        self.request("rekey", _target(child, ike))
+    def rekey(self, *, child: str = "", ike: str = "", child_id: str = "", ike_id: str = "") -> None:
+        """Begin to rekey SAs by name or number: charon answers at once, the engine at the end. Raises Refused."""
+        self.request("rekey", _target(child, ike, child_id, ike_id))
 
     def sas(self) -> list[dict[str, Any]]:
         """The IKE SAs as `list-sas` reports them, with their `name`."""
@@ -109,9 +109,13 @@ class Control:
             answers = list(session.list_sas())
         return [{"name": text(name), **decoded(sa)} for answer in answers for name, sa in answer.items()]
 
+    def ikes(self, state: str = "ESTABLISHED") -> list[dict[str, Any]]:
+        """The IKE SAs in a state."""
+        return [sa for sa in self.sas() if sa["state"] == state]
+
     def ike(self, state: str = "ESTABLISHED") -> dict[str, Any]:
         """The one IKE SA in a state."""
-        return _only([sa for sa in self.sas() if sa["state"] == state], f"IKE SA {state}", self.sas())
+        return _only(self.ikes(state), f"IKE SA {state}", self.sas())
 
     def children(self, state: str = "INSTALLED") -> list[dict[str, Any]]:
         """The Child SAs in a state."""
@@ -208,8 +212,9 @@ def decoded(value: Any) -> Any:
     return text(value) if isinstance(value, bytes) else value
 
 
-def _target(child: str, ike: str) -> dict[str, str]:
-    return ({"child": child} if child else {}) | ({"ike": ike} if ike else {})
+def _target(child: str, ike: str, child_id: str = "", ike_id: str = "") -> dict[str, str]:
+    keys = {"child": child, "ike": ike, "child-id": child_id, "ike-id": ike_id}
+    return {key: value for key, value in keys.items() if value}
 
 
 def _milliseconds(seconds: float) -> str:

@@ -35,7 +35,7 @@ class Ping:
 
 
 @contextlib.contextmanager
-def no_loss(source: Namespace, destination: str, *, at_least: int = 20) -> Iterator[None]:
+def no_loss(source: Namespace, destination: str, *, at_least: int = 10) -> Iterator[None]:
     """Ping during the block; every ping must come back, and so many."""
     ping = Ping(source, destination)
     try:

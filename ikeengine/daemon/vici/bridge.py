@@ -38,10 +38,13 @@ class EventBridge:
 
     def __call__(self, event: Event) -> None:
         """Raise the VICI event, if there is one and somebody wants it."""
-        if self.taps or self._hub.wants("log"):
+        wanted = self._hub.wanted
+        if not (wanted or self.taps):
+            return
+        if self.taps or "log" in wanted:
             self._log(event)
         entry = self._build.get(type(event))
-        if entry is not None and self._hub.wants(entry[0]):
+        if entry is not None and entry[0] in wanted:
             self._hub.raise_event(entry[0], entry[1](event))
 
     def _subscriptions_changed(self) -> None:

@@ -26,6 +26,8 @@ class EventHub:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, list[Subscriber]] = {}
+        self.wanted: frozenset[str] = frozenset()
+        """Events that somebody has registered for."""
         self.changed: Callable[[], None] = _nothing
         """Called after each registration and unregistration."""
 
@@ -34,7 +36,7 @@ class EventHub:
         subscribers = self._subscribers.setdefault(event, [])
         if subscriber not in subscribers:
             subscribers.append(subscriber)
-        self.changed()
+        self._update()
 
     def unregister(self, event: str, subscriber: Subscriber) -> bool:
         """The contrary; False if it was not registered."""
@@ -42,7 +44,7 @@ class EventHub:
         if subscriber not in subscribers:
             return False
         subscribers.remove(subscriber)
-        self.changed()
+        self._update()
         return True
 
     def forget(self, subscriber: Subscriber) -> None:
@@ -52,7 +54,11 @@ class EventHub:
 
     def wants(self, event: str) -> bool:
         """Whether it is worth building the message of an event."""
-        return bool(self._subscribers.get(event))
+        return event in self.wanted
+
+    def _update(self) -> None:
+        self.wanted = frozenset(event for event, subscribers in self._subscribers.items() if subscribers)
+        self.changed()
 
     def raise_event(self, event: str, message: Mapping[str, object]) -> None:
         """Send an event to all who have registered for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from ikeengine.model.connection import (
     Action,
@@ -30,6 +31,10 @@ _WITH_SAS = ("INSTALLED", "UPDATING", "REKEYING", "REKEYED", "DELETING", "DELETE
 _ENCR_NAMES = {EncrId.TRIPLE_DES_CBC: "3DES_CBC", EncrId.NULL_AUTH_AES_GMAC: "NULL_AES_GMAC"}
 _VERSIONS = {0: "IKEv1/2", 1: "IKEv1", 2: "IKEv2"}
 _AUTH_CLASSES = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key"}
+
+
+_selector_text = lru_cache(maxsize=4096)(format_selector)
+_identity_text = lru_cache(maxsize=4096)(format_identity)
 
 
 def encr_name(encr: int) -> str:
@@ -76,8 +81,8 @@ def child_section(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:
     }
     if child.state in _WITH_SAS:
         section |= _installed(child, usage_of, now)
-    section["local-ts"] = [format_selector(ts) for ts in child.local_ts]
-    section["remote-ts"] = [format_selector(ts) for ts in child.remote_ts]
+    section["local-ts"] = [_selector_text(ts) for ts in child.local_ts]
+    section["remote-ts"] = [_selector_text(ts) for ts in child.remote_ts]
     return section
 
 
@@ -99,6 +104,7 @@ def sa_section(ike: IkeStatus, children: Iterable[ChildStatus], usage_of: UsageO
     return {ike.name: ike_section(ike, now) | {"child-sas": child_sas}}
 
 
+@lru_cache(maxsize=256)
 def _ike_suite(suite: IkeSuite) -> Section:
     return (
         _cipher(suite.encr)
@@ -107,6 +113,7 @@ def _ike_suite(suite: IkeSuite) -> Section:
     )
 
 
+@lru_cache(maxsize=256)
 def _child_suite(suite: ChildSuite) -> Section:
     section = _cipher(suite.encr) | _integrity(suite.integ)
     if suite.ke is not None:
@@ -152,7 +159,7 @@ def _until(times: dict[str, float | None], now: float) -> Section:
 
 def identity_text(identity: Identity | None) -> str:
     """An identity, `%any` for none."""
-    return "%any" if identity is None else format_identity(identity)
+    return "%any" if identity is None else _identity_text(identity)
 
 
 def connection_section(config: ConnectionConfig, subject_of: SubjectOf) -> Section:
@@ -203,8 +210,8 @@ def _child_config(child: ChildConfig) -> Section:
         "rekey_packets": child.rekey_packets,
         "dpd_action": _action(child.dpd_action),
         "close_action": _action(child.close_action),
-        "local-ts": [format_selector(ts) for ts in child.local_ts],
-        "remote-ts": [format_selector(ts) for ts in child.remote_ts],
+        "local-ts": [_selector_text(ts) for ts in child.local_ts],
+        "remote-ts": [_selector_text(ts) for ts in child.remote_ts],
     }
 
 
@@ -220,8 +227,8 @@ def policy_section(connection: str, child: ChildConfig) -> Section:
             "child": child.name,
             "ike": connection,
             "mode": child.mode.name,
-            "local-ts": [format_selector(ts) for ts in child.local_ts],
-            "remote-ts": [format_selector(ts) for ts in child.remote_ts],
+            "local-ts": [_selector_text(ts) for ts in child.local_ts],
+            "remote-ts": [_selector_text(ts) for ts in child.remote_ts],
         }
     }
 

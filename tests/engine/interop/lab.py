@@ -87,8 +87,8 @@ class Lab:
         return mine, theirs
 
     def assert_same_ike(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Both gateways have the same IKE SA, and only that one. Returns the engine's and charon's view."""
-        wait_until(lambda: len(self.engine.sas()) == len(self.charon.sas()) == 1)
+        """Both gateways have the same IKE SA, and no other is up. Returns the engine's and charon's view."""
+        wait_until(lambda: len(self.engine.ikes()) == len(self.charon.ikes()) == 1)
         mine, theirs = self.engine.ike(), self.charon.ike()
         for key in ("initiator-spi", "responder-spi", "encr-alg", "prf-alg", "dh-group"):
             assert mine[key] == theirs[key], key

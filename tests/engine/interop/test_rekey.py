@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.engine.interop.lab import Lab, child
-from tests.lab.control import in_parallel
+from tests.lab.control import Control, Refused, in_parallel
 from tests.lab.netns import wait_until
 from tests.lab.traffic import no_loss
 
@@ -46,37 +49,53 @@ def test_ike_rekey(site: Lab, initiator: str, rekeyed_by: str) -> None:
 
 @pytest.mark.parametrize("what", ["child", "ike"])
 def test_both_rekey_at_once(site: Lab, what: str) -> None:
-    """Mirrors strongSwan's unit suites child_rekey and ike_rekey, collisions: one of two new SAs survives."""
+    """Mirrors strongSwan's unit suites child_rekey and ike_rekey, collisions: one of two new SAs survives.
+
+    Charon sometimes does not notice an answer that arrives while it handles a request of the same message ID. The
+    redundant SA that it then leaves to us stays for a while, without being used.
+    """
     site.connect()
     site.engine.initiate("net")
-    target = {"child": "net"} if what == "child" else {"ike": "site"}
     with no_loss(site.left.client, site.right.host):
+        time.sleep(0.2)
         for _ in range(8):
-            waits = [in_parallel(lambda daemon=daemon: daemon.rekey(**target)) for daemon in (site.charon, site.engine)]
-            for wait in waits:
-                wait()
-            wait_until(lambda: not site.engine.children("REKEYING") and len(site.engine.sas()) == 1)
+            at_once(*(rekey_of(daemon, what) for daemon in (site.charon, site.engine)))
             site.assert_same_ike()
             site.assert_same_child()
+
+
+def rekey_of(daemon: Control, what: str) -> Callable[[], None]:
+    """The rekeying of exactly the SA that is there now, and not of the one that a faster peer puts in its place."""
+    if what == "child":
+        return partial(daemon.rekey, child_id=daemon.child()["uniqueid"])
+    return partial(daemon.rekey, ike_id=daemon.ike()["uniqueid"])
+
+
+def at_once(*calls: Callable[[], None]) -> None:
+    """Give commands at the same time. The engine may refuse, because the peer was faster or is busy."""
+
+    def quiet(call: Callable[[], None]) -> None:
+        with contextlib.suppress(Refused):
+            call()
+
+    for wait in [in_parallel(partial(quiet, call)) for call in calls]:
+        wait()
 
 
 def test_child_and_ike_rekey_at_once(site: Lab) -> None:
-    """Mirrors the suite child_rekey against ike_rekey: TEMPORARY_FAILURE, then both succeed (RFC 7296, 2.25)."""
+    """Mirrors the suite ike_rekey against child_rekey: whoever is busy says TEMPORARY_FAILURE (RFC 7296, 2.25).
+
+    Who is refused tries again after seconds, so either SA may still be the old one; but nothing breaks.
+    """
     site.connect()
     site.engine.initiate("net")
     with no_loss(site.left.client, site.right.host):
-        for child_by, ike_by in (("engine", "charon"), ("charon", "engine")) * 3:
-            spi, ike_spi = site.engine.child()["spi-in"], site.engine.ike()["initiator-spi"]
-            waits = [
-                in_parallel(lambda by=ike_by: site.daemon(by).rekey(ike="site")),
-                in_parallel(lambda by=child_by: site.daemon(by).rekey(child="net")),
-            ]
-            for wait in waits:
-                wait()
-            wait_until(lambda old=ike_spi: [sa["initiator-spi"] for sa in site.engine.sas()] != [old])
-            wait_until(lambda old=spi: [found["spi-in"] for found in site.engine.children()] not in ([], [old]), 20)
+        time.sleep(0.2)
+        for child_by, ike_by in (("engine", "charon"), ("charon", "engine")) * 4:
+            at_once(rekey_of(site.daemon(ike_by), "ike"), rekey_of(site.daemon(child_by), "child"))
             site.assert_same_ike()
             site.assert_same_child()
+    assert not [record for record in site.engine.failures() if record["alert"] != "retransmit-send"]
 
 
 def test_rekey_by_time(site: Lab) -> None:

@@ -55,3 +55,15 @@ def test_terminate() -> None:
     assert not right.sas
     assert left.endpoint.next_timeout() is None
     assert right.endpoint.next_timeout() is None
+
+
+def test_force_ends_what_waits_for_the_peer() -> None:
+    net, left, right = psk_pair()
+    net.initiate(left)
+    net.rewrite = lambda datagram: None
+    net.command(left, Terminate(ike="left"))
+    assert left.ikes("DELETING")
+    op = net.command(left, Terminate(ike_id=left.ikes("DELETING")[0].unique_id, force=True))
+    assert net.done(left, op).ok
+    assert not left.endpoint.status()
+    assert right.ikes()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -83,6 +85,14 @@ class RawClient:
             assert self.receive().type is PacketType.EVENT_CONFIRM
 
 
+@contextlib.contextmanager
+def public_directory() -> Iterator[Path]:
+    """A directory that every user can enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 # --- access
 
 
@@ -118,13 +128,11 @@ def test_who_may_control(uid: int, gids: set[int], allowed: bool) -> None:
     assert may_control(Peer(1, uid, frozenset(gids)), socket_group=50) is allowed
 
 
-def test_a_stranger_is_refused_even_if_the_mode_lets_him_in(tmp_path: Path) -> None:
+def test_a_stranger_is_refused_even_if_the_mode_lets_him_in() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    for directory in (tmp_path, *tmp_path.parents[:3]):
-        directory.chmod(0o755)
     capture = LogCapture()
-    with ViciRig(tmp_path, log=capture.log) as rig:
+    with public_directory() as directory, ViciRig(directory, log=capture.log) as rig:
         rig.socket_path.chmod(0o666)
         child = os.fork()
         if child == 0:
@@ -141,12 +149,10 @@ def test_a_stranger_is_refused_even_if_the_mode_lets_him_in(tmp_path: Path) -> N
     assert "uid 54321" in capture.text
 
 
-def test_members_of_the_group_are_let_in(tmp_path: Path) -> None:
+def test_members_of_the_group_are_let_in() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    for directory in (tmp_path, *tmp_path.parents[:3]):
-        directory.chmod(0o755)
-    with ViciRig(tmp_path) as rig:
+    with public_directory() as directory, ViciRig(directory) as rig:
         os.chown(rig.socket_path, 0, 54322)
         rig.server._group = 54322
         child = os.fork()

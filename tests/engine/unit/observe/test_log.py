@@ -9,7 +9,7 @@ import pytest
 
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.secret import Secret
-from ikeengine.observe.events import story
+from ikeengine.observe.events import TOLD, story
 from ikeengine.observe.limiter import MAX_REASONS, RateLimiter
 from ikeengine.observe.log import EngineLog, LogSettings, printable, set_up
 from ikeengine.outputs import (
@@ -83,6 +83,15 @@ def test_words_of_the_events() -> None:
     ]
 
 
+def test_the_table_of_levels_agrees_with_the_stories() -> None:
+    for event in EVENTS:
+        told = story(event)
+        assert (told is None) is (type(event) not in TOLD)
+        if told is not None and not isinstance(event, LogLine):
+            assert told.group in TOLD[type(event)].groups
+            assert told.level == TOLD[type(event)].level
+
+
 def test_plain_lines_name_group_and_owner() -> None:
     capture = LogCapture()
     capture.log.event(LogLine(1, "IKE", "hello", "gw-gw", 1))
@@ -115,6 +124,8 @@ def test_nothing_is_formatted_for_a_line_that_is_not_wanted(monkeypatch: pytest.
     capture = LogCapture(LogSettings(default=0))
     monkeypatch.setattr("ikeengine.observe.log.story", lambda event: pytest.fail("formatted"))
     capture.log.event(LogLine(1, "IKE", "no", "gw-gw", 1))
+    capture.log.event(StateChanged("gw-gw", 1, 0, "CONNECTING", "ESTABLISHED", ""))
+    capture.log.event(Dropped(DropReason.INTEGRITY, PATH, ""))
 
 
 @pytest.mark.parametrize(

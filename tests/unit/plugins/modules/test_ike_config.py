@@ -18,12 +18,19 @@ SECRET = "0xdeadbeefdeadbeefdeadbeefdeadbeef"
 UNCHANGED = {"success": "yes", "connections": {"a--b": {"action": "unchanged"}}, "others": []}
 ADDED = {"success": "yes", "connections": {"a--b": {"action": "add"}}, "others": ["shared key ike-a--b: added"]}
 CHECK = """#!/bin/sh
-# ikeengine check --config PATH
-if grep -rq broken "$3"; then
-    echo "$3/tunnels.yml:1: broken" >&2
-    echo "$3/tunnels.yml:2: broken too" >&2
-    exit 2
-fi
+# ikeengine check --json --config PATH
+say() { printf '%s{"file": "%s", "line": %d, "key": "%s", "message": "%s"}' "$comma" "$config/tunnels.yml" "$1" "$2" "$3"; comma=,; }
+config=$4
+status=0
+comma=
+if [ -e "$config/crash" ]; then echo "Traceback" >&2; exit 1; fi
+printf '{"errors": ['
+if grep -rq broken "$config"; then say 1 a broken; say 2 b "broken too"; status=2; fi
+for file in $(sed -n 's/^needs: //p' "$config"/*.yml 2>/dev/null); do
+    if ! [ -e "$config/$file" ]; then say 3 needs "$config/$file does not exist"; status=2; fi
+done
+printf ']}'
+exit $status
 """
 
 
@@ -82,7 +89,10 @@ def test_an_invalid_configuration_is_not_applied(host: Host) -> None:
     host.file.write_text("good\n")
     failed = host.config(file="tunnels.yml", content="broken\n")
     assert failed["failed"]
-    assert failed["errors"] == [f"{host.path}/tunnels.yml:1: broken", f"{host.path}/tunnels.yml:2: broken too"]
+    assert failed["errors"] == [
+        f"{host.path}/tunnels.yml:1: a: broken",
+        f"{host.path}/tunnels.yml:2: b: broken too",
+    ]
     assert host.file.read_text() == "good\n"
     assert host.commands() == []
 
@@ -191,3 +201,32 @@ def test_without_a_directory(host: Host) -> None:
     assert failed["failed"] and "does not exist" in failed["msg"]
     forecast = host.config(path=nowhere, file="tunnels.yml", content="new\n", check_mode=True)
     assert forecast["changed"] and "does not exist yet" in forecast["warnings"][0]
+
+
+def test_check_mode_plans_although_new_keys_do_not_exist_yet(host: Host) -> None:
+    (host.path / "psk").mkdir(mode=0o700)
+    (host.path / "psk" / "old.psk").write_text("old")
+    host.daemon.plan_answer = ADDED
+    new = {"file": "tunnels.yml", "content": "needs: psk/new.psk\nneeds: psk/old.psk\n"}
+    assert host.config(**new)["errors"] == [f"{host.path}/tunnels.yml:3: needs: {host.path}/psk/new.psk does not exist"]
+    forecast = host.config(check_mode=True, expected_keys=["psk/new.psk", "psk/old.psk"], **new)
+    assert forecast["changed"] and forecast["others"] and forecast["warnings"] == []
+    assert [path.name for path in (host.path / "psk").iterdir()] == ["old.psk"]
+    assert (host.path / "psk" / "old.psk").read_text() == "old"
+    host.daemon.requests.clear()
+    assert host.config(expected_keys=["psk/new.psk"], **new)["failed"]
+
+
+def test_check_mode_does_not_know_what_missing_files_would_bring(host: Host) -> None:
+    new = {"file": "tunnels.yml", "content": "needs: x509/host.pem\n"}
+    forecast = host.config(check_mode=True, **new)
+    assert forecast["changed"] and forecast["plan"] == []
+    assert f"{host.path}/x509/host.pem does not exist" in forecast["warnings"][0]
+    assert host.commands() == []
+    assert host.config(check_mode=True, file="tunnels.yml", content="needs: x509/host.pem\nbroken\n")["failed"]
+
+
+def test_a_check_that_crashes(host: Host) -> None:
+    (host.path / "crash").write_text("")
+    failed = host.config(file="tunnels.yml", content="x\n")
+    assert failed["failed"] and failed["errors"] == ["Traceback"]
