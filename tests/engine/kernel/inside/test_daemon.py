@@ -119,7 +119,7 @@ def test_nothing_is_left_when_the_tunnel_is_gone(site: Lab) -> None:
     site.connect()
     site.engine.initiate("net")
     site.assert_traffic()
-    site.engine.request("terminate", {"ike": "site"})
+    site.engine.terminate(ike=site.name)
     site.engine.clear()
     assert (states(site), policies(site)) == ("", "")
 
