@@ -69,7 +69,7 @@ ESP = [
 
 @pytest.mark.parametrize("proposal", IKE)
 def test_ike(site: Lab, initiator: str, proposal: str) -> None:
-    """Mirrors ikev2/alg-aes-xcbc, alg-chacha20poly1305, alg-modp-subgroup, openssl-ikev2/alg-aes-gcm, -ccm, -ecp-*."""
+    """Mirrors ikev2-algs/alg-aes-xcbc, -ctr, -gcm, -ccm, -chacha20poly1305, -ecp-low, -ecp-brainpool-high."""
     site.connect(proposals=[proposal])
     site.daemon(initiator).initiate(ike=site.name)
     mine, theirs = site.assert_same_ike()

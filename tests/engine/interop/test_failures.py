@@ -74,7 +74,7 @@ def test_peer_wants_another_identity_of_us(site: Lab, initiator: str) -> None:
 
 
 def test_no_common_ike_proposal(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/strong-keys-certs' idea of a policy mismatch: the nearest match names the difference."""
+    """Mirrors ikev2/net2net-psk with other algorithms on each side: the nearest match names the difference."""
     site.connect(
         engine={"proposals": ["aes256-sha256-x25519", "aes128gcm16-prfsha256-ecp256"]},
         charon={"proposals": ["aes256-sha256-modp2048"]},
@@ -90,7 +90,7 @@ def test_no_common_ike_proposal(site: Lab, initiator: str) -> None:
 
 
 def test_no_common_esp_proposal(site: Lab, initiator: str) -> None:
-    """The IKE SA comes up, the Child SA does not."""
+    """Mirrors ikev2/net2net-psk with other ESP algorithms: the IKE SA comes up, the Child SA does not."""
     site.connect(engine=child(esp_proposals=["aes256gcm16"]), charon=child(esp_proposals=["aes128-sha256"]))
     record = fails(site, initiator)
     assert record["alert"] == "proposal-mismatch-child"
@@ -113,7 +113,7 @@ def test_no_common_selectors(site: Lab, initiator: str) -> None:
 
 @pytest.mark.parametrize("rekeyed_by", ["engine", "charon"])
 def test_no_common_group_for_rekeying(site: Lab, rekeyed_by: str) -> None:
-    """PFS mismatch: invisible in IKE_AUTH, it shows at the first rekeying. The old Child SA goes on."""
+    """Mirrors ikev2/net2net-rekey with a PFS mismatch: invisible in IKE_AUTH, but the old Child SA goes on."""
     site.connect(
         engine=child(esp_proposals=["aes128gcm16-ecp256"]),
         charon=child(esp_proposals=["aes128gcm16-modp2048"]),
@@ -136,7 +136,7 @@ def test_no_common_group_for_rekeying(site: Lab, rekeyed_by: str) -> None:
 
 
 def test_charon_cannot_install_the_child(site: Lab) -> None:
-    """libipsec wants an address inside its selectors. The engine hears that charon refused, and nothing stays."""
+    """Mirrors libipsec/net2net-cbc gone wrong: libipsec refuses selectors without an own address in them."""
     site.connect(
         engine=child(remote_ts=["10.99.0.0/24"]),
         charon=child(local_ts=["10.99.0.0/24"]),

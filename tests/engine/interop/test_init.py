@@ -73,7 +73,7 @@ def stranger_connection(site: Lab, responder: str) -> dict[str, object]:
 
 
 def test_cookie(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/dpd-... with charon.cookie_threshold=1: the initiator comes back with the cookie."""
+    """Mirrors ikev2/net2net-psk with charon.cookie_threshold=1: the initiator comes back with the cookie."""
     responder = "charon" if initiator == "engine" else "engine"
     site.connect()
     with cookies_wanted_by(site, responder):
@@ -85,7 +85,7 @@ GUESSES = {"engine": "aes128gcm16-prfsha256-ecp384-x25519", "charon": "aes128gcm
 
 
 def test_another_group(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/net2net-... of strongSwan's unit suite ike_init, INVALID_KE_PAYLOAD: the first guess is wrong."""
+    """Mirrors ikev2/net2net-psk with a wrong first guess: INVALID_KE_PAYLOAD names the right one."""
     site.connect(**{initiator: {"proposals": [GUESSES[initiator]]}})
     site.daemon(initiator).initiate("net")
     mine, _ = site.assert_same_ike()
@@ -94,7 +94,7 @@ def test_another_group(site: Lab, initiator: str) -> None:
 
 
 def test_cookie_and_another_group(site: Lab, initiator: str) -> None:
-    """Both at once (RFC 7296 section 2.6.1)."""
+    """Mirrors ikev2/net2net-psk with both, a cookie and a wrong guess (RFC 7296 section 2.6.1)."""
     responder = "charon" if initiator == "engine" else "engine"
     site.connect(**{initiator: {"proposals": [GUESSES[initiator]]}})
     with cookies_wanted_by(site, responder):
@@ -105,7 +105,7 @@ def test_cookie_and_another_group(site: Lab, initiator: str) -> None:
 
 
 def test_another_group_for_the_child(site: Lab, initiator: str) -> None:
-    """The same in CREATE_CHILD_SA: rekeying begins with the wrong group, and the right one is taken at once."""
+    """Mirrors strongSwan's unit suite child_rekey, ke_invalid: the wrong group first, then the right one."""
     esp = {"engine": "aes128gcm16-ecp384-x25519", "charon": "aes128gcm16-ecp256-x25519"}
     site.connect(**{initiator: {"children": {"net": {"esp_proposals": [esp[initiator]]}}}})
     site.daemon(initiator).initiate("net")
@@ -115,7 +115,7 @@ def test_another_group_for_the_child(site: Lab, initiator: str) -> None:
 
 
 def test_another_group_for_the_ike_rekeying(site: Lab, initiator: str) -> None:
-    """And when the IKE SA is rekeyed, each side begins with the group that is in use."""
+    """Mirrors the suite ike_rekey, ke_invalid, avoided: each side begins with the group that is in use."""
     site.connect(**{initiator: {"proposals": [GUESSES[initiator]]}})
     site.daemon(initiator).initiate("net")
     for name in ("engine", "charon"):
@@ -126,7 +126,7 @@ def test_another_group_for_the_ike_rekeying(site: Lab, initiator: str) -> None:
 
 
 def test_no_connection_for_a_stranger(site: Lab) -> None:
-    """A stranger gets NO_PROPOSAL_CHOSEN and leaves nothing behind."""
+    """Mirrors ikev2/rw-whitelist, one layer below: a stranger gets NO_PROPOSAL_CHOSEN and leaves nothing behind."""
     site.engine.load({"other": site.connection("engine") | {"remote_addrs": ["192.0.2.77"]}})
     half_open(site, "engine")
     assert not site.engine.sas()

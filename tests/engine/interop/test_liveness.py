@@ -82,7 +82,7 @@ def test_charon_returns_with_initial_contact(site: Lab, unique: str) -> None:
 
 
 def test_engine_returns_with_initial_contact(site: Lab) -> None:
-    """The reverse: the engine is killed, starts on the remains of its own datapath and replaces the SA in charon."""
+    """Mirrors the same, turned round: the engine starts on its own remains and replaces the SA in charon."""
     site.connect()
     site.engine.initiate("net")
     site.engine.kill()
@@ -97,7 +97,7 @@ def test_engine_returns_with_initial_contact(site: Lab) -> None:
 
 
 def test_peer_does_not_answer(site: Lab) -> None:
-    """Nobody is there: retransmissions, then a record that says so."""
+    """Mirrors ikev2/net2net-start without a peer: retransmissions, then a record that says so."""
     site.connect(engine={"remote_addrs": ["192.0.2.99"]})
     with pytest.raises(Refused, match="does not answer"):
         site.engine.initiate("net")
@@ -109,7 +109,7 @@ def test_peer_does_not_answer(site: Lab) -> None:
 
 
 def test_outage_shorter_than_the_retransmissions(site: Lab) -> None:
-    """A rekeying begins while the network is down, and ends when it is back."""
+    """Mirrors ikev2/net2net-rekey with an outage: it begins while the network is down, and ends later."""
     site.connect()
     site.engine.initiate("net")
     block(site.right.gateway)
@@ -127,7 +127,7 @@ def test_outage_shorter_than_the_retransmissions(site: Lab) -> None:
 
 
 def test_duplicates_of_requests_are_answered_again(site: Lab, initiator: str) -> None:
-    """Only the answers get lost: the same request comes again, and the same answer goes out again."""
+    """Mirrors ikev2/net2net-rekey with an outage one way: answers go out again when the request comes again."""
     other = site.left if initiator == "engine" else site.right
     site.connect()
     site.daemon(initiator).initiate("net")

@@ -85,7 +85,7 @@ def test_delete_through_nat(site: Lab, deleted_by: str) -> None:
 
 
 def test_nat_mapping_changes(site: Lab) -> None:
-    """Mirrors ikev2/nat-rw-mark's idea of a mapping that is lost: the public side follows to the new port."""
+    """Mirrors ikev2/mobike-nat-mappings without MOBIKE: the public side follows to the new port."""
     assert site.router is not None
     connect(site)
     site.assert_traffic()
