@@ -402,3 +402,76 @@ def test_states_of_children_are_told() -> None:
     assert left.children("DELETING")
     assert right.children("DELETED")
     assert {state.value for state in ChildState} >= {"INSTALLED", "REKEYED"}
+
+
+# --- commands that are overtaken -------------------------------------------------------------------------------
+
+
+def test_the_same_command_twice() -> None:
+    """What somebody else has done meanwhile is done."""
+    net, left, right = up()
+    net.command(left, Rekey(child="net"))
+    net.command(left, Rekey(child="net"))
+    ops = [net.command(left, Rekey(child="net")) for _ in range(2)]
+    net.settle(10)
+    assert all(net.done(left, op).ok for op in ops)
+    assert_one_child(net, left, right)
+    ops = [net.command(left, Terminate(child="net")) for _ in range(3)]
+    net.settle(10)
+    assert all(net.done(left, op).ok for op in ops[:1])
+    assert not left.sas
+    assert not right.sas
+
+
+def test_terminate_while_it_is_being_rekeyed() -> None:
+    """The tunnel goes, not only the Child SA that the operator saw."""
+    net, left, right = up()
+    net.command(left, Rekey(child="net"))
+    op = net.command(left, Terminate(child="net"))
+    net.settle(10)
+    assert net.done(left, op).ok
+    assert not left.sas
+    assert not right.sas
+
+
+def test_terminate_what_the_peer_deletes_meanwhile() -> None:
+    net, left, right = up()
+    net.command(left, Rekey(ike="left"))
+    op = net.command(left, Terminate(child="net"))
+    net.command(right, Terminate(child="net"))
+    net.run(60)
+    assert net.done(left, op).ok
+    assert not left.sas
+    assert not right.sas
+
+
+def test_terminate_the_ike_sa_with_commands_in_the_queue() -> None:
+    net, left, right = up()
+    net.command(left, Rekey(child="net"))
+    waiting = net.command(left, Initiate(child="net"))
+    op = net.command(left, Terminate(ike="left"))
+    net.settle(10)
+    assert net.done(left, op).ok
+    assert "terminated" in net.done(left, waiting).reason
+    assert not right.endpoint.status()
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_ike_rekey_ke_invalid(both: bool) -> None:
+    """The peer wants the other of the two methods that we offer: INVALID_KE_PAYLOAD, and tried again at once."""
+    words = "aes128gcm16-prfsha256-x25519-ecp256"
+    net, left, right = up(left={"proposals": (parse_ike(words),)}, right={"proposals": (parse_ike(words),)})
+    before = left.ikes()[0].spi_i
+    for host in (left, right) if both else (left,):
+        (sa,) = host.endpoint._ctx.table
+        assert sa.suite is not None
+        other = replace(sa.suite.ke, id=19 if sa.suite.ke.id == 31 else 31)
+        sa.suite = replace(sa.suite, ke=other)
+    ops = [(left, net.command(left, Rekey(ike="left")))]
+    if both:
+        ops.append((right, net.command(right, Rekey(ike="right"))))
+    net.run(150)
+    assert all(net.done(host, op).ok for host, op in ops)
+    assert left.ikes()[0].spi_i != before
+    assert len(left.endpoint.status()) == len(right.endpoint.status()) == 1
+    assert traffic_flows(left, right)
