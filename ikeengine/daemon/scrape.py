@@ -19,7 +19,7 @@ class MetricsServer:
     """Serves what `page` returns, on `host:port` (IPv6 addresses in brackets)."""
 
     def __init__(self, endpoint: str, page: Callable[[], str]) -> None:
-        host, _, port = endpoint.rpartition(":")
+        host, _unused, port = endpoint.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._page = page
         self._clients = 0
@@ -53,7 +53,7 @@ class MetricsServer:
             writer.close()
 
     def _answer(self, head: bytes) -> bytes:
-        method, _, rest = head.partition(b" ")
+        method, _unused, rest = head.partition(b" ")
         target = rest.partition(b" ")[0].partition(b"?")[0]
         if method not in (b"GET", b"HEAD"):
             return _response(405, b"")

@@ -158,7 +158,7 @@ class Service:
         """Begin a command. Cancelling the future stops the waiting, not the command."""
         op = self.core.command(command, self.now())
         done: asyncio.Future[CommandDone] = self.loop.create_future()
-        done.add_done_callback(lambda _: self._waiting.pop(op, None))
+        done.add_done_callback(lambda _unused: self._waiting.pop(op, None))
         self._waiting[op] = done
         self.pump()
         return done

@@ -118,7 +118,7 @@ class PolicyStacks(Generic[K]):
 
     def owners_of_reqid(self, reqid: int) -> tuple[int, ...]:
         """The owners whose policies use a reqid."""
-        return tuple(owner for owner, (policies, _) in self._owned.items() if policies.reqid == reqid)
+        return tuple(owner for owner, (policies, _unused) in self._owned.items() if policies.reqid == reqid)
 
     def entries(self) -> tuple[K, ...]:
         """Every entry that somebody wants."""

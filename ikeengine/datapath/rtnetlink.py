@@ -106,7 +106,7 @@ def local_addresses(kernel: NetlinkSocket) -> list[bytes]:
     """The global addresses of this host that are ready for use, IPv4 and IPv6. Raises NetlinkError."""
     addresses = []
     for message in kernel.dump(_RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        _, _, _, scope, _ = _IFADDRMSG.unpack_from(message.body)
+        _unused, _unused, _unused, scope, _unused = _IFADDRMSG.unpack_from(message.body)
         attributes = read_attributes(message.body[_IFADDRMSG.size :])
         address = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
         (flags,) = _U32.unpack(attributes.get(_IFA_FLAGS, bytes(4)))

@@ -81,7 +81,7 @@ class TunnelRoutes:
 
     def delete_stale(self, entry: str) -> None:
         """Remove what a predecessor has noted in the journal."""
-        kind, _, rest = entry.partition(" ")
+        kind, _unused, rest = entry.partition(" ")
         if kind == "rule":
             self._delete_rule(rest)
             return
@@ -226,7 +226,7 @@ def _entry(route: Route) -> str:
 def _parse_entry(entry: str) -> Route | None:
     """The route of a journal entry; None if it is torn."""
     try:
-        _, prefix, interface, *octets, _ = entry.split(" ")
+        _unused, prefix, interface, *octets, _unused = entry.split(" ")
         destination, gateway, source = (bytes.fromhex(text.strip("-")) for text in octets)
         return Route(Network(destination, int(prefix)), int(interface), gateway, source)
     except ValueError:

@@ -228,7 +228,7 @@ def _entry(sa: SaId, source: str, reqid: int) -> str:
 def _parse_entry(entry: str) -> tuple[SaId, str, int] | None:
     """Destination, source and reqid of a journal entry; None if it is torn."""
     try:
-        _, protocol, spi, source, destination, reqid = entry.split(" ")
+        _unused, protocol, spi, source, destination, reqid = entry.split(" ")
         return SaId(Protocol[protocol], destination, int(spi, 16)), source, int(reqid)
     except (ValueError, KeyError):
         return None

@@ -162,7 +162,7 @@ def _entry(key: PolicyKey, policies: PolicySet) -> str:
 def _parse_entry(entry: str) -> tuple[PolicyKey, int, int] | None:
     """Key, priority and reqid of a journal entry; None if it is torn."""
     try:
-        _, name, text_priority, reqid, _ = entry.split(" ", 4)
+        _unused, name, text_priority, reqid, _unused = entry.split(" ", 4)
         return read_policy_id(bytes.fromhex(name)), int(text_priority), int(reqid)
     except ValueError:
         return None

@@ -155,9 +155,9 @@ def read_deleted_state(body: bytes) -> KernelState | None:
 
 def _read_state(body: bytes, attributes: dict[int, bytes]) -> KernelState:
     fields = USERSA_INFO.unpack_from(body)
-    _, destination, spi, protocol, source = fields[:5]
+    _unused, destination, spi, protocol, source = fields[:5]
     octets, packets = fields[13:15]
-    too_old, replayed, integrity_failed, _, reqid, family = fields[17:23]
+    too_old, replayed, integrity_failed, _unused, reqid, family = fields[17:23]
     last_use = attributes.get(Xfrma.LASTUSED)
     attributes.setdefault(Xfrma.LTIME_VAL, _LIFETIME_CUR.pack(*fields[13:17]))
     return KernelState(
