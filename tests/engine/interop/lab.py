@@ -29,7 +29,8 @@ class Lab:
     left: Site
     right: Site
     engine: Engine
-    charon: Charon
+    charon: Charon | Engine
+    """The daemon on the right: strongSwan, unless a test wants a second engine there (`engines_lab`)."""
     router: Router | None = None
     tests: int = 0
 
@@ -88,8 +89,8 @@ class Lab:
         mine, theirs = self.engine.child(), self.charon.child()
         assert (mine["spi-in"], mine["spi-out"]) == (theirs["spi-out"], theirs["spi-in"])
         assert (mine["local-ts"], mine["remote-ts"]) == (theirs["remote-ts"], theirs["local-ts"])
-        assert mine["encr-alg"] == theirs["encr-alg"]
-        assert mine.get("integ-alg") == theirs.get("integ-alg")
+        for key in ("protocol", "mode", "encr-alg", "encr-keysize", "integ-alg"):
+            assert mine.get(key) == theirs.get(key), key
         return mine, theirs
 
     def assert_same_ike(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -148,17 +149,34 @@ def lab(
     engine: Section | None = None,
     charon: Section | None = None,
     hidden: str = "",
+    datapath: str = "userspace",
+    kernel: str = charons.LIBIPSEC,
 ) -> Iterator[Lab]:
-    """Two sites with running daemons; `hidden` names the site that is behind a NAT, `left` or `right`."""
+    """Two sites with running daemons; `hidden` names the site that is behind a NAT, `left` or `right`.
+
+    `datapath` is the engine's, `kernel` the plugins that are charon's.
+    """
     with contextlib.ExitStack() as stack:
         router = None
         if hidden:
             left, right, router = stack.enter_context(sites_with_nat(hidden=hidden))
         else:
             left, right = stack.enter_context(two_sites())
-        mine = stack.enter_context(engines.running(Engine(left.gateway, directory / "engine", engine)))
-        theirs = stack.enter_context(charons.running(Charon(right.gateway, directory / "charon", charon)))
+        mine = Engine(left.gateway, directory / "engine", engine, datapath=datapath)
+        theirs = Charon(right.gateway, directory / "charon", charon, kernel=kernel)
+        stack.enter_context(engines.running(mine))
+        stack.enter_context(charons.running(theirs))
         yield Lab(left, right, mine, theirs, router)
+
+
+@contextlib.contextmanager
+def engines_lab(directory: Path, *, datapath: str = "userspace") -> Iterator[Lab]:
+    """The same with a second engine in the place of charon."""
+    with two_sites() as (left, right):
+        mine = Engine(left.gateway, directory / "left", datapath=datapath)
+        theirs = Engine(right.gateway, directory / "right", datapath=datapath)
+        with engines.running(mine), engines.running(theirs):
+            yield Lab(left, right, mine, theirs)
 
 
 def merged(base: Section, *changes: Section) -> dict[str, Any]:

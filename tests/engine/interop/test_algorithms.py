@@ -82,9 +82,7 @@ def test_esp(site: Lab, initiator: str, proposal: str) -> None:
     """Mirrors libipsec/net2net-cbc, net2net-ccm, net2net-gcm, net2net-null and net2net-3des."""
     site.connect(**child(esp_proposals=[proposal]))
     site.daemon(initiator).initiate("net")
-    mine, theirs = site.assert_same_child()
-    for key in ("encr-alg", "encr-keysize", "integ-alg"):
-        assert mine.get(key) == theirs.get(key), key
+    site.assert_same_child()
     site.assert_traffic()
 
 
