@@ -31,7 +31,10 @@ _OUTSIDE_ESP = (HOP_BY_HOP, IPV6_ROUTING, IPV6_FRAGMENT)
 
 
 class Untransportable(PeerMisbehaved):
-    """A packet that transport mode cannot carry: a fragment (RFC 4303 section 3.3.4), or with options in its header."""
+    """A packet that transport mode cannot carry: a fragment (RFC 4303 section 3.3.4), or with options in its header.
+
+    Fragments made by this host are whole again when they get here; see `reassembly`.
+    """
 
     notify = None
 

@@ -11,6 +11,7 @@ from ikeengine.datapath.policies import SelectorPair
 from ikeengine.datapath.userspace.esp import EspSender, SequenceExhausted
 from ikeengine.datapath.userspace.modes import mode_of
 from ikeengine.datapath.userspace.packet import Flow, MalformedPacket, enclosed_flow, flow_key, parse_flow
+from ikeengine.datapath.userspace.reassembly import Reassembly, is_fragment
 from ikeengine.datapath.userspace.spd import PolicyDatabase
 from ikeengine.datapath.userspace.traps import WaitingPackets
 from ikeengine.datapath.userspace.volume import Volume
@@ -74,6 +75,7 @@ class Outbound:
         self._drops = drops
         self._sas: dict[int, list[OutboundSa]] = {}
         self._current: dict[int, OutboundSa] = {}
+        self._reassembly = Reassembly()
         self._flows: dict[bytes | None, Callable[[bytes], None]] = {}
         self._unsent: list[Callable[[], None]] = []
 
@@ -134,6 +136,8 @@ class Outbound:
     def _handler(self, packet: bytes, key: bytes | None) -> Callable[[bytes], None]:
         try:
             flow = parse_flow(packet)
+            if key is None and is_fragment(packet) and self.policies.needs_whole_datagrams(flow):
+                return self._reassemble
             policies = self.policies.lookup(flow)
             reported = enclosed_flow(packet) if policies is None else None
         except MalformedPacket:
@@ -146,6 +150,11 @@ class Outbound:
                 self._flows.clear()
             self._flows[key] = handler
         return handler
+
+    def _reassemble(self, fragment: bytes) -> None:
+        whole = self._reassembly.add(fragment)
+        if whole is not None:
+            self.process(whole)
 
     def _by_policy(self, policies: PolicySet | None, flow: Flow) -> Callable[[bytes], None]:
         if policies is None:

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from ikeengine.datapath.policies import SelectorPair
 from ikeengine.datapath.userspace.packet import NO_PORT, Flow
+from ikeengine.model.connection import Mode
 from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
@@ -39,15 +40,27 @@ class SelectorMatch:
 
     def matches(self, flow: Flow) -> bool:
         """Whether an outbound flow, or a reversed inbound one, lies within the selectors."""
-        source, destination, protocol, source_port, destination_port = flow
+        return (
+            self.matches_but_for_ports(flow)
+            and self._local_port_first <= flow.source_port <= self._local_port_last
+            and self._remote_port_first <= flow.destination_port <= self._remote_port_last
+        )
+
+    def matches_but_for_ports(self, flow: Flow) -> bool:
+        """The same, if the ports were right."""
+        source, destination, protocol, _, _ = flow
         return (
             self._remote_first <= destination <= self._remote_last
             and self._local_first <= source <= self._local_last
             and len(source) == len(self._local_first)
             and self._protocol in (ANY_PROTOCOL, protocol)
-            and self._local_port_first <= source_port <= self._local_port_last
-            and self._remote_port_first <= destination_port <= self._remote_port_last
         )
+
+    @property
+    def takes_any_ports(self) -> bool:
+        """Whether ports do not matter."""
+        ends = (self._local_port_first, self._local_port_last, self._remote_port_first, self._remote_port_last)
+        return ends == (NO_PORT, 65535, NO_PORT, 65535)
 
 
 def _common_protocol(local: int, remote: int) -> int:
@@ -97,6 +110,13 @@ class PolicyDatabase:
             if entry.match.matches(flow):
                 return entry.policies
         return None
+
+    def needs_whole_datagrams(self, flow: Flow) -> bool:
+        """Whether fragments of a flow, whose ports are not known, must be put together before they can be judged."""
+        for entry in self._entries:
+            if entry.match.matches_but_for_ports(flow):
+                return entry.policies.mode is Mode.TRANSPORT or not entry.match.takes_any_ports
+        return False
 
 
 def priority(pair: SelectorPair, action: PolicyAction) -> int:

@@ -6,6 +6,7 @@ from ikeengine.crypto.rng import SeededRng
 from ikeengine.datapath.policies import selector_pairs
 from ikeengine.datapath.userspace import outbound as module
 from ikeengine.datapath.userspace.esp import LAST_SEQUENCE, EspReceiver
+from ikeengine.datapath.userspace.headers import with_header_checksum
 from ikeengine.datapath.userspace.outbound import Outbound, OutboundSa
 from ikeengine.model.connection import Mode
 from ikeengine.model.sa import IpsecSa, Limits, PolicyAction, SaId
@@ -203,14 +204,51 @@ def test_the_memory_of_flows_is_bounded(f, monkeypatch):
     assert len(f.sent) == 50
 
 
-def test_fragments_go_the_way_of_their_ports(f):
+def fragments(packet: bytes, size: int = 8) -> list[bytes]:
+    """An IPv4 packet in pieces of `size` octets."""
+    data, pieces = packet[20:], []
+    for offset in range(0, len(data), size):
+        more = 0x2000 if offset + size < len(data) else 0
+        piece = data[offset : offset + size]
+        head = packet[:2] + (20 + len(piece)).to_bytes(2, "big") + packet[4:6]
+        head += (offset // 8 | more).to_bytes(2, "big") + packet[8:20]
+        pieces.append(with_header_checksum(head) + piece)
+    return pieces
+
+
+def test_fragments_pass_through_a_tunnel_for_all_ports_as_they_are(f):
+    f.policies()
+    f.install()
+    pieces = fragments(udp_packet())
+    for piece in pieces:
+        f.out.process(piece)
+    assert f.sent == [(SPI, piece) for piece in pieces]
+
+
+@pytest.mark.parametrize("port", [53, 54])
+def test_fragments_are_whole_again_for_policies_that_ask_for_ports(f, port):
+    """Otherwise the later ones would pass in the clear."""
     f.policies(remote_ts=(selector(RIGHT_HOST, 17, 53, 53),))
     f.install()
-    whole = udp_packet()
-    later = whole[:6] + b"\x00\x10" + whole[8:]
-    f.out.process(whole)
-    f.out.process(later)
-    assert (f.spis(), f.clear) == ([SPI], [later])
+    packet = udp_packet(ports=(4000, port))
+    for piece in reversed(fragments(packet)):
+        assert f.sent == f.clear == []
+        f.out.process(piece)
+    assert (f.sent, f.clear) == (([(SPI, packet)], []) if port == 53 else ([], [packet]))
+
+
+def test_fragments_are_whole_again_for_transport_mode(f):
+    f.policies(mode=Mode.TRANSPORT, local_ts=(selector(LEFT),), remote_ts=(selector(RIGHT),))
+    f.install(mode=Mode.TRANSPORT)
+    for piece in fragments(udp_packet(LEFT, RIGHT)):
+        f.out.process(piece)
+    assert f.sent == [(SPI, udp_packet(LEFT, RIGHT))]
+
+
+def test_impossible_fragments_are_counted(f):
+    f.policies(remote_ts=(selector(RIGHT_HOST, 17, 53, 53),))
+    f.out.process(udp_packet()[:6] + b"\x3f\xff" + udp_packet()[8:])
+    assert f.drops == {"MalformedPacket": 1}
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x45", b"\x60" * 10, b"\x00" * 50])
@@ -247,7 +285,7 @@ def test_what_transport_mode_cannot_carry_is_counted(f):
     f.policies(mode=Mode.TRANSPORT, local_ts=(selector(LEFT),), remote_ts=(selector(RIGHT),))
     f.install(mode=Mode.TRANSPORT)
     packet = udp_packet(LEFT, RIGHT)
-    f.out.process(packet[:6] + b"\x20\x00" + packet[8:])
+    f.out.process(b"\x46" + packet[1:20] + bytes(4) + packet[20:])
     f.out.process(packet)
     assert f.drops == {"Untransportable": 1}
     assert f.spis() == [SPI]

@@ -114,6 +114,16 @@ def test_big_packets(plain):
     assert "mtu=1400" in (too_big.stdout + too_big.stderr).replace(" = ", "=")
 
 
+@pytest.mark.parametrize("encap", [None, UdpEncap(4500, 4500)])
+@pytest.mark.parametrize("outer_v6", [False, True])
+def test_big_packets_in_transport_mode(hosts, encap, outer_v6):
+    """The host's fragments are put together, and ESP is fragmented instead."""
+    with Site(hosts, Shape(mode=Mode.TRANSPORT, encap=encap, outer_v6=outer_v6)) as site:
+        site.up()
+        assert site.ping(0, "-s", "4000", count=2)
+        assert site.packets(0) == 2
+
+
 def test_a_narrow_path_makes_fragments_of_esp(raw):
     """The peer reassembles them; DF inside cannot be kept then."""
     for host in raw.hosts:
