@@ -39,7 +39,7 @@ def test_a_tunnel_carries_ping_and_tcp(pair: Pair):
     tunnel = pair.connect()
     with pair.sniff("esp") as esp, pair.sniff("icmp") as icmp:
         assert pair.left.ns.ping(RIGHT_INSIDE, "-I", LEFT_INSIDE, count=3)
-        assert len(esp.packets()) == 3
+        assert len(esp.packets()) >= 3
         assert icmp.packets() == []
     assert transfer(pair.left.ns, pair.right.ns, RIGHT_INSIDE) == 199_936
     usage = pair.left.datapath.usage(tunnel.out.id)
