@@ -212,11 +212,10 @@ def main() -> None:
     options = parser.parse_args()
     if reason := missing():
         sys.exit(reason)
-    results = []
-    with tempfile.TemporaryDirectory(prefix="ikeengine-bench-") as directory:
-        for kinds in SCENARIOS:
-            if options.only in (None, "-".join(kinds)):
-                results.append(measure(kinds, options.count, options.parallel, Path(directory), options.datapath))
+    wanted = [kinds for kinds in SCENARIOS if options.only in (None, "-".join(kinds))]
+    with tempfile.TemporaryDirectory(prefix="ikeengine-bench-") as name:
+        directory = Path(name)
+        results = [measure(kinds, options.count, options.parallel, directory, options.datapath) for kinds in wanted]
     if options.json:
         print(json.dumps({"results": [asdict(result) for result in results], "ratios": ratios(results)}, indent=2))
     else:

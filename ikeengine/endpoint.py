@@ -263,7 +263,7 @@ class Endpoint:
                 if local and remote:
                     ranked.append((local + remote, connection))
             ranked.sort(key=lambda entry: -entry[0])
-            found = tuple(connection for _, connection in ranked)
+            found = tuple(connection for _unused, connection in ranked)
             if len(self._matches) >= MATCHES_CACHED:
                 self._matches.clear()
             self._matches[key] = found

@@ -64,9 +64,9 @@ class TimerTable:
     def take_expired(self, now: float) -> list[tuple[Timer, int]]:
         """Stop and return the timers that have fallen due, the earliest first."""
         due = sorted((deadline, key[0].name, key) for key, deadline in self._deadlines.items() if deadline <= now)
-        for _, _, key in due:
+        for _deadline, _name, key in due:
             del self._deadlines[key]
-        return [key for _, _, key in due]
+        return [key for _deadline, _name, key in due]
 
     def __iter__(self) -> Iterator[tuple[Timer, int]]:
         return iter(self._deadlines)
@@ -108,7 +108,7 @@ class DeadlineQueue(Generic[Owner]):
     def next_deadline(self) -> float | None:
         """The earliest deadline of all owners."""
         while self._heap:
-            deadline, _, owner = self._heap[0]
+            deadline, _unused, owner = self._heap[0]
             if self._scheduled.get(owner) == deadline:
                 return deadline
             heapq.heappop(self._heap)

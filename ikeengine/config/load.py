@@ -61,7 +61,7 @@ def _document(file: Path, modes: dict[str, int], problems: Problems) -> Mapping:
     except OSError as error:
         problems.add(Mark(str(file)), "", f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         problems.add(Mark(str(file), line), "", "the file is not UTF-8 text")
     else:
         return parse_yaml(text, str(file), problems)

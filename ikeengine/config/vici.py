@@ -21,7 +21,7 @@ def connection_from_vici(name: str, section: Mapping[str, object]) -> Connection
     """
     problems = Problems()
     path = f"connections.{name}"
-    values = read(CONNECTION, from_vici(cast("ViciValue", section)), path, problems)
+    values = read(CONNECTION, from_vici(cast(ViciValue, section)), path, problems)
     draft = build_connection(name, values, CertificateBlobs(), problems)
     problems.raise_if_any()
     return draft.config

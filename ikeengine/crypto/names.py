@@ -186,7 +186,7 @@ def is_sound(name: bytes) -> bool:
         rdns = comparable(name)
     except DerError:
         return False
-    values = [value for rdn in rdns for _, value in rdn]
+    values = [value for rdn in rdns for _unused, value in rdn]
     return bool(rdns) and not any(isinstance(v, str) and ("\0" in v or v == WILDCARD) for v in values)
 
 
@@ -265,7 +265,7 @@ def _ends_in_escape(text: str) -> bool:
 
 
 def _parse_attribute(text: str, whole: str) -> bytes:
-    key, _, value = text.partition("=")
+    key, _unused, value = text.partition("=")
     key = key.strip()
     try:
         oid = der.object_identifier(_OID_BY_KEY.get(key.lower(), key))

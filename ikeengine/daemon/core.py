@@ -23,6 +23,9 @@ class Core(Protocol):
     def set_settings(self, settings: EngineSettings) -> None:
         """Obey other settings from now on."""
 
+    def set_wall_offset(self, offset: float) -> None:
+        """Seconds from our clock to Unix time."""
+
     def load_connection(self, config: ConnectionConfig, now: float) -> None:
         """Add or replace a connection; an equal one is left alone."""
 

@@ -26,7 +26,7 @@ class Plan:
         changed = [entry for entry in self.entries if entry.action is not PlanAction.UNCHANGED]
         unchanged = len(self.entries) - len(changed)
         words = [f"{entry.connection}: {entry.action.value}" for entry in changed] + list(self.others)
-        return ", ".join([*words, f"{unchanged} connections unchanged"])
+        return ", ".join([*words, f"{unchanged} connection{'' if unchanged == 1 else 's'} unchanged"])
 
 
 class Loader:

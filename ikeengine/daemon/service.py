@@ -22,6 +22,7 @@ from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.observe.limiter import RateLimiter
+from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
     AskPath,
@@ -46,6 +47,7 @@ from ikeengine.outputs import (
     Transmit,
     UpdateSa,
 )
+from ikeengine.registry import ExchangeType
 
 FINAL_USAGES = 256
 """Counters of deleted SAs that are kept for the events that report their end."""
@@ -156,7 +158,7 @@ class Service:
         """Begin a command. Cancelling the future stops the waiting, not the command."""
         op = self.core.command(command, self.now())
         done: asyncio.Future[CommandDone] = self.loop.create_future()
-        done.add_done_callback(lambda _: self._waiting.pop(op, None))
+        done.add_done_callback(lambda _unused: self._waiting.pop(op, None))
         self._waiting[op] = done
         self.pump()
         return done
@@ -185,6 +187,8 @@ class Service:
     # --- the loop
 
     def _receive_ike(self, data: bytes, path: Path) -> None:
+        if self.observer.log.packets:
+            self._trace("received", "from", path, data)
         try:
             self.core.receive_datagram(data, path, self.loop.time())
         except Exception:  # noqa: BLE001 - no datagram may stop the daemon, not even one that finds a bug
@@ -231,6 +235,8 @@ class Service:
     # --- outputs
 
     def _transmit(self, output: Transmit) -> None:
+        if self.observer.log.packets:
+            self._trace("sending", "to", output.path, output.data)
         self._sockets.send(output.data, output.path, keepalive=output.keepalive)
 
     def _install_sa(self, output: InstallSa) -> None:
@@ -311,6 +317,12 @@ class Service:
         self.datapath.prepare_socket(sock, nat_t=nat_t)
 
     # --- trouble
+
+    def _trace(self, verb: str, preposition: str, path: Path, data: bytes) -> None:
+        remote, local = f"{path.remote}[{path.remote_port}]", f"{path.local}[{path.local_port}]"
+        exchange = ExchangeType(data[18]).name if len(data) > 18 else "datagram"
+        text = f"{verb} {exchange} {preposition} {remote} at {local}, {len(data)} bytes"
+        self.observer.say("NET", PACKET_LEVEL, text)
 
     def _socket_error(self, path: Path | None, error: OSError) -> None:
         what = f"sending to {path.remote}[{path.remote_port}]" if path else "receiving"

@@ -29,10 +29,6 @@ class Notifier:
         """Shutdown begins."""
         self._send("STOPPING=1", "STATUS=deleting security associations")
 
-    def status(self, text: str) -> None:
-        """One line for `systemctl status`."""
-        self._send(f"STATUS={text}")
-
     def watchdog(self) -> None:
         """We are alive."""
         self._send("WATCHDOG=1")

@@ -168,7 +168,7 @@ class UdpSockets:
 
     def _drain(self, bound: BoundSocket, on_ike: Receiver) -> None:
         receive = bound.sock.recvmsg
-        for _ in range(BATCH):
+        for _unused in range(BATCH):
             try:
                 data, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE)
             except BlockingIOError:
@@ -180,7 +180,7 @@ class UdpSockets:
 
     def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: Receiver) -> None:
         receive = bound.sock.recvmsg
-        for _ in range(BATCH):
+        for _unused in range(BATCH):
             try:
                 joined, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE + CONTROL_SPACE)
             except BlockingIOError:
@@ -248,7 +248,7 @@ def _text(octets: bytes) -> str:
 def _sockaddr(address: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
     if ":" not in address:
         return address, port
-    host, _, scope = address.partition("%")
+    host, _unused, scope = address.partition("%")
     return host, port, 0, int(scope) if scope.isdigit() else 0
 
 

@@ -143,7 +143,7 @@ class NetlinkSocket:
 
     def dump(self, kind: int, body: bytes) -> list[Message]:
         """Ask for all objects, again if they changed meanwhile. Raises NetlinkError."""
-        for _ in range(_MOST_DUMP_TRIES):
+        for _unused in range(_MOST_DUMP_TRIES):
             messages, interrupted = self._dump_once(kind, body)
             if not interrupted:
                 break

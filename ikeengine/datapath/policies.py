@@ -20,6 +20,7 @@ from ikeengine.model.selector import TrafficSelector
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
+Selectors = tuple[TrafficSelector, ...]
 Stack = tuple[PolicySet, ...]
 """The policies that want one entry, the one in force last."""
 
@@ -33,7 +34,12 @@ class SelectorPair(NamedTuple):
 
 def selector_pairs(policies: PolicySet) -> tuple[SelectorPair, ...]:
     """Every pair of a set's selectors; IPv4 is never paired with IPv6."""
-    pairs = (SelectorPair(local, remote) for local, remote in product(policies.local_ts, policies.remote_ts))
+    return all_pairs(policies.local_ts, policies.remote_ts)
+
+
+def all_pairs(local_ts: Selectors, remote_ts: Selectors) -> tuple[SelectorPair, ...]:
+    """Every pair of a local and a remote selector of the same address family."""
+    pairs = (SelectorPair(local, remote) for local, remote in product(local_ts, remote_ts))
     return tuple(dict.fromkeys(pair for pair in pairs if pair.local.is_ipv6 == pair.remote.is_ipv6))
 
 
@@ -63,7 +69,7 @@ class PolicyStacks(Generic[K]):
         New entries are written before old ones are removed, so that a replacement leaves no gap.
         """
         wanted = tuple(dict.fromkeys(self._keys(policies)))
-        old = self._owned_keys(policies.owner)
+        old = dict.fromkeys(self._owned_keys(policies.owner))
         stacks = {key: self._stacks.get(key, ()) for key in wanted}
         change = {
             key: _with(_without(stack, policies.owner) if key in old else stack, policies)
@@ -112,7 +118,7 @@ class PolicyStacks(Generic[K]):
 
     def owners_of_reqid(self, reqid: int) -> tuple[int, ...]:
         """The owners whose policies use a reqid."""
-        return tuple(owner for owner, (policies, _) in self._owned.items() if policies.reqid == reqid)
+        return tuple(owner for owner, (policies, _unused) in self._owned.items() if policies.reqid == reqid)
 
     def entries(self) -> tuple[K, ...]:
         """Every entry that somebody wants."""

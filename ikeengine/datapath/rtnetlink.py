@@ -37,7 +37,7 @@ _NOT_READY = 0x08 | 0x40  # IFA_F_DADFAILED, IFA_F_TENTATIVE
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_TABLE, _RTA_MARK = 1, 2, 4, 5, 7, 15, 16
 _FRA_PRIORITY, _FRA_FWMARK, _FRA_TABLE, _FRA_FWMASK, _FRA_PROTOCOL = 6, 10, 15, 16, 21
 
-_RTN_UNICAST = 1
+_RTN_UNICAST, _RTN_THROW = 1, 9
 _FR_ACT_TO_TBL = 1
 _FIB_RULE_INVERT = 2
 _WHOLE_MARK = 0xFFFFFFFF
@@ -68,6 +68,10 @@ class Network(NamedTuple):
     def __str__(self) -> str:
         return f"{socket.inet_ntop(self.family, self.address)}/{self.prefix}"
 
+    def is_part_of(self, other: Network) -> bool:
+        """Whether this network is a smaller one inside another."""
+        return self.prefix > other.prefix and self.address in other
+
 
 class Hop(NamedTuple):
     """How the host reaches an address. `gateway` and `source` are empty where there is none."""
@@ -78,10 +82,13 @@ class Hop(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route to install. An empty `gateway` is a route to the link, an empty `source` leaves the choice open."""
+    """A route to install. An empty `gateway` is a route to the link, an empty `source` leaves the choice open.
+
+    Without an interface it is a `throw` route: the search goes on in the next table.
+    """
 
     destination: Network
-    interface: int
+    interface: int = 0
     gateway: bytes = b""
     source: bytes = b""
 
@@ -99,7 +106,7 @@ def local_addresses(kernel: NetlinkSocket) -> list[bytes]:
     """The global addresses of this host that are ready for use, IPv4 and IPv6. Raises NetlinkError."""
     addresses = []
     for message in kernel.dump(_RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        _, _, _, scope, _ = _IFADDRMSG.unpack_from(message.body)
+        _unused, _unused, _unused, scope, _unused = _IFADDRMSG.unpack_from(message.body)
         attributes = read_attributes(message.body[_IFADDRMSG.size :])
         address = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
         (flags,) = _U32.unpack(attributes.get(_IFA_FLAGS, bytes(4)))
@@ -152,12 +159,13 @@ def delete_rule(kernel: NetlinkSocket, rule: Rule) -> None:
 
 def _write_route(route: Route, table: int) -> bytes:
     network = route.destination
-    scope = _RT_SCOPE_UNIVERSE if route.gateway or network.family == socket.AF_INET6 else _RT_SCOPE_LINK
-    header = _RTMSG.pack(
-        network.family, network.prefix, 0, 0, _RT_TABLE_UNSPEC, RTPROT_IKEENGINE, scope, _RTN_UNICAST, 0
-    )
+    on_link = route.interface and not route.gateway and network.family == socket.AF_INET
+    scope = _RT_SCOPE_LINK if on_link else _RT_SCOPE_UNIVERSE
+    kind = _RTN_UNICAST if route.interface else _RTN_THROW
+    header = _RTMSG.pack(network.family, network.prefix, 0, 0, _RT_TABLE_UNSPEC, RTPROT_IKEENGINE, scope, kind, 0)
     parts = [header, attribute(_RTA_TABLE, _U32.pack(table)), attribute(_RTA_DST, network.address)]
-    parts.append(attribute(_RTA_OIF, _U32.pack(route.interface)))
+    if route.interface:
+        parts.append(attribute(_RTA_OIF, _U32.pack(route.interface)))
     if route.gateway:
         parts.append(attribute(_RTA_GATEWAY, route.gateway))
     if route.source:

@@ -161,8 +161,9 @@ def _check_signature(
     leaf, others = _sent_certificates(payloads)
     leaf = leaf or _known_certificate(ctx, remote, identity)
     if remote.certs:
-        pinned = [Certificate.from_der(der) for der in remote.certs]
-        x509.build_chain(leaf, [], pinned, ctx.wall)
+        if leaf.der not in remote.certs:
+            raise AuthFailed("certificate", "the peer's certificate is none of `remote.certs`")
+        x509.build_chain(leaf, [], [leaf], ctx.wall)
     else:
         anchors = [Certificate.from_der(der) for der in remote.cacerts] or ctx.credentials.anchors()
         x509.build_chain(leaf, [*others, *ctx.credentials.certificates()], anchors, ctx.wall)

@@ -130,7 +130,7 @@ def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFaile
 
 _AUTH_ADVICE = {
     "psk": "the pre-shared keys of the two sides differ, or the identities select different ones: compare both",
-    "identity": "set `remote.id` here to the identity that the peer sends, or `local.id` on the peer",
+    "identity": "`remote.id` here must fit `local.id` of the peer, and `local.id` here its `remote.id`",
     "no-secret": "add a secret for these two identities (`secrets.ike-<name>`)",
     "cert-untrusted-root": "load the certification authority of the peer (`authorities`), or its intermediates there",
     "cert-no-issuer": "load the certification authority of the peer (`authorities`), or its intermediates there",

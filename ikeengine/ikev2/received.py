@@ -30,7 +30,7 @@ class Received:
     def find(self, kind: type[PayloadT]) -> PayloadT | None:
         """The first payload of a kind, or None."""
         for payload in self.payloads:
-            if type(payload) is kind:
+            if isinstance(payload, kind):
                 return payload
         return None
 
@@ -43,19 +43,19 @@ class Received:
 
     def all(self, kind: type[PayloadT]) -> list[PayloadT]:
         """Every payload of a kind, in order."""
-        return [payload for payload in self.payloads if type(payload) is kind]
+        return [payload for payload in self.payloads if isinstance(payload, kind)]
 
     def notify(self, kind: NotifyType) -> Notify | None:
         """The first Notify of a type, or None."""
         for payload in self.payloads:
-            if type(payload) is Notify and payload.kind == kind:
+            if isinstance(payload, Notify) and payload.kind == kind:
                 return payload
         return None
 
     def error(self) -> Notify | None:
         """The first Notify that reports an error, or None."""
         for payload in self.payloads:
-            if type(payload) is Notify and payload.kind < NotifyType.INITIAL_CONTACT:
+            if isinstance(payload, Notify) and payload.kind < NotifyType.INITIAL_CONTACT:
                 return payload
         return None
 

@@ -96,6 +96,7 @@ class IkeSa:
     nat_remote: bool = False
     nat_fake: bool = False
     """No NAT was found, but we made the peer believe in one, so that both sides encapsulate (`encap: yes`)."""
+    began_at: float = 0.0
     established_at: float | None = None
     last_inbound: float = 0.0
     waiting: tuple[OpId, ...] = ()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import machine, reasons, tasks, transport
-from ikeengine.ikev2.child import UP_STATES, ChildSa, find_expired
+from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.matching import find
 from ikeengine.ikev2.sa import NO_SPI, IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState, Trigger
 from ikeengine.ikev2.traps import SHUNTS, TrapTable
@@ -26,14 +27,6 @@ from ikeengine.outputs import AskPath, LogLine, OpId
 _NO_PATH = Path("", 0, "", 0)
 _STARTS = (Action.START, Action.TRAP_START)
 _TRAPS = (Action.TRAP, Action.TRAP_START)
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """An SA that a command applies to; `child` is None for the IKE SA itself."""
-
-    sa: IkeSa
-    child: ChildSa | None
 
 
 class Supervisor:
@@ -111,7 +104,7 @@ class Supervisor:
             self._traps.set(ctx, config, child)
             ctx.answer(wanted.ops, ok=True)
             return
-        if child is not None and not wanted.ops and self._is_coming(config.name, child):
+        if child is not None and not wanted.ops and self._is_coming(config, child):
             return
         sa = self._usable(config)
         if sa is None:
@@ -124,10 +117,10 @@ class Supervisor:
         else:
             sa.waiting += wanted.ops
 
-    def _is_coming(self, connection: str, child: ChildConfig) -> bool:
+    def _is_coming(self, config: ConnectionConfig, child: ChildConfig) -> bool:
         """Whether a Child SA is up or under way already, so that nobody needs a second one."""
-        for sa in self._ctx.table.of_connection(connection):
-            if sa.state is not IkeState.ESTABLISHED and not sa.state.is_connecting:
+        for sa in self._ctx.table.of_connection(config.name):
+            if not _is_usable(sa, config):
                 continue
             if any(c.config == child and c.state in UP_STATES for c in sa.children.values()):
                 return True
@@ -140,7 +133,7 @@ class Supervisor:
         if not self._ctx.settings.reuse_ikesa:
             return None
         for sa in self._ctx.table.of_connection(config.name):
-            if sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting):
+            if _is_usable(sa, config):
                 return sa
         return None
 
@@ -153,6 +146,7 @@ class Supervisor:
             spi_i=ctx.new_ike_spi(),
             spi_r=NO_SPI,
             path=_NO_PATH,
+            began_at=ctx.now,
             attempt=attempt,
         )
         ctx.table.add(sa)
@@ -201,7 +195,7 @@ class Supervisor:
         return next((c for c in connections.values() if command.child and command.child in c.children), None)
 
     def _terminate(self, command: Terminate, op: OpId) -> None:
-        matches = self._find(command)
+        matches = find(self._ctx.table, command)
         if not matches:
             self._ctx.answer((op,), ok=False, reason="no SA matches")
             return
@@ -238,7 +232,7 @@ class Supervisor:
         sa.queue.append(task)
 
     def _rekey(self, command: Rekey, op: OpId) -> None:
-        matches = self._find(command)
+        matches = find(self._ctx.table, command)
         if not matches:
             self._ctx.answer((op,), ok=False, reason="no SA matches")
             return
@@ -249,39 +243,6 @@ class Supervisor:
                 found.sa.queue.append(RekeyIke(ops=(op,)))
             else:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
-
-    def _find(self, command: Terminate | Rekey) -> list[_Match]:
-        """The live SAs that a command names; by force also IKE SAs that are about to end."""
-        wants_child = bool(command.child or command.child_id)
-        forced = isinstance(command, Terminate) and command.force
-        ending = () if forced else (IkeState.REKEYED, IkeState.DELETING)
-        found = []
-        for sa in self._find_ikes(command):
-            if (command.ike and sa.name != command.ike) or (command.ike_id and sa.unique_id != command.ike_id):
-                continue
-            if sa.state is IkeState.CLOSED or sa.state in ending:
-                continue
-            if not wants_child:
-                found.append(_Match(sa, None))
-                continue
-            for child in sa.children.values():
-                named = not command.child or child.config.name == command.child
-                numbered = not command.child_id or child.unique_id == command.child_id
-                if named and numbered and child.state in UP_STATES:
-                    found.append(_Match(sa, child))
-        if isinstance(command, Rekey) and not wants_child:
-            return [match for match in found if match.sa.state is IkeState.ESTABLISHED]
-        return found
-
-    def _find_ikes(self, command: Terminate | Rekey) -> Iterable[IkeSa]:
-        """The IKE SAs to look at; more than those that match, but not every one of the host if it can be helped."""
-        table = self._ctx.table
-        if command.child_id:
-            owner = table.of_child(command.child_id)
-            return () if owner is None else (owner,)
-        if command.ike:
-            return table.of_connection(command.ike)
-        return table if command.ike_id or command.child else ()
 
     def _acquire(self, command: Acquire, op: OpId) -> None:
         trap = self._traps.find(command.owner, command.reqid)
@@ -338,6 +299,12 @@ class Supervisor:
         if any(other.replaced_by == owner for other in sa.children.values()):
             # What it replaces is on its way out, so the tunnel is lost unless the datapath recovers.
             ctx.wanted.append(Wanted(sa.name, child.config.name, ctx.settings.retry_initiate_interval))
+
+
+def _is_usable(sa: IkeSa, config: ConnectionConfig) -> bool:
+    """Whether new Child SAs may be created on an IKE SA. Not if it is of an older form of the connection."""
+    may_serve = sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting)
+    return may_serve and sa.connection is config
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

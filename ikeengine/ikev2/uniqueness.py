@@ -40,10 +40,10 @@ def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     if policy is Unique.NEVER:
         return
     for other in _others(ctx, sa):
-        if initial_contact:
+        if initial_contact and not _overlap(sa, other):
             _forget(ctx, other)
         elif policy is Unique.REPLACE:
-            loser = _loser(ctx, sa, other)
+            loser = _loser(sa, other)
             loser.queue.append(DeleteIke(why=Closing.REPLACED))
             ctx.touch(loser)
 
@@ -60,9 +60,12 @@ def _forget(ctx: Context, other: IkeSa) -> None:
     close(ctx, other, Closing.REPLACED)
 
 
-def _loser(ctx: Context, sa: IkeSa, other: IkeSa) -> IkeSa:
+def _overlap(sa: IkeSa, other: IkeSa, slack: float = 0.0) -> bool:
+    """Whether both sides have initiated at the same time. Then INITIAL_CONTACT was said in ignorance."""
+    crossing = other.is_initiator != sa.is_initiator
+    return crossing and other.established_at is not None and sa.began_at <= other.established_at + slack
+
+
+def _loser(sa: IkeSa, other: IkeSa) -> IkeSa:
     """The older one; but if both sides have initiated at the same time, the one that both sides choose."""
-    age = ctx.now - (other.established_at or 0.0)
-    if other.is_initiator != sa.is_initiator and age < CROSSING:
-        return max(sa, other, key=lambda one: one.spi_i)
-    return other
+    return max(sa, other, key=lambda one: one.spi_i) if _overlap(sa, other, CROSSING) else other

@@ -281,7 +281,7 @@ def _compile(text: str) -> _Matcher:
 
 
 def _has_wildcard(name: bytes) -> bool:
-    return any(value == names.WILDCARD for rdn in names.comparable(name) for _, value in rdn)
+    return any(value == names.WILDCARD for rdn in names.comparable(name) for _unused, value in rdn)
 
 
 def _range(text: str) -> _Range | None:

@@ -90,7 +90,7 @@ def parse_selector(text: str) -> SelectorTemplate:
 
 
 def _parse_addresses(net: str, text: str) -> tuple[bytes, bytes]:
-    first, _, last = net.replace("..", "-").partition("-")
+    first, _unused, last = net.replace("..", "-").partition("-")
     try:
         if "%" in net:
             raise ValueError("scope")

@@ -24,7 +24,11 @@ DEFAULT_LEVEL = 1
 OWN_GROUPS = ("DMN", "CFG", "APP")
 """Groups whose lines an unknown peer cannot cause. They are not rate limited."""
 
+PACKET_LEVEL = 2
+"""Level of the lines about each datagram, in the group NET."""
+
 _NAME = "ikeengine"
+_DATAPATHS = "ikeengine.datapath"
 _STORY = "ikeengine_story"
 
 
@@ -48,6 +52,8 @@ class EngineLog:
         self._clock = clock
         self._limiter = RateLimiter()
         self._logger = logging.getLogger(_NAME)
+        self.packets = False
+        """Whether there is to be a line for each datagram."""
         self.configure(settings)
 
     def configure(self, settings: LogSettings) -> None:
@@ -57,6 +63,14 @@ class EngineLog:
         self._wanted = {
             kind for kind, told in TOLD.items() if any(self.wants(group, told.level) for group in told.groups)
         }
+        self.packets = self.wants("NET", PACKET_LEVEL)
+        self._logger.setLevel(_python_level(max(settings.default, *settings.levels.values(), 0)))
+        for handler in self._logger.handlers:
+            handler.filters[:] = [self._admits]
+
+    def _admits(self, record: logging.LogRecord) -> bool:
+        """Whether a record that did not come through here, as from a datapath, is wanted."""
+        return hasattr(record, _STORY) or self.wants(*_foreign(record))
 
     def wants(self, group: str, level: int) -> bool:
         """Whether a line of this group and level would be written. Ask before formatting something expensive."""
@@ -122,15 +136,20 @@ def set_up(settings: LogSettings, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter() if settings.json else PlainFormatter(stamps=not under_journal))
     logger = logging.getLogger(_NAME)
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG)
     logger.propagate = False
 
 
 def _story_of(record: logging.LogRecord) -> Story:
     told = getattr(record, _STORY, None)
-    if isinstance(told, Story):
-        return told
-    return Story("log", "DMN", 0 if record.levelno >= logging.INFO else 2, record.getMessage(), {})
+    return told if isinstance(told, Story) else Story("log", *_foreign(record), record.getMessage(), {})
+
+
+def _foreign(record: logging.LogRecord) -> tuple[str, int]:
+    """Group and level of a record of Python's own making."""
+    group = "KNL" if record.name.startswith(_DATAPATHS) else "DMN"
+    if record.levelno >= logging.WARNING:
+        return group, 0
+    return group, DEFAULT_LEVEL if record.levelno >= logging.INFO else DEFAULT_LEVEL + 1
 
 
 class PlainFormatter(logging.Formatter):

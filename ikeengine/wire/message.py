@@ -157,7 +157,7 @@ def _read_unknown(kind: int, flags: int, part: Reader) -> UnknownPayload:
 
 
 def _read_encrypted(kind: int, body: Reader) -> EncryptedBody:
-    first, _, length = body.unpack(GENERIC_HEADER)
+    first, _unused, length = body.unpack(GENERIC_HEADER)
     part = body.sub(length - GENERIC_LENGTH)
     fragment = _read_fragment(first, part) if kind == PayloadType.SKF else None
     return EncryptedBody(first, part.offset, fragment)

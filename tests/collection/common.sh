@@ -31,7 +31,8 @@ copy_tree() {
 list=$root/.build/collection.files
 stamp=$root/.build/collection.stamp
 cd "$root"
-git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+# The tests of the engine are not part of the collection; ruff and mypy look after them.
+git ls-files -z --cached --others --exclude-standard -- . ':!tests/engine' ':!tests/lab' ':!tests/run.py' ':!benchmarks' ':!docs' | while IFS= read -r -d '' file; do
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
 done >"$list"
 sum=$(xargs -0 sha256sum <"$list" | sha256sum)

@@ -42,15 +42,13 @@ class Charon(Control):
         run_directory: Path | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        super().__init__((run_directory or directory) / "charon.vici")
+        super().__init__((run_directory or directory) / "charon.vici", directory / "charon.log")
         self.namespace = namespace
-        self.log_file = directory / "charon.log"
         self._output = directory / "charon.output"
         self._configuration = directory / "strongswan.conf"
         self._kernel, self._settings = kernel, settings or {}
         self._write({})
         self._process: subprocess.Popen[str] | None = None
-        self._mark = 0
 
     @property
     def pid(self) -> int:
@@ -84,16 +82,6 @@ class Charon(Control):
             self._process.kill()
             self._process.wait(20)
             self._process = None
-
-    def log(self) -> str:
-        """What charon has logged since `mark_log`."""
-        with self.log_file.open(errors="replace") as file:
-            file.seek(self._mark)
-            return file.read()
-
-    def mark_log(self) -> None:
-        """Let `log` begin here."""
-        self._mark = self.log_file.stat().st_size
 
     def _is_up(self) -> bool:
         assert self._process is not None

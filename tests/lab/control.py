@@ -25,8 +25,10 @@ class Refused(RuntimeError):
 class Control:
     """The commands that tests give to a daemon, and what they ask of it."""
 
-    def __init__(self, socket_path: Path) -> None:
+    def __init__(self, socket_path: Path, log_file: Path) -> None:
         self.socket_path = socket_path
+        self.log_file = log_file
+        self._mark = 0
 
     @contextlib.contextmanager
     def session(self) -> Iterator[vici.Session]:
@@ -45,6 +47,16 @@ class Control:
         except OSError:
             return False
         return True
+
+    def log(self) -> str:
+        """What the daemon has logged since `mark_log`."""
+        with self.log_file.open(errors="replace") as file:
+            file.seek(self._mark)
+            return file.read()
+
+    def mark_log(self) -> None:
+        """Let `log` begin here."""
+        self._mark = self.log_file.stat().st_size
 
     # --- configuration ----------------------------------------------------------------------------------------
 
@@ -151,11 +163,10 @@ class Control:
 
     def stream(self, command: str, message: Section) -> list[str]:
         """A command that logs while it works. Raises Refused."""
-        lines = []
+        lines: list[str] = []
         with self.session() as session:
             try:
-                for line in getattr(session, command)(message):
-                    lines.append(text(line.get("msg", b"")))
+                lines.extend(text(line.get("msg", b"")) for line in getattr(session, command)(message))
             except CommandException as error:
                 raise Refused("\n".join([*lines, str(error)])) from None
         return lines

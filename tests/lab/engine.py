@@ -34,14 +34,12 @@ class Engine(Control):
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.run_directory = run_directory or directory / "run"
-        super().__init__(self.run_directory / "ikeengine.vici")
+        super().__init__(self.run_directory / "ikeengine.vici", directory / "engine.log")
         self.namespace = namespace
-        self.log_file = directory / "engine.log"
         self.configuration = directory / "config.yml"
         self._settings: dict[str, Any] = {"datapath": datapath, **QUICK, **(settings or {})}
         self.configure(more or {})
         self._process: subprocess.Popen[str] | None = None
-        self._mark = 0
 
     @property
     def pid(self) -> int:
@@ -88,16 +86,6 @@ class Engine(Control):
         """Records of failed negotiations, the newest first."""
         answer = self.request("failures", {"connection": connection} if connection else {})
         return list(answer["failures"].values())
-
-    def log(self) -> str:
-        """What the engine has logged since `mark_log`."""
-        with self.log_file.open(errors="replace") as file:
-            file.seek(self._mark)
-            return file.read()
-
-    def mark_log(self) -> None:
-        """Let `log` begin here."""
-        self._mark = self.log_file.stat().st_size
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "ikeengine.cli.main", *arguments]

@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.lab.netns import Namespace, veth
 
 NUMBERS = itertools.count()
+
+NETLINK_NETFILTER = 12
+DELETE_CONNECTIONS = 1 << 8 | 2
+"""NFNL_SUBSYS_CTNETLINK and IPCTNL_MSG_CT_DELETE."""
+REQUEST_WITH_ANSWER = 5
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,15 @@ class Router:
     namespace: Namespace
     public: str
     """The address that the other site sees."""
+
+    def forget_mappings(self) -> None:
+        """Lose the state of all connections, as by a restart; what goes out next gets another port."""
+        with self.namespace.entered(), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
+            header = struct.pack("=IHHII", 20, DELETE_CONNECTIONS, REQUEST_WITH_ANSWER, 1, 0)
+            netlink.send(header + struct.pack("=BBH", socket.AF_INET, 0, 0))
+            (error,) = struct.unpack_from("=i", netlink.recv(4096), 16)
+        if error:
+            raise OSError(-error, "the connections cannot be forgotten")
 
 
 def unique_name(role: str) -> str:

@@ -193,7 +193,7 @@ class UserspaceDatapath:
 
     def _drain_tun(self) -> None:
         fd, process = self._tun_fd, self._outbound.process
-        for _ in range(BATCH):
+        for _unused in range(BATCH):
             try:
                 packet = os.read(fd, _BIGGEST)
             except BlockingIOError:

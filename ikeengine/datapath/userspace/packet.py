@@ -102,7 +102,7 @@ def enclosed_flow(packet: bytes) -> Flow | None:
 
     Raises MalformedPacket.
     """
-    _, _, protocol, start = _parse(packet)
+    _unused, _unused, protocol, start = _parse(packet)
     if start is None or len(packet) < start + 8:
         return None
     errors = {ICMP: _ICMP_ERRORS, ICMPV6: _ICMPV6_ERRORS}.get(protocol, ())
@@ -131,7 +131,7 @@ def _parse_v6(packet: bytes) -> tuple[bytes, bytes, int, int | None]:
     if len(packet) < IPV6_HEADER:
         raise MalformedPacket("IPv6 header is cut off")
     source, destination, protocol, start = packet[8:24], packet[24:40], packet[6], IPV6_HEADER
-    for _ in range(_MOST_EXTENSION_HEADERS):
+    for _unused in range(_MOST_EXTENSION_HEADERS):
         if protocol not in _EXTENSION_HEADERS:
             return source, destination, protocol, start
         if len(packet) < start + 8:

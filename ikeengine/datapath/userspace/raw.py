@@ -69,7 +69,7 @@ class RawSockets:
         """Pass on what has arrived, up to a batch of packets."""
         read_one = _receive_v4 if self.family == socket.AF_INET else _receive_v6
         with contextlib.suppress(BlockingIOError):
-            for _ in range(BATCH):
+            for _unused in range(BATCH):
                 read_one(self.plain, received)
 
     def send(self, packet: bytes, destination: str) -> int:
@@ -166,7 +166,7 @@ def _receive_v4(sock: socket.socket, received: Received) -> None:
 
 
 def _receive_v6(sock: socket.socket, received: Received) -> None:
-    packet, control, _, _ = sock.recvmsg(_BIGGEST, _TCLASS_SPACE)
+    packet, control, _unused, _unused = sock.recvmsg(_BIGGEST, _TCLASS_SPACE)
     traffic_class = 0
     for level, kind, data in control:
         if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_TCLASS and len(data) == _INT.size:

@@ -64,7 +64,7 @@ class WaitingPackets:
 
     def _take(self, queue: _Queue) -> list[bytes]:
         _drop_old(queue, self._clock())
-        packets = [packet for _, packet in queue.packets]
+        packets = [packet for _unused, packet in queue.packets]
         queue.packets.clear()
         return packets
 

@@ -129,7 +129,7 @@ class XfrmDatapath:
         self._kernel.policies.delete(owner)
 
     def usage(self, sa: SaId) -> Usage | None:
-        """The counters of an SA, None if it does not exist."""
+        """The counters of an SA, None if it does not exist. Raises DatapathError if the kernel does not tell."""
         return self._kernel.sas.usage(sa)
 
     def receive_esp(self, packet: bytes, path: Path) -> None:

@@ -62,5 +62,5 @@ def read_expire(body: bytes) -> KernelExpire:
 def read_mapping(body: bytes) -> KernelMapping:
     """A MAPPING message."""
     sa, family = read_id(body)
-    new_source, _, new_port = _MAPPING.unpack_from(body)[3:]
+    new_source, _unused, new_port = _MAPPING.unpack_from(body)[3:]
     return KernelMapping(sa, address_text(new_source, family), socket.ntohs(new_port))

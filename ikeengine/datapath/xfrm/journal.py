@@ -6,6 +6,7 @@ out after the kernel has removed it. So whatever a killed engine has left behind
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -43,7 +44,7 @@ class Journal:
         except OSError as error:
             raise DatapathError(f"the journal {self._path} cannot be used: {error.strerror}") from error
         self._entries = dict.fromkeys(left_behind)
-        self._rewrite()
+        self._rewrite(self._path)
         return left_behind
 
     def close(self) -> None:
@@ -67,8 +68,8 @@ class Journal:
         del self._entries[entry]
         self._write(f"\n-{entry}")
         self._dead_lines += 2
-        if self._dead_lines > max(_FEWEST_DEAD_LINES, 2 * len(self._entries)):
-            self._rewrite()
+        if self._path is not None and self._dead_lines > max(_FEWEST_DEAD_LINES, 2 * len(self._entries)):
+            self._rewrite(self._path)
 
     def _write(self, text: str) -> None:
         """A full disk must not stop the traffic: the entry is then only known to this process."""
@@ -80,22 +81,17 @@ class Journal:
         except OSError as error:
             self._complain(error)
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, path: pathlib.Path) -> None:
         """Replace the file by one without dead lines. Until that is complete the old one counts."""
-        if self._file < 0 or self._path is None:
-            return
-        new_path = self._path.with_name(self._path.name + ".new")
+        self._dead_lines = 0
+        text = "\n".join([_BOOT + _boot_id(), *("+" + entry for entry in self._entries)])
         try:
-            new_file = _open_locked(new_path)
-            os.ftruncate(new_file, 0)
-            _write_all(new_file, "\n".join([_BOOT + _boot_id(), *("+" + entry for entry in self._entries)]))
-            new_path.rename(self._path)
+            new_file = _write_new(path.with_name(path.name + ".new"), text, path)
         except OSError as error:
             self._complain(error)
             return
         os.close(self._file)
         self._file = new_file
-        self._dead_lines = 0
 
     def _complain(self, error: OSError) -> None:
         if self._healthy:
@@ -110,17 +106,29 @@ def _open_locked(path: pathlib.Path) -> int:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(file).st_ino != path.stat().st_ino:  # replaced since it was opened
-            raise BlockingIOError(0, "another engine has just replaced it")
+            raise BlockingIOError(errno.EAGAIN, "another engine has just replaced it")
     except BlockingIOError as error:
         os.close(file)
         raise OSError(error.errno, "another engine is using it") from error
+    except OSError:
+        os.close(file)
+        raise
     return file
 
 
-def _write_all(file: int, text: str) -> None:
-    data = text.encode()
-    while data:
-        data = data[os.write(file, data) :]
+def _write_new(path: pathlib.Path, text: str, final_path: pathlib.Path) -> int:
+    """Write a whole file under a new name, then give it its final one. The file is open and locked."""
+    file = _open_locked(path)
+    try:
+        os.ftruncate(file, 0)
+        data = text.encode()
+        while data:
+            data = data[os.write(file, data) :]
+        path.rename(final_path)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _read(path: pathlib.Path) -> tuple[str, ...]:

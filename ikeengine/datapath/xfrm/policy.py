@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
 from ikeengine.datapath.netlink import attribute, read_attributes
-from ikeengine.datapath.policies import selector_pairs
+from ikeengine.datapath.policies import Selectors, all_pairs
 from ikeengine.datapath.xfrm.constants import (
     ANY_ALGORITHM,
     POLICY_ALLOW,
@@ -74,16 +75,20 @@ def policy_keys(policies: PolicySet) -> tuple[PolicyKey, ...]:
 
     Raises DatapathError if there is none, or if there are too many.
     """
+    return _policy_keys(policies.local_ts, policies.remote_ts, policies.mode is not Mode.TRANSPORT)
+
+
+@lru_cache(maxsize=1024)
+def _policy_keys(local_ts: Selectors, remote_ts: Selectors, forwards: bool) -> tuple[PolicyKey, ...]:
     inbound: list[KernelSelector] = []
     outbound: list[KernelSelector] = []
-    for pair in selector_pairs(policies):
+    for pair in all_pairs(local_ts, remote_ts):
         outbound.extend(kernel_selectors(pair.local, pair.remote))
         inbound.extend(kernel_selectors(pair.remote, pair.local))
         if len(outbound) > MOST_SELECTORS:
             raise DatapathError(f"the traffic selectors need more than {MOST_SELECTORS} kernel policies")
     if not outbound:
         raise DatapathError("no packet can match the traffic selectors")
-    forwards = policies.mode is not Mode.TRANSPORT
     keys = [PolicyKey(XfrmDir.IN, selector) for selector in inbound]
     keys += [PolicyKey(XfrmDir.FWD, selector) for selector in inbound if forwards]
     keys += [PolicyKey(XfrmDir.OUT, selector) for selector in outbound]

@@ -3,6 +3,10 @@
 A packet meets a policy only after it has a route and a source address. A tunnel needs a route of its own only if a
 local address lies inside its local traffic selector and the host would choose another one, as for a `ping` from the
 gateway itself, or if there is no route to the remote network at all.
+
+Our table comes before the host's own, so a route to a large remote network would hide the host's routes to what is not
+remote at all: the local network, if the remote one contains it, and what PASS shunts leave alone. For these there are
+`throw` routes, which lead back to the host's own.
 """
 
 from __future__ import annotations
@@ -39,26 +43,31 @@ class TunnelRoutes:
     def __init__(self, kernel: NetlinkSocket, journal: Journal) -> None:
         self._kernel = kernel
         self._journal = journal
+        self._needed: dict[PolicyKey, tuple[Route, ...]] = {}
         self._wanted: dict[Network, dict[PolicyKey, Route]] = {}
         self._installed: dict[Network, Route] = {}
         self._own_rules: dict[str, bool] = {}
 
     def policy_changed(self, key: PolicyKey, policies: PolicySet | None) -> None:
-        """Add, replace or remove the route for a policy. Failures are logged: the policy works without, too."""
+        """Add, replace or remove the routes for a policy. Failures are logged: the policy works without, too."""
         if key.direction is not XfrmDir.OUT:
             return
-        remote = Network(key.selector.destination, key.selector.destination_prefix)
         try:
-            route = self._route(key, policies) if policies is not None and _is_tunnel(policies) else None
-            self._want(remote, key, route)
-            self._synchronise(remote)
+            routes = self._routes_for(key, policies) if policies is not None else ()
         except NetlinkError as error:
-            log.warning("no route to %s through the tunnel: %s", remote, error)
+            log.warning("no route for the policy %s: %s", key, error)
+            routes = ()
+        for network in self._want(key, routes):
+            try:
+                self._synchronise(network)
+            except NetlinkError as error:
+                log.warning("no route to %s for the policy %s: %s", network, key, error)
 
     def delete_all(self) -> None:
         """Remove our routes and rules."""
+        self._needed.clear()
+        self._wanted.clear()
         for remote in list(self._installed):
-            self._wanted.pop(remote, None)
             try:
                 self._synchronise(remote)
             except NetlinkError as error:
@@ -72,7 +81,7 @@ class TunnelRoutes:
 
     def delete_stale(self, entry: str) -> None:
         """Remove what a predecessor has noted in the journal."""
-        kind, _, rest = entry.partition(" ")
+        kind, _unused, rest = entry.partition(" ")
         if kind == "rule":
             self._delete_rule(rest)
             return
@@ -80,10 +89,21 @@ class TunnelRoutes:
         if route is not None:
             _ignoring_absence(lambda: rtnetlink.delete_route(self._kernel, route, TABLE))
 
-    def _route(self, key: PolicyKey, policies: PolicySet) -> Route | None:
-        """The route that a policy needs, None if the host gets along without. Raises NetlinkError."""
+    def _routes_for(self, key: PolicyKey, policies: PolicySet) -> tuple[Route, ...]:
+        """The routes that a policy needs. Raises NetlinkError."""
         local = Network(key.selector.source, key.selector.source_prefix)
         remote = Network(key.selector.destination, key.selector.destination_prefix)
+        if policies.action is PolicyAction.PASS and remote.prefix and not key.selector.protocol:
+            return (Route(remote),)
+        if not _is_tunnel(policies):
+            return ()
+        route = self._tunnel_route(local, remote, policies)
+        if route is None:
+            return ()
+        return (Route(local), route) if local.is_part_of(remote) else (route,)
+
+    def _tunnel_route(self, local: Network, remote: Network, policies: PolicySet) -> Route | None:
+        """The route to a remote network, None if the host gets along without. Raises NetlinkError."""
         outer = packed(policies.local) if policies.local else b""
         source = self._address_inside(local, outer)
         chosen = self._chosen_source(remote)
@@ -107,17 +127,23 @@ class TunnelRoutes:
         except NetlinkError:
             return None
 
-    def _want(self, remote: Network, key: PolicyKey, route: Route | None) -> None:
-        wanted = self._wanted.setdefault(remote, {})
-        wanted.pop(key, None)
-        if route is not None:
-            wanted[key] = route
-        if not wanted:
-            del self._wanted[remote]
+    def _want(self, key: PolicyKey, routes: tuple[Route, ...]) -> list[Network]:
+        """Note what a policy needs now; the networks for which that makes a difference."""
+        before = self._needed.pop(key, ())
+        for route in before:
+            self._wanted[route.destination].pop(key, None)
+        if routes:
+            self._needed[key] = routes
+        for route in routes:
+            self._wanted.setdefault(route.destination, {})[key] = route
+        return list(dict.fromkeys(route.destination for route in (*routes, *before)))
 
     def _synchronise(self, remote: Network) -> None:
         """Make the youngest wish for a network its route."""
-        wanted = next(reversed(self._wanted.get(remote, {}).values()), None)
+        wishes = self._wanted.get(remote, {})
+        if not wishes:
+            self._wanted.pop(remote, None)
+        wanted = next(reversed(wishes.values()), None)
         installed = self._installed.get(remote)
         if wanted == installed:
             return
@@ -127,7 +153,8 @@ class TunnelRoutes:
             self._put(wanted, installed)
 
     def _put(self, route: Route, installed: Route | None) -> None:
-        self._need_rule(route.destination.family)
+        if route.interface:
+            self._need_rule(route.destination.family)
         add = rtnetlink.add_route if installed is None else rtnetlink.replace_route
         entry = _entry(route)
         self._journal.add(entry)
@@ -199,7 +226,7 @@ def _entry(route: Route) -> str:
 def _parse_entry(entry: str) -> Route | None:
     """The route of a journal entry; None if it is torn."""
     try:
-        _, prefix, interface, *octets, _ = entry.split(" ")
+        _unused, prefix, interface, *octets, _unused = entry.split(" ")
         destination, gateway, source = (bytes.fromhex(text.strip("-")) for text in octets)
         return Route(Network(destination, int(prefix)), int(interface), gateway, source)
     except ValueError:

@@ -146,10 +146,6 @@ class SecurityAssociations:
             state.integrity_failed,
         )
 
-    def state(self, sa: SaId) -> KernelState | None:
-        """One of our states as the kernel has it, None if it is gone. Raises NetlinkError."""
-        return self._state(sa) if sa in self._sas else None
-
     def limits_reached(self) -> list[tuple[SaId, bool]]:
         """Our states that are past a limit, with True for a hard one. For when the kernel's own reports got lost."""
         reached = []
@@ -232,7 +228,7 @@ def _entry(sa: SaId, source: str, reqid: int) -> str:
 def _parse_entry(entry: str) -> tuple[SaId, str, int] | None:
     """Destination, source and reqid of a journal entry; None if it is torn."""
     try:
-        _, protocol, spi, source, destination, reqid = entry.split(" ")
+        _unused, protocol, spi, source, destination, reqid = entry.split(" ")
         return SaId(Protocol[protocol], destination, int(spi, 16)), source, int(reqid)
     except (ValueError, KeyError):
         return None

@@ -207,9 +207,7 @@ def _blocks(first: int, last: int, width: int) -> tuple[Block, ...]:
 
 
 def _covering_block(first: int, last: int, width: int) -> tuple[Block, ...]:
-    """The smallest aligned block around a range."""
-    if first > last:
-        return ()
+    """The smallest aligned block around a range, which is not empty."""
     host_bits = (first ^ last).bit_length()
     return (Block(first >> host_bits << host_bits, width - host_bits),)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from ikeengine.datapath.netlink import NetlinkError, NetlinkSocket, NoAnswer
 from ikeengine.datapath.policies import PolicyStacks
@@ -98,8 +99,8 @@ class SecurityPolicies:
         self._neighbours_exempt = True
 
     def _write(self, key: PolicyKey, before: PolicySet | None, after: PolicySet | None) -> None:
-        if before and after and write_policy(key, before) == write_policy(key, after):
-            return  # only the owner has changed, as in a rekeying
+        if before and after and replace(before, owner=after.owner) == after:
+            return  # a trap has only changed its owner, and the kernel knows of none
         old_entry = _entry(key, before) if before else ""
         new_entry = _entry(key, after) if after else ""
         if after is not None:
@@ -161,7 +162,7 @@ def _entry(key: PolicyKey, policies: PolicySet) -> str:
 def _parse_entry(entry: str) -> tuple[PolicyKey, int, int] | None:
     """Key, priority and reqid of a journal entry; None if it is torn."""
     try:
-        _, name, text_priority, reqid, _ = entry.split(" ", 4)
+        _unused, name, text_priority, reqid, _unused = entry.split(" ", 4)
         return read_policy_id(bytes.fromhex(name)), int(text_priority), int(reqid)
     except ValueError:
         return None

@@ -68,13 +68,15 @@ class KernelState(NamedTuple):
     reqid: int
     octets: int
     packets: int
-    first_use: int
     last_use: int
     too_old: int
     replayed: int
     integrity_failed: int
     attributes: dict[int, bytes]
-    """All attributes as received, with the keys: never to be shown."""
+    """All attributes as received, with the keys."""
+
+    def __repr__(self) -> str:
+        return f"<state {self.id.protocol.name} {self.id.spi:08x} {self.source} -> {self.id.destination}>"
 
     @property
     def progress(self) -> Progress:
@@ -153,9 +155,9 @@ def read_deleted_state(body: bytes) -> KernelState | None:
 
 def _read_state(body: bytes, attributes: dict[int, bytes]) -> KernelState:
     fields = USERSA_INFO.unpack_from(body)
-    _, destination, spi, protocol, source = fields[:5]
-    octets, packets, _, first_use = fields[13:17]
-    too_old, replayed, integrity_failed, _, reqid, family = fields[17:23]
+    _unused, destination, spi, protocol, source = fields[:5]
+    octets, packets = fields[13:15]
+    too_old, replayed, integrity_failed, _unused, reqid, family = fields[17:23]
     last_use = attributes.get(Xfrma.LASTUSED)
     attributes.setdefault(Xfrma.LTIME_VAL, _LIFETIME_CUR.pack(*fields[13:17]))
     return KernelState(
@@ -164,7 +166,6 @@ def _read_state(body: bytes, attributes: dict[int, bytes]) -> KernelState:
         reqid,
         octets,
         packets,
-        first_use,
         _U64.unpack(last_use)[0] if last_use else 0,
         too_old,
         replayed,
@@ -196,7 +197,7 @@ def _selector(sa: IpsecSa, family: int) -> bytes:
 
 
 def _lifetime(limits: Limits) -> tuple[int, ...]:
-    """`struct xfrm_lifetime_cfg`; times of 0 mean none, volumes of 0 mean none at all."""
+    """`struct xfrm_lifetime_cfg`. To the kernel a time of 0 is no limit, but a volume of 0 is one."""
     return (
         limits.soft_bytes or XFRM_INF,
         limits.hard_bytes or XFRM_INF,

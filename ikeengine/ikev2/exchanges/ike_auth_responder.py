@@ -68,9 +68,14 @@ def _choose_connection(ctx: Context, sa: IkeSa, handshake: Handshake, peer: Iden
     fitting = [c for c in _still_configured(ctx, handshake.candidates) if _is_for(c, peer, wanted)]
     if not fitting:
         whom = "" if wanted is None else f" looking for {format_identity(wanted)}"
-        configured = ", ".join(f"{c.name}: {c.remote[0].id.text}" for c in handshake.candidates)
+        configured = ", ".join(map(_identities, handshake.candidates))
         raise AuthFailed("identity", f"no connection is for {format_identity(peer)}{whom}; configured: {configured}")
     sa.connection = min(fitting, key=lambda c: (c.remote[0].id.exact is None, c.local[0].id is None))
+
+
+def _identities(connection: ConnectionConfig) -> str:
+    local, remote = connection.local[0].id, connection.remote[0].id
+    return f"{connection.name}: remote {remote.text}" + (f", local {format_identity(local)}" if local else "")
 
 
 def _still_configured(ctx: Context, candidates: tuple[ConnectionConfig, ...]) -> list[ConnectionConfig]:

@@ -103,7 +103,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def _accept(sa: IkeSa, handshake: Handshake, message: Received) -> tuple[IkeSuite, bytes]:
     """The suite and g^ir of an answer. Raises NoProposalChosen or InvalidSyntax if it is not one to our request."""
-    _, suite = accept_ike(message.require(Sa).proposals, offer(sa.connection.proposals))
+    _unused, suite = accept_ike(message.require(Sa).proposals, offer(sa.connection.proposals))
     ke, nonce = message.require(Ke), message.require(Nonce)
     if handshake.ke is None or ke.group != handshake.ke.group or suite.ke.id != ke.group:
         raise InvalidSyntax(f"the KE payload uses method {ke.group}, which is not the one in our request")
@@ -212,6 +212,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         spi_i=message.data[:8],
         spi_r=ctx.new_ike_spi(),
         path=message.path,
+        began_at=ctx.now,
     )
     handshake = sa.handshake = Handshake(
         nonce_own=ctx.rng.bytes(NONCE_OCTETS), nonce_peer=nonce, init_peer=message.data, candidates=candidates

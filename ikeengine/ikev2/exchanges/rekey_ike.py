@@ -119,9 +119,11 @@ class RekeyIke(Exchange):
         wanted = message.notify(NotifyType.INVALID_KE_PAYLOAD)
         group = int.from_bytes(wanted.data, "big") if wanted is not None and len(wanted.data) == 2 else 0
         error = message.error()
+        if error is None:
+            raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
         if self.group is None and group and offers_group(sa.connection.proposals, group):
             sa.queue.appendleft(RekeyIke(group=group, ops=self.ops))
-        elif message.notify(NotifyType.TEMPORARY_FAILURE) is not None:
+        elif error.kind == NotifyType.TEMPORARY_FAILURE:
             ctx.answer(
                 self.ops, ok=False, reason="the peer is busy with this SA (TEMPORARY_FAILURE); it is tried again"
             )
@@ -129,7 +131,7 @@ class RekeyIke(Exchange):
         else:
             record = (
                 reasons.refused_proposal(ctx, sa, PHASE, sa.connection.proposals)
-                if error is None or error.kind == NotifyType.NO_PROPOSAL_CHOSEN
+                if error.kind == NotifyType.NO_PROPOSAL_CHOSEN
                 else reasons.refused(ctx, sa, PHASE, error.kind)
             )
             fail(ctx, record, self.ops)
@@ -228,6 +230,7 @@ def _successor(
         nat_remote=old.nat_remote,
         nat_fake=old.nat_fake,
         predecessor=old.local_spi,
+        began_at=ctx.now,
         established_at=ctx.now,
         last_inbound=ctx.now,
     )

@@ -35,7 +35,7 @@ class Eap:
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax if the EAP header does not fit the payload."""
         data = body.data[body.offset : body.end]
-        code, _, length = body.unpack(_LAYOUT)
+        code, _unused, length = body.unpack(_LAYOUT)
         if length != len(data):
             raise InvalidSyntax(f"an EAP message says {length} octets, the payload has {len(data)}")
         if (code in _WITH_TYPE and length == _LAYOUT.size) or (code in _WITHOUT_TYPE and length != _LAYOUT.size):

@@ -29,6 +29,8 @@ PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds before each next start of a daemon that keeps crashing."""
 STABLE = 60.0
 """Seconds after which a daemon counts as stable, and the pauses begin anew."""
+LOCK_WAIT = 1.0
+"""Seconds to wait for the lock: whoever looks for a supervisor holds it for a moment."""
 
 
 class Failure(Exception):
@@ -48,7 +50,8 @@ class RunDirectory:
         """Process of the running supervisor. Its lock decides, not the number in a file that may be stale."""
         try:
             with self.pid_file.open("r+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Shared: two who only look must not take each other for a supervisor.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return None
         except BlockingIOError:
@@ -204,16 +207,22 @@ def _detach(run: RunDirectory, command: list[str], log: str, timeout: float) -> 
     os.setsid()
     if os.fork():
         os._exit(0)
-    status = 1
-    with contextlib.suppress(BlockingIOError):
-        os.chdir("/")
-        os.umask(0o077)
-        _redirect(log)
-        with open(run.pid_file, "a+", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.chdir("/")
+    os.umask(0o077)
+    _redirect(log)
+    with open(run.pid_file, "a+", encoding="ascii") as lock:
+        ours = _until(lambda: _locked(lock), LOCK_WAIT)
+        if ours:
             Supervisor(run, command, log, timeout).serve(lock)
-            status = 0
-    os._exit(status)
+    os._exit(0 if ours else 1)
+
+
+def _locked(lock: t.TextIO) -> bool:
+    """Whether we have the lock now."""
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def _redirect(log: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 
 import pytest
@@ -175,6 +176,35 @@ def test_events_and_an_overrun(monkeypatch):
     events = EventSocket(NETLINK_XFRM, (1, 2))
     assert events.read() == Events([Message(0x18, b"one!")], lost=True)
     assert events.read() == Events([], lost=False)
+
+
+def test_without_privileges_the_buffer_is_what_the_system_allows(monkeypatch):
+    options = []
+
+    class Modest(ScriptedSocket):
+        def setsockopt(self, level: int, option: int, value: int) -> None:
+            if option == 33:  # SO_RCVBUFFORCE
+                raise OSError(errno.EPERM, "Operation not permitted")
+            options.append((level, option, value))
+
+    monkeypatch.setattr(netlink, "_open", lambda family: Modest())
+    EventSocket(NETLINK_XFRM, (), receive_buffer=4096)
+    assert options == [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+
+
+def test_a_datagram_that_is_no_message(scripted):
+    sock, _ = scripted(bytes(16), acknowledgement(0))
+    sock.request(0x10, b"")
+
+
+def test_a_dump_that_never_settles_is_taken_as_it_is(scripted):
+    torn = [
+        message(0x10, b"torn", sequence=n, flags=netlink.NLM_F_DUMP_INTR) + message(netlink.NLMSG_DONE, bytes(4), n)
+        for n in range(1, 6)
+    ]
+    sock, script = scripted(*torn)
+    assert sock.dump(0x12, b"") == [Message(0x10, b"torn")]
+    assert len(script.sent) == 5
 
 
 def test_a_broken_event_socket_is_reported(monkeypatch):

@@ -29,8 +29,15 @@ class Lab:
     left: Site
     right: Site
     engine: Engine
-    charon: Charon
+    charon: Charon | Engine
+    """The daemon on the right: strongSwan, unless a test wants a second engine there (`engines_lab`)."""
     router: Router | None = None
+    tests: int = 0
+
+    @property
+    def name(self) -> str:
+        """The connection of this test. Its own, because the engine remembers failures beyond a connection's end."""
+        return f"site{self.tests}"
 
     def daemon(self, name: str) -> Control:
         """`engine` or `charon`."""
@@ -41,14 +48,14 @@ class Lab:
         return self.charon if name == "engine" else self.engine
 
     def connect(self, *, engine: Section | None = None, charon: Section | None = None, **both: Any) -> None:
-        """Load the connection `site` with the child `net` on both gateways, and the pre-shared key.
+        """Load the connection `name` with the child `net` on both gateways, and the pre-shared key.
 
         The arguments change the connection of one side or of both; what concerns the child is below `children.net`.
         """
         for name, changes in (("charon", charon), ("engine", engine)):
             daemon = self.daemon(name)
             daemon.load_psk(PSK)
-            daemon.load({"site": merged(self.connection(name), both, changes or {})})
+            daemon.load({self.name: merged(self.connection(name), both, changes or {})})
 
     def connection(self, name: str) -> dict[str, Any]:
         """The plain connection of one side."""
@@ -82,8 +89,8 @@ class Lab:
         mine, theirs = self.engine.child(), self.charon.child()
         assert (mine["spi-in"], mine["spi-out"]) == (theirs["spi-out"], theirs["spi-in"])
         assert (mine["local-ts"], mine["remote-ts"]) == (theirs["remote-ts"], theirs["local-ts"])
-        assert mine["encr-alg"] == theirs["encr-alg"]
-        assert mine.get("integ-alg") == theirs.get("integ-alg")
+        for key in ("protocol", "mode", "encr-alg", "encr-keysize", "integ-alg"):
+            assert mine.get(key) == theirs.get(key), key
         return mine, theirs
 
     def assert_same_ike(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,7 +123,7 @@ class Lab:
     def rekey_ike(self, name: str) -> None:
         """Rekey the IKE SA from one side, and wait until both sides have only the new one."""
         old = self.engine.ike()["initiator-spi"]
-        self.daemon(name).rekey(ike="site")
+        self.daemon(name).rekey(ike=self.name)
         wait_until(lambda: all(sa["initiator-spi"] != old for sa in (*self.engine.sas(), *self.charon.sas())))
         self.assert_same_ike()
         self.assert_same_child()
@@ -132,6 +139,7 @@ class Lab:
         wait_until(lambda: not self.engine.sas() and not self.charon.sas())
         self.engine.mark_log()
         self.charon.mark_log()
+        self.tests += 1
 
 
 @contextlib.contextmanager
@@ -141,17 +149,34 @@ def lab(
     engine: Section | None = None,
     charon: Section | None = None,
     hidden: str = "",
+    datapath: str = "userspace",
+    kernel: str = charons.LIBIPSEC,
 ) -> Iterator[Lab]:
-    """Two sites with running daemons; `hidden` names the site that is behind a NAT, `left` or `right`."""
+    """Two sites with running daemons; `hidden` names the site that is behind a NAT, `left` or `right`.
+
+    `datapath` is the engine's, `kernel` the plugins that are charon's.
+    """
     with contextlib.ExitStack() as stack:
         router = None
         if hidden:
             left, right, router = stack.enter_context(sites_with_nat(hidden=hidden))
         else:
             left, right = stack.enter_context(two_sites())
-        mine = stack.enter_context(engines.running(Engine(left.gateway, directory / "engine", engine)))
-        theirs = stack.enter_context(charons.running(Charon(right.gateway, directory / "charon", charon)))
+        mine = Engine(left.gateway, directory / "engine", engine, datapath=datapath)
+        theirs = Charon(right.gateway, directory / "charon", charon, kernel=kernel)
+        stack.enter_context(engines.running(mine))
+        stack.enter_context(charons.running(theirs))
         yield Lab(left, right, mine, theirs, router)
+
+
+@contextlib.contextmanager
+def engines_lab(directory: Path, *, datapath: str = "userspace") -> Iterator[Lab]:
+    """The same with a second engine in the place of charon."""
+    with two_sites() as (left, right):
+        mine = Engine(left.gateway, directory / "left", datapath=datapath)
+        theirs = Engine(right.gateway, directory / "right", datapath=datapath)
+        with engines.running(mine), engines.running(theirs):
+            yield Lab(left, right, mine, theirs)
 
 
 def merged(base: Section, *changes: Section) -> dict[str, Any]:

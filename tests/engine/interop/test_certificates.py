@@ -46,7 +46,7 @@ def connect(site: Lab, mine: Issued, theirs: Issued, auth: str = "pubkey") -> No
     ],
 )
 def test_signatures(site: Lab, initiator: str, kind: str, auth: str) -> None:
-    """Mirrors ikev2/net2net-cert, ikev2/rw-cert-ecdsa, ikev2/net2net-rsa-pss and ikev2/net2net-ed25519."""
+    """Mirrors ikev2/net2net-cert, ecdsa-certs, rw-cert-pss, rw-sig-auth and net2net-ed25519."""
     root = authority()
     mine, theirs = leafs(kind)
     equip(site.engine, mine, root)
@@ -93,7 +93,7 @@ def test_psk_against_certificate(site: Lab, initiator: str) -> None:
 
 
 def test_without_signature_authentication(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/net2net-cert-sha2 with charon.signature_authentication=no: the methods of RFC 7296 and RFC 4754."""
+    """Mirrors ikev2/ecdsa-certs with charon.signature_authentication=no: the methods of RFC 7296 and RFC 4754."""
     site.charon.configure({"signature_authentication": "no"})
     try:
         for kind in ("rsa2048", "ecdsa256", "ecdsa384"):
@@ -109,7 +109,7 @@ def test_without_signature_authentication(site: Lab, initiator: str) -> None:
 
 
 def test_identity_is_the_subject(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/net2net-cert with asn1dn identities, the default of swanctl."""
+    """Mirrors ikev2/wildcards: distinguished names, the default of swanctl, and a pattern for them."""
     mine, theirs = leafs("ecdsa256")
     equip(site.engine, mine, authority())
     equip(site.charon, theirs, authority())
@@ -125,7 +125,7 @@ def test_identity_is_the_subject(site: Lab, initiator: str) -> None:
 
 
 def test_intermediate_authorities(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/multi-level-ca: each side trusts the root only and gets what is between from the peer."""
+    """Mirrors ikev2-multi-ca/skipped: each side trusts the root only and gets what is between from the peer."""
     root = authority()
     sales, research = root.intermediate("Sales CA"), root.intermediate("Research CA", "rsa2048")
     mine, theirs = sales.leaf(LEFT_ID), research.leaf(RIGHT_ID)
@@ -138,7 +138,7 @@ def test_intermediate_authorities(site: Lab, initiator: str) -> None:
 
 
 def test_certificate_request_picks_the_certificate(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/two-certs: of two certificates the engine sends the one from the authority that charon asks for."""
+    """Mirrors ikev2-multi-ca/certreq-init and certreq-resp: the one is sent that charon's request asks for."""
     trusted, other = authority(), authority("Other CA")
     mine, unwanted, theirs = trusted.leaf(LEFT_ID), other.leaf(LEFT_ID), leafs("ecdsa256")[1]
     equip(site.engine, mine, trusted)
@@ -163,19 +163,19 @@ def test_certificate_request_picks_the_certificate(site: Lab, initiator: str) ->
     ],
 )
 def test_charon_has_a_bad_certificate(site: Lab, initiator: str, flaw: str, alert: str) -> None:
-    """Mirrors ikev2/net2net-cert with strongSwan's moon using what ikev2/rw-cert-revoked and -strictcrl refuse."""
+    """Mirrors ikev2/strong-keys-certs: what the engine must refuse."""
     mine, theirs = leafs("ecdsa256")[0], bad_certificate(flaw, RIGHT_ID)
     equip(site.engine, mine, authority())
     equip(site.charon, theirs, authority(), authority("Other CA"))
     connect(site, mine, theirs)
     with pytest.raises(Refused):
         site.daemon(initiator).initiate("net")
-    record = site.engine.failures("site")[0]
+    record = site.engine.failures(site.name)[0]
     assert record["alert"] == alert
     assert record["side"] == "local"
     assert record["advice"]
     assert not site.engine.children()
-    assert record["reason"] in site.engine.cli("explain", "site").stdout.replace("\n", " ")
+    assert record["reason"] in site.engine.cli("explain", site.name).stdout.replace("\n", " ")
 
 
 @pytest.mark.parametrize("flaw", ["unknown authority", "expired"])
@@ -187,7 +187,7 @@ def test_the_engine_has_a_bad_certificate(site: Lab, initiator: str, flaw: str) 
     connect(site, mine, theirs)
     with pytest.raises(Refused):
         site.daemon(initiator).initiate("net")
-    record = site.engine.failures("site")[0]
+    record = site.engine.failures(site.name)[0]
     assert record["side"] == "peer"
     assert record["alert"] == "local-auth-failed"
 

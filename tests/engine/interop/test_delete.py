@@ -29,7 +29,7 @@ def test_ike_deleted(site: Lab, initiator: str, deleted_by: str) -> None:
     site.connect()
     site.daemon(initiator).initiate("net")
     with site.engine.events("ike-updown", "child-updown") as events:
-        site.daemon(deleted_by).terminate(ike="site")
+        site.daemon(deleted_by).terminate(ike=site.name)
         wait_until(lambda: not site.engine.sas() and not site.charon.sas())
         wait_until(lambda: len(events) >= 1)
     assert "up" not in events[0][1], "down is told by leaving out `up`"

@@ -54,7 +54,7 @@ def test_identities_are_addresses(site: Lab, initiator: str) -> None:
 
 
 def test_several_children_share_an_ike_sa(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/net2net-multi-child: the second Child SA comes by CREATE_CHILD_SA, with its own key exchange."""
+    """Mirrors ikev2/protoport-dual: the second Child SA comes by CREATE_CHILD_SA, with a key exchange of its own."""
     ports = {"local_ts": ["10.1.0.0/24[tcp]"], "remote_ts": ["10.2.0.0/24[tcp]"]}
     flipped = {"local_ts": ["10.2.0.0/24[tcp]"], "remote_ts": ["10.1.0.0/24[tcp]"]}
     esp = {"esp_proposals": ["aes256gcm16-ecp256"]}
@@ -71,7 +71,7 @@ def test_several_children_share_an_ike_sa(site: Lab, initiator: str) -> None:
 
 
 def test_narrowed_selectors(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/net2net-psk with unequal subnets: the responder narrows what the initiator asks for."""
+    """Mirrors ikev2/net2net-route-narrow: the responder narrows what the initiator asks for."""
     wide = child(local_ts=["10.0.0.0/8"], remote_ts=["10.0.0.0/8"])
     site.connect(engine=wide if initiator == "engine" else None, charon=wide if initiator == "charon" else None)
     site.daemon(initiator).initiate("net")
@@ -126,13 +126,13 @@ def test_connection_from_the_configuration_file(site: Lab) -> None:
     section = site.connection("engine")
     site.engine.clear()
     secrets = {"ike-site": {"secret": PSK, "id-1": "left.example.com", "id-2": "right.example.com"}}
-    site.engine.configure({"connections": {"site": section}, "secrets": secrets})
+    site.engine.configure({"connections": {site.name: section}, "secrets": secrets})
     try:
         site.engine.cli("apply", "--config", str(site.engine.configuration))
         site.engine.cli("initiate", "--child", "net")
         site.assert_traffic()
         assert "net" in site.engine.cli("status").stdout
-        site.engine.cli("terminate", "--ike", "site")
+        site.engine.cli("terminate", "--ike", site.name)
         wait_until(lambda: not site.charon.sas())
     finally:
         site.engine.configure({})

@@ -134,8 +134,8 @@ def test_rekey_takes_new_settings(site: Lab) -> None:
     site.connect()
     site.engine.initiate("net")
     spi = site.charon.child()["spi-in"]
-    site.charon.load({"site": site.connection("charon")})
-    site.engine.load({"site": site.connection("engine")})
+    site.charon.load({site.name: site.connection("charon")})
+    site.engine.load({site.name: site.connection("engine")})
     assert site.charon.child()["spi-in"] == spi
     site.assert_same_child()
     site.rekey_child("charon")

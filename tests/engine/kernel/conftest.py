@@ -23,6 +23,9 @@ INSIDE = Path(__file__).parent / "inside"
 REPORT = "IKEENGINE_UML_REPORT"
 """Inside, this variable names the file that takes the outcomes, one JSON object a line."""
 
+GROUP = "kernel"
+"""With `--dist loadgroup` one worker of pytest-xdist gets all these tests."""
+
 BOOT_SECONDS = 60
 SECONDS_PER_TEST = 60
 
@@ -52,7 +55,9 @@ class KernelRun:
 
 
 class KernelTest(pytest.Item):
-    """Stands for a test that runs inside."""
+    """Stands for a test that runs inside. `inside` is its name there, which has no xdist group at its end."""
+
+    inside: str
 
     def runtest(self) -> None:
         run = self.session.stash.get(RUN, None)
@@ -61,7 +66,7 @@ class KernelTest(pytest.Item):
                 give_up(reason)
             run = self._boot()
         assert run.result is not None
-        outcome = run.outcomes.get(self.nodeid)
+        outcome = run.outcomes.get(self.inside)
         if outcome is None:
             pytest.fail(f"the kernel did not get to this test: {run.result.explain()}", pytrace=False)
         if outcome["outcome"] == "skipped":
@@ -76,7 +81,7 @@ class KernelTest(pytest.Item):
         directory = Path(tempfile.mkdtemp(prefix="ikeengine-uml-"))
         self.config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
         run = self.session.stash[RUN] = KernelRun(directory)
-        run.boot(self.config.rootpath, [item.nodeid for item in self.session.items if isinstance(item, KernelTest)])
+        run.boot(self.config.rootpath, [item.inside for item in self.session.items if isinstance(item, KernelTest)])
         return run
 
 
@@ -87,7 +92,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark before pytest deselects by marker."""
     if INSIDE in item.path.parents:
         item.add_marker(pytest.mark.kernel)
-        item.add_marker(pytest.mark.xdist_group("kernel"))
+        item.add_marker(pytest.mark.xdist_group(GROUP))
 
 
 @pytest.hookimpl(trylast=True)
@@ -98,6 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for position, item in enumerate(items):
         if INSIDE in item.path.parents and item.parent is not None:
             stand_in = KernelTest.from_parent(item.parent, name=item.name, nodeid=item.nodeid)
+            stand_in.inside = item.nodeid.removesuffix(f"@{GROUP}")
             stand_in.own_markers = item.own_markers
             stand_in.keywords.update(item.keywords)
             items[position] = stand_in

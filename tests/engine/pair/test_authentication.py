@@ -92,7 +92,7 @@ def test_intermediate_is_sent_with_the_certificate() -> None:
 
 
 def test_certreq_selects_among_our_certificates() -> None:
-    net, left, right, anchor = cert_pair()
+    net, left, _right, anchor = cert_pair()
     other = root("O=Other, CN=Root")
     for certificate in left.endpoint.credentials.certificates():
         left.endpoint.credentials.remove_certificate(certificate.der)
@@ -127,7 +127,7 @@ def payload_kinds(monkeypatch: pytest.MonkeyPatch) -> list[list[type]]:
     ],
 )
 def test_send_cert_and_certreq(monkeypatch: pytest.MonkeyPatch, send: SendCert, asks: bool, sent: bool) -> None:
-    net, left, right, anchor = cert_pair(left={"send_certreq": asks}, right={"send_cert": send})
+    net, left, _right, anchor = cert_pair(left={"send_certreq": asks}, right={"send_cert": send})
     left.endpoint.credentials.add_certificate(gateway("right", anchor).der)
     seen = payload_kinds(monkeypatch)
     assert net.initiate(left).ok
@@ -214,7 +214,7 @@ def scheme_not_allowed() -> tuple[Net, Host, Host]:
 
 def certificate_of_another() -> tuple[Net, Host, Host]:
     """The right key for the wrong identity."""
-    net, left, right, anchor = cert_pair()
+    net, left, right, _anchor = cert_pair()
     use(net, left, local=by_certificate("left", id=None))
     use(net, right, remote=demands_certificate("other"))
     return net, left, right
@@ -453,7 +453,7 @@ def test_reserved_octets_of_identities_go_into_auth() -> None:
     """W07: RESERVED is ignored, but AUTH covers what was really sent."""
     body = IdInitiator.read
     assert body is not None
-    net, left, right = psk_pair()
+    _net, _left, _right = psk_pair()
     identity = parse_identity("left.example.com")
     plain, odd = IdInitiator(identity), IdInitiator(identity, reserved=b"abc")
     assert plain.body != odd.body
@@ -493,7 +493,7 @@ def test_connection_that_changes_while_the_responder_signs() -> None:
 
 
 def test_notify_is_all_that_a_stranger_learns(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, left, right = wrong_psk()
+    net, left, _right = wrong_psk()
     seen = payload_kinds(monkeypatch)
     net.initiate(left)
     assert seen[1] == [Notify]

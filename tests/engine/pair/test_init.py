@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -61,7 +62,7 @@ def open_right(**settings: object) -> tuple[Net, Host]:
 
 def test_retransmission_schedule() -> None:
     """4 s times 1.8 to the n, five times, octet for octet; then the peer is given up after 165 s in all."""
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     net.rewrite = lambda datagram: None
     begin = net.now
     op = net.command(left, Initiate(child="net"))
@@ -102,7 +103,7 @@ def test_jitter_and_limit() -> None:
     net.command(left, Initiate(child="net"))
     net.run(100)
     times = [when for when, _ in net.sent]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     assert all(most * 0.8 <= gap <= most for gap, most in zip(gaps, [4.0, 7.2, 10.0, 10.0], strict=True))
     assert gaps[2] != gaps[3]
 
@@ -110,7 +111,7 @@ def test_jitter_and_limit() -> None:
 @pytest.mark.parametrize("tries", [1, 3])
 def test_keyingtries_and_several_addresses(tries: int) -> None:
     """Each try takes the next of the remote addresses."""
-    net, left, right = psk_pair(left={"keyingtries": tries, "remote_addrs": ("192.0.2.77", "192.0.2.78", RIGHT)})
+    net, left, _right = psk_pair(left={"keyingtries": tries, "remote_addrs": ("192.0.2.77", "192.0.2.78", RIGHT)})
     op = net.command(left, Initiate(child="net"))
     net.run(600)
     assert net.done(left, op).ok == (tries == 3)
@@ -122,7 +123,7 @@ def test_keyingtries_and_several_addresses(tries: int) -> None:
 @pytest.mark.parametrize("tries", [0, 1])
 def test_no_way_to_the_peer(tries: int) -> None:
     """A name that does not resolve: with `keyingtries` left it is tried again after a while, not at once."""
-    net, left, right = psk_pair(left={"keyingtries": tries})
+    net, left, _right = psk_pair(left={"keyingtries": tries})
     carry_out = net._carry_out
     asked = []
 
@@ -183,7 +184,7 @@ def test_duplicate_of_ike_sa_init_after_the_handshake() -> None:
 
 def test_invalid_ke_leads_to_an_offered_group() -> None:
     both = parse_ike("aes128gcm16-prfsha256-ecp256-x25519")
-    net, left, right = psk_pair(left={"proposals": (both,)})
+    net, left, _right = psk_pair(left={"proposals": (both,)})
     assert net.initiate(left).ok
     assert len(net.sent) == 6
     assert left.ikes()[0].suite.ke.id == X25519
@@ -193,7 +194,7 @@ def test_invalid_ke_leads_to_an_offered_group() -> None:
 @pytest.mark.parametrize("data", [(14).to_bytes(2, "big"), b"", b"\0", b"\0\0", b"\0\0\x1f", (31).to_bytes(2, "big")])
 def test_s08_invalid_ke_only_to_an_offered_group(data: bytes) -> None:
     """A group that we did not offer, the one that we use, or nonsense: ignored, and the genuine answer is awaited."""
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     op = net.command(left, Initiate(child="net"))
     request = net.sent[0][1].data
     forged = init_response(request, Notify(NotifyType.INVALID_KE_PAYLOAD, data))
@@ -205,7 +206,7 @@ def test_s08_invalid_ke_only_to_an_offered_group(data: bytes) -> None:
 @pytest.mark.parametrize("kind", [NotifyType.INVALID_KE_PAYLOAD, NotifyType.COOKIE])
 def test_s08_bounded_restarts(kind: NotifyType) -> None:
     both = parse_ike("aes128gcm16-prfsha256-ecp256-x25519")
-    net, left, right = psk_pair(left={"proposals": (both,)})
+    net, left, _right = psk_pair(left={"proposals": (both,)})
     net.rewrite = lambda datagram: None
     net.command(left, Initiate(child="net"))
     for turn in range(20):
@@ -229,7 +230,7 @@ def test_s08_bounded_restarts(kind: NotifyType) -> None:
 )
 def test_s08_forged_error_does_not_stop_the_handshake(kind: NotifyType) -> None:
     """Even if the genuine response is lost once: the retransmission has its chance."""
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     lost = []
 
     def rewrite(datagram: Transmit) -> Transmit | None:
@@ -285,7 +286,7 @@ def test_error_before_and_silence_after() -> None:
 
 def test_s06_reflected_request() -> None:
     """Somebody sends our own request back to us."""
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     net.command(left, Initiate(child="net"))
     outputs = deliver(net, left, net.sent[0][1].data)
     assert reasons(outputs) == [DropReason.REFLECTED]
@@ -293,7 +294,7 @@ def test_s06_reflected_request() -> None:
 
 
 def test_s06_connection_to_ourselves() -> None:
-    net, left, right = psk_pair(left={"remote_addrs": (LEFT,)})
+    net, left, _right = psk_pair(left={"remote_addrs": (LEFT,)})
     op = net.command(left, Initiate(child="net"))
     net.run(200)
     assert not net.done(left, op).ok
@@ -303,7 +304,7 @@ def test_s06_connection_to_ourselves() -> None:
 @pytest.mark.parametrize("what", ["ke", "nonce", "spi", "zero spi", "group", "proposal", "no ke"])
 def test_s06_s08_unacceptable_response(what: str) -> None:
     """Our own values reflected, or an answer that our offer does not allow: dropped, the genuine one counts."""
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     op = net.command(left, Initiate(child="net"))
     request = net.sent[0][1].data
     ours = parse(request, read_header(request)).payloads
@@ -407,7 +408,7 @@ def test_w04_wrong_spis_flags_and_message_ids(offset: int, value: bytes) -> None
 
 
 def test_no_connection_for_these_addresses() -> None:
-    net, left, right = psk_pair()
+    net, _left, right = psk_pair()
     outputs = deliver(net, right, init_request(1), source(1))
     assert reasons(outputs) == [DropReason.NO_CONNECTION]
     assert notifies(outputs, NotifyType.NO_PROPOSAL_CHOSEN)
@@ -525,7 +526,7 @@ def test_d02_age_of_cookies(age: float, valid: bool) -> None:
 @pytest.mark.parametrize("size", [1, 64])
 def test_cookie_as_initiator(size: int) -> None:
     """The request comes again with the cookie in front and nothing else changed (RFC 7296 section 2.6)."""
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     net.rewrite = lambda datagram: None
     net.command(left, Initiate(child="net"))
     first = net.sent[0][1].data
@@ -539,7 +540,7 @@ def test_cookie_as_initiator(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 65, 1000])
 def test_cookie_of_wrong_size_is_ignored(size: int) -> None:
-    net, left, right = psk_pair()
+    net, left, _right = psk_pair()
     op = net.command(left, Initiate(child="net"))
     forged = init_response(net.sent[0][1].data, Notify(NotifyType.COOKIE, b"c" * size))
     assert not is_answered(deliver(net, left, forged))
@@ -577,7 +578,7 @@ def test_d06_no_reply_is_larger_than_its_request_by_much_and_none_comes_unasked(
 
 
 def test_d06_error_replies_are_limited() -> None:
-    net, left, right = psk_pair()
+    net, _left, right = psk_pair()
     outputs = []
     for number in range(200):
         outputs += deliver(net, right, init_request(number), source(number))

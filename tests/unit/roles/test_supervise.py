@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import typing as t
 
@@ -169,3 +171,23 @@ def test_a_stale_pid_file_is_no_supervisor(host: Host) -> None:
     (host.root / "run" / "supervisor.pid").write_text(str(os.getpid()))
     assert host.do("status").stderr == "not running\n"
     assert host.do("start", "run").stdout == "started\n"
+
+
+def test_starts_although_somebody_looks_at_the_lock(host: Host) -> None:
+    (host.root / "run").mkdir()
+    with (host.root / "run" / "supervisor.pid").open("w") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        starting = threading.Thread(target=host.do, args=("start", "good"))
+        starting.start()
+        time.sleep(0.5)
+    starting.join()
+    assert host.do("status").stdout == "ready\n"
+
+
+def test_who_only_looks_is_no_supervisor(host: Host) -> None:
+    (host.root / "run").mkdir()
+    with (host.root / "run" / "supervisor.pid").open("w") as looked_at:
+        looked_at.write(str(os.getpid()))
+        looked_at.flush()
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        assert host.do("status").stderr == "not running\n"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ikeengine.config.certificates import certificates_from
 from ikeengine.crypto.certificate import Certificate
+from ikeengine.daemon.credentials import certificate_of
 from ikeengine.daemon.vici.messages import Section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
 
@@ -46,7 +47,13 @@ async def list_certs(request: Request) -> Section:
 
 
 def _certificates(request: Request, flag: str) -> Iterator[Certificate]:
-    known = request.control.credentials.certificates()
+    """Those of the credentials and those of the connections, each once."""
+    ders = {certificate.der: certificate for certificate in request.control.credentials.certificates()}
+    for config in request.control.service.core.connections.values():
+        named = [der for auth in config.local for der in auth.certs]
+        named += [der for auth in config.remote for der in (*auth.certs, *auth.cacerts)]
+        ders |= {der: certificate_of(der) for der in named}
+    known = tuple(ders.values())
     for is_ca in (False, True):
         if flag in ("ANY", "CA" if is_ca else "NONE"):
             yield from (certificate for certificate in known if certificate.is_ca is is_ca)

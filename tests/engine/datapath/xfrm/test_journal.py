@@ -71,8 +71,19 @@ def test_only_one_engine_at_a_time(tmp_path: Path):
 
 def test_a_file_that_was_replaced_while_it_was_opened(tmp_path: Path, monkeypatch):
     (tmp_path / "journal").write_text("")
+
+    def replace(file: int, how: int) -> None:
+        (tmp_path / "other").write_text("")
+        (tmp_path / "other").rename(tmp_path / "journal")
+
+    monkeypatch.setattr(module.fcntl, "flock", replace)
+    with pytest.raises(DatapathError, match="another engine is using it"):
+        Journal(tmp_path / "journal").open()
+
+
+def test_a_file_that_was_removed_while_it_was_opened(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(module.fcntl, "flock", lambda file, how: (tmp_path / "journal").unlink())
-    with pytest.raises(DatapathError, match="cannot be used"):
+    with pytest.raises(DatapathError, match="No such file"):
         Journal(tmp_path / "journal").open()
 
 

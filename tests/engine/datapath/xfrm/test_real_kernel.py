@@ -189,6 +189,15 @@ def test_routes_and_rules_come_and_go(host: Namespace, route: NetlinkSocket):
     assert "220" not in host.run("ip", "rule").stdout
 
 
+@pytest.mark.parametrize("network", [Network(packed("10.1.0.0"), 16), Network(packed("fd00:1::"), 64)])
+def test_throw_routes(host: Namespace, route: NetlinkSocket, network: Network):
+    family = "-6" if network.family == socket.AF_INET6 else "-4"
+    rtnetlink.add_route(route, Route(network), 220)
+    assert f"throw {network}" in host.run("ip", family, "route", "show", "table", "220").stdout
+    rtnetlink.delete_route(route, Route(network), 220)
+    assert "throw" not in host.run("ip", family, "route", "show", "table", "220", check=False).stdout
+
+
 def test_ipv6_routes(host: Namespace, route: NetlinkSocket):
     interface = rtnetlink.lookup(route, packed("2001:db8::2")).interface
     wanted = Route(Network(packed("fd00:2::"), 64), interface, b"", packed("2001:db8::1"))
@@ -205,6 +214,9 @@ def test_networks():
     assert "10.2.0.1" not in network
     assert str(network) == "10.2.0.0/16"
     assert packed("2001:db8::1") in Network(bytes(16), 0)
+    assert Network(packed("10.2.7.0"), 24).is_part_of(network)
+    assert not network.is_part_of(network)
+    assert not Network(packed("10.3.0.0"), 24).is_part_of(network)
 
 
 def test_the_whole_datapath_with_policies_and_routes(host: Namespace, monkeypatch, tmp_path: Path):

@@ -82,14 +82,48 @@ def test_an_ipv6_network_behind_an_ipv4_tunnel_has_no_gateway(monkeypatch):
     "policies",
     [
         protect(mode=Mode.TRANSPORT),
-        protect(action=PolicyAction.PASS),
         protect(action=PolicyAction.DROP),
+        protect(action=PolicyAction.PASS, network="0.0.0.0/0"),
+        protect(action=PolicyAction.PASS, remote_ts=(ts("10.2.0.0/16", 6, 22, 22),)),
     ],
 )
 def test_only_tunnels_have_routes(monkeypatch, policies: PolicySet):
     bench = Bench(monkeypatch)
     bench.change(policies)
     assert bench.kernel.routes == set()
+
+
+def test_a_remote_network_around_the_local_one_leaves_the_local_one_alone(monkeypatch):
+    bench = Bench(monkeypatch)
+    everything = protect(network="0.0.0.0/0")
+    bench.change(everything)
+    default = Route(Network(bytes(4), 0), 2, FakeRoutes.GATEWAY, packed("10.1.0.1"))
+    assert bench.kernel.routes == {default, Route(Network(packed("10.1.0.0"), 16))}
+    assert bench.kernel.changes == ["add route 10.1.0.0/16", "add rule", "add route 0.0.0.0/0"]
+    bench.change(everything, gone=True)
+    assert bench.kernel.routes == set()
+
+
+def test_a_pass_shunt_leads_back_to_the_hosts_own_routes(monkeypatch):
+    bench = Bench(monkeypatch)
+    shunt = protect(2, network="10.2.7.0/24", action=PolicyAction.PASS)
+    bench.change(shunt)
+    assert bench.kernel.routes == {Route(Network(packed("10.2.7.0"), 24))}
+    assert bench.kernel.rules == set()
+    bench.change(protect())
+    assert len(bench.kernel.routes) == 2
+    bench.change(shunt, gone=True)
+    assert bench.kernel.routes == {THROUGH_ROUTER}
+
+
+def test_the_younger_wish_for_a_network_counts(monkeypatch):
+    bench = Bench(monkeypatch)
+    shunt = protect(2, action=PolicyAction.PASS, local_ts=(ts("10.1.0.0/24"),))
+    bench.change(protect())
+    bench.change(shunt)
+    assert bench.kernel.routes == {Route(REMOTE)}
+    bench.change(shunt, gone=True)
+    assert bench.kernel.routes == {THROUGH_ROUTER}
 
 
 def test_a_trap_has_a_route_too(monkeypatch):
@@ -135,7 +169,7 @@ def test_a_foreign_route_is_left_alone(monkeypatch, caplog):
     foreign = Route(REMOTE, 9, b"", b"")
     bench.kernel.routes.add(foreign)
     bench.change(protect())
-    assert "no route to 10.2.0.0/16 through the tunnel: EEXIST" in caplog.text
+    assert "no route to 10.2.0.0/16 for the policy out src 10.1.0.0/16 dst 10.2.0.0/16: EEXIST" in caplog.text
     bench.change(protect(), gone=True)
     bench.routes.delete_all()
     assert bench.kernel.routes == {foreign}
@@ -146,7 +180,7 @@ def test_a_refused_route_is_logged_and_not_in_the_journal(monkeypatch, caplog, s
     bench = Bench(monkeypatch)
     bench.kernel.before = fails_at(step, errno.EPERM)
     bench.change(protect())
-    assert "no route to 10.2.0.0/16 through the tunnel: EPERM" in caplog.text
+    assert "no route to 10.2.0.0/16 for the policy out src 10.1.0.0/16 dst 10.2.0.0/16: EPERM" in caplog.text
     assert [entry for entry in bench.entries() if entry.startswith("route")] == []
 
 

@@ -69,9 +69,10 @@ def test_another_owner_takes_over_and_hands_back(database: SecurityPolicies, ker
     assert (kernel.policies, entries(journal)) == ({}, [])
 
 
-def test_a_rekeying_changes_only_the_owner(database: SecurityPolicies, kernel: FakeKernel):
-    database.install(protect(1))
-    database.install(protect(2))
+@pytest.mark.parametrize("action", [PolicyAction.PROTECT, PolicyAction.TRAP])
+def test_a_rekeying_changes_only_the_owner(database: SecurityPolicies, kernel: FakeKernel, action: PolicyAction):
+    database.install(protect(1, action=action))
+    database.install(protect(2, action=action))
     database.delete(1)
     assert kernel.changes == ["NEWPOLICY"] * 3
     assert database.owner_of(policy_keys(protect())[0]) == 2

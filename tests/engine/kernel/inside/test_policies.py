@@ -18,6 +18,7 @@ from tests.engine.kernel.inside.gateways import (
     Pair,
     ts,
 )
+from tests.lab.netns import Namespace, veth
 
 
 def test_a_trap_asks_for_an_sa_with_the_packets_selectors(pair: Pair):
@@ -137,6 +138,25 @@ def test_a_default_route_through_the_tunnel_stays_when_its_policies_are_replaced
         assert route.startswith("default dev eth0")
         assert pair.left.ns.ping(RIGHT_INSIDE)
         pair.left.datapath.delete_policies(owner - 1)
+
+
+def test_a_tunnel_for_everything_leaves_the_way_to_the_own_network_open(pair: Pair):
+    """The default route in table 220 must not hide the network behind the gateway."""
+    with Namespace("lan") as lan:
+        veth(pair.left.ns, lan, "eth1", "eth0")
+        pair.left.ns.add_address("eth1", "10.1.7.1/24")
+        lan.add_address("eth0", "10.1.7.50/24")
+        lan.add_route("default", "via", "10.1.7.1")
+        pair.left.ns.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+        pair.left.ns.add_route("default", "via", RIGHT)
+        pair.install(pair.tunnel())
+        pair.protect("10.1.0.0/16", "0.0.0.0/0")
+        assert "throw 10.1.0.0/16" in pair.left.ns.run("ip", "route", "show", "table", "220").stdout
+        with pair.sniff("icmp") as clear:
+            assert pair.right.ns.ping("10.1.7.50", "-I", RIGHT_INSIDE)
+            assert lan.ping(RIGHT_INSIDE)
+            assert clear.packets() == []
+        assert pair.left.ns.run("ip", "route", "get", "10.1.7.50").stdout.split()[2] == "eth1"
 
 
 def test_no_route_where_the_host_has_the_right_one(pair: Pair):

@@ -91,6 +91,9 @@ class FakeCore:
     def set_settings(self, settings: Any) -> None:
         self.calls.append(("settings", settings))
 
+    def set_wall_offset(self, offset: float) -> None:
+        self.calls.append(("wall", offset))
+
     def take_outputs(self) -> list[Output]:
         outputs, self.outbox = self.outbox, []
         return outputs

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -293,7 +295,22 @@ def test_keys_are_logged_only_if_wanted(pair: tuple[Daemon, Daemon], tmp_path: P
     (entry,) = left.sas()
     assert table.read_text().startswith(entry["gw"]["initiator-spi"])
     assert (tmp_path / "keys" / "esp_sa").read_text().count("\n") == 2
+    for table_of_keys in (table, tmp_path / "keys" / "esp_sa"):
+        keys = re.findall(r"[0-9a-f]{32,}", table_of_keys.read_text())
+        assert keys
+        assert not [key for key in keys if key in left.log + right.log]
     assert not list(tmp_path.glob("b/**/esp_sa"))
+
+
+def test_metrics(left: Daemon) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{sock.getsockname()[1]}"
+    left.configure(left.connection, f", metrics: '{endpoint}'")
+    left.start()
+    with urllib.request.urlopen(f"http://{endpoint}/metrics", timeout=10) as answer:
+        page = answer.read().decode()
+    assert 'ikeengine_connection_up{connection="gw"} 0' in page
 
 
 def test_run_directory(tmp_path: Path) -> None:

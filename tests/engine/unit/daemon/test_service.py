@@ -12,6 +12,7 @@ from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Initiate, Shutdown
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, PolicyAction, PolicySet, Usage
+from ikeengine.observe.log import LogSettings
 from ikeengine.outputs import (
     AskConfirmation,
     AskPath,
@@ -352,5 +353,24 @@ def test_sockets_that_cannot_be_opened_stop_the_datapath_again():
         with pytest.raises(LocalMisuse):
             rig.service.start()
         assert [call.what for call in rig.datapath.calls] == ["start", "stop"]
+
+    asyncio.run(main())
+
+
+def test_datagrams_are_traced_only_at_the_level_for_it():
+    async def main() -> None:
+        capture = LogCapture(LogSettings(default=1))
+        rig = Rig(log=capture.log)
+        rig.service.start()
+        header = bytes(18) + bytes([34]) + bytes(9)
+        rig.core.on_datagram = lambda data, path: rig.core.outbox.append(Transmit(b"x", path))
+        rig.sockets.on_ike(header, PATH)
+        assert capture.lines == []
+        capture.log.configure(LogSettings(default=1, levels={"net": 2}))
+        rig.sockets.on_ike(header, PATH)
+        assert [line.split(" ", 1)[1] for line in capture.lines] == [
+            "[NET] received IKE_SA_INIT from 192.0.2.2[4500] at 192.0.2.1[4500], 28 bytes",
+            "[NET] sending datagram to 192.0.2.2[4500] at 192.0.2.1[4500], 1 bytes",
+        ]
 
     asyncio.run(main())

@@ -268,6 +268,16 @@ def test_certificates(rig: ViciRig, ca: x509.Certificate, ca_key: ec.EllipticCur
     assert ask(rig, "get-keys") == {"keys": []}
 
 
+def test_certificates_of_connections_are_listed_too(rig: ViciRig, ca: x509.Certificate) -> None:
+    leaf = make_certificate("gw1", ec.generate_private_key(ec.SECP256R1()), ca=False)
+    local = {"auth": "pubkey", "certs": [pem(leaf)], "id": "CN=gw1"}
+    remote = {"auth": "pubkey", "cacerts": [pem(ca)]}
+    ask(rig, "load-conn", {"x": {"local": local, "remote": remote, "remote_addrs": ["192.0.2.2"]}})
+    shown = list(rig.session().list_certs())
+    assert [entry["flag"] for entry in shown] == [b"NONE", b"CA"]
+    assert shown[0]["data"] == leaf.public_bytes(serialization.Encoding.DER)
+
+
 def test_refused_certificates(rig: ViciRig) -> None:
     leaf = make_certificate("gw1", ec.generate_private_key(ec.SECP256R1()), ca=False)
     assert "basic constraint" in refused(rig, "load-cert", {"type": "X509", "flag": "CA", "data": pem(leaf)})

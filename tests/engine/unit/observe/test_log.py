@@ -185,16 +185,26 @@ def test_limiter_remembers_a_bounded_number_of_reasons() -> None:
     assert len(limiter._buckets) <= MAX_REASONS
 
 
-def test_python_exceptions_and_foreign_records_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up(LogSettings())
-    logger = logging.getLogger("ikeengine.somewhere")
+def test_records_of_other_modules_obey_the_levels_too() -> None:
+    capture = LogCapture(LogSettings(default=1, levels={"knl": 0}))
+    logging.getLogger("ikeengine.somewhere").info("started")
+    logging.getLogger("ikeengine.somewhere").debug("detail")
+    logging.getLogger("ikeengine.datapath.xfrm.sad").info("removing an SA")
+    logging.getLogger("ikeengine.datapath.xfrm.sad").warning("no %s", "route")
+    assert [line.split(" ", 1)[1] for line in capture.lines] == ["[DMN] started", "[KNL] no route"]
+    capture.log.configure(LogSettings(default=2))
+    logging.getLogger("ikeengine.datapath.xfrm.sad").debug("detail of the kernel")
+    assert capture.lines[-1].endswith("[KNL] detail of the kernel")
+
+
+def test_exceptions_come_with_their_traceback() -> None:
+    capture = LogCapture()
     try:
-        raise ValueError("bad\nthing")
+        raise ValueError("bad thing")
     except ValueError:
-        logger.exception("it %s", "broke")
-    written = capsys.readouterr().err
-    assert "[DMN] it broke" in written
-    assert "Traceback" in written
+        logging.getLogger("ikeengine.somewhere").exception("it %s", "broke")
+    assert "[DMN] it broke" in capture.text
+    assert "ValueError: bad thing" in capture.text
 
 
 def test_under_the_journal_there_is_no_time_stamp(
