@@ -100,7 +100,8 @@ def syntax_problems() -> Problems:
             try:
                 ast.parse(plugin.read_text(encoding="utf-8"), feature_version=OLDEST_TARGET)
             except SyntaxError as error:
-                yield f"{plugin.relative_to(ROOT)}:{error.lineno}: not Python {'.'.join(map(str, OLDEST_TARGET))}: {error.msg}"
+                where, python = f"{plugin.relative_to(ROOT)}:{error.lineno}", ".".join(map(str, OLDEST_TARGET))
+                yield f"{where}: not Python {python}: {error.msg}"
 
 
 def tarball_problems() -> Problems:
