@@ -38,7 +38,7 @@ def _value(value: object) -> str:
     match value:
         case bool():
             return "`true`" if value else "`false`"
-        case "" | [] | {}:
+        case str() | list() | dict() if not value:
             return "empty"
         case list():
             return ", ".join(_value(item) for item in value)
