@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
+import re
 import signal
 import subprocess
 import time
@@ -79,8 +81,12 @@ class Namespace:
     def ping(self, destination: str, *options: str, count: int = 1, wait: float = 2) -> bool:
         """Whether `count` pings all come back."""
         arguments = ["-n", "-c", str(count), "-i", "0.05", "-W", str(wait), *options, destination]
+        if count > 1:
+            # Without a deadline, ping waits for the last ones only as long as the first ones have taken.
+            arguments = ["-w", str(math.ceil(count * 0.05 + wait)), *arguments]
         result = self.run("ping", *arguments, check=False, timeout=count * wait + 30)
-        return result.returncode == 0 and f" {count} received" in result.stdout
+        received = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", result.stdout)}
+        return received.issuperset(range(1, count + 1))
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
