@@ -17,6 +17,7 @@ class Timer(Enum):
     GRACE = "an unauthenticated error had its time to be contradicted"
     HALF_OPEN = "the initiator did not come back with IKE_AUTH"
     IKE_REKEY = "rekey the IKE SA"
+    IKE_REAUTH = "authenticate again with a new IKE SA"
     IKE_EXPIRE = "the IKE SA is over its lifetime"
     DPD = "nothing heard from the peer"
     KEEPALIVE = "keep the NAT mapping alive"

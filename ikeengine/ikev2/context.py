@@ -46,7 +46,8 @@ class Wanted:
     """A Child SA that somebody wants up: the endpoint initiates it, now or after `delay` seconds.
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
-    peer asked to try again later. `trap`: it is not to come up before a packet wants through.
+    peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
+    an IKE SA that is to be authenticated again.
     """
 
     connection: str
@@ -56,6 +57,7 @@ class Wanted:
     ops: tuple[OpId, ...] = ()
     refused: int = 0
     trap: bool = False
+    replaces: bytes = b""
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ class Closing(Enum):
     FAILED = "negotiation failed"
     BROKEN = "the peer broke the protocol"
     REPLACED = "replaced by another IKE SA"
+    REAUTHENTICATED = "authenticated again as another IKE SA"
     EXPIRED = "lifetime over"
 
 
@@ -69,13 +70,24 @@ def established(ctx: Context, sa: IkeSa, story: str) -> None:
     ctx.emit(IkeUpdown(True, sa.status()))
 
 
-def start_timers(ctx: Context, sa: IkeSa) -> None:
-    """Start the lifetime, DPD and keepalive timers of an established IKE SA."""
+def start_timers(ctx: Context, sa: IkeSa, reauth_at: float | None = None) -> None:
+    """Start the lifetime, DPD and keepalive timers of an established IKE SA.
+
+    `reauth_at` is the time to authenticate again that a rekeyed IKE SA inherits.
+    """
     connection = sa.connection
+    expire_at = []
     if connection.rekey_time:
         jitter = connection.rand_time * fraction(ctx.rng)
         sa.timers.set(Timer.IKE_REKEY, ctx.now + max(1.0, connection.rekey_time - jitter))
-        sa.timers.set(Timer.IKE_EXPIRE, ctx.now + connection.rekey_time + connection.over_time)
+        expire_at.append(ctx.now + connection.rekey_time + connection.over_time)
+    if connection.reauth_time:
+        jitter = connection.rand_time * fraction(ctx.rng)
+        reauth_at = reauth_at or ctx.now + max(1.0, connection.reauth_time - jitter)
+        sa.timers.set(Timer.IKE_REAUTH, reauth_at)
+        expire_at.append(reauth_at + connection.over_time)
+    if expire_at:
+        sa.timers.set(Timer.IKE_EXPIRE, min(expire_at))
     if connection.dpd_delay:
         sa.timers.set(Timer.DPD, ctx.now + connection.dpd_delay)
     transport.start_keepalive(ctx, sa)
@@ -156,7 +168,7 @@ def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
 
 def _may_try_again(sa: IkeSa, why: Closing) -> bool:
     """Whether an IKE SA that was never up is to be tried anew."""
-    if sa.established_at is not None or not sa.is_initiator:
+    if sa.established_at is not None or not sa.is_initiator or sa.replaces:
         return False
     tries = sa.connection.keyingtries
     return why in (Closing.DEAD, Closing.UNREACHABLE, Closing.FAILED) and (tries == 0 or sa.attempt + 1 < tries)

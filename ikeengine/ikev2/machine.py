@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons, tasks, transport
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
@@ -166,6 +166,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     elif timer is Timer.IKE_REKEY:
         if not tasks.is_queued(sa, RekeyIke.name):
             sa.queue.append(RekeyIke())
+    elif timer is Timer.IKE_REAUTH:
+        ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
     elif timer is Timer.IKE_EXPIRE:
         sa.queue.appendleft(DeleteIke(why=Closing.EXPIRED))
     elif timer is Timer.LINGER:

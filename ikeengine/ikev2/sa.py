@@ -105,6 +105,8 @@ class IkeSa:
     """Which try this is at reaching the peer, from 0."""
     init_path: Path | None = None
     """Responder: the way that the IKE_SA_INIT request took."""
+    replaces: bytes = b""
+    """Our SPI of the IKE SA that is authenticated again by this one."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
     is_announced: bool = False
@@ -152,7 +154,7 @@ class IkeSa:
             suite=self.suite,
             established_at=self.established_at,
             rekey_at=self.timers.get(Timer.IKE_REKEY),
-            reauth_at=None,
+            reauth_at=self.timers.get(Timer.IKE_REAUTH),
             tasks_queued=tuple(task.name for task in self.queue),
             tasks_active=active,
             tasks_passive=(),

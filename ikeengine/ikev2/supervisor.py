@@ -11,6 +11,7 @@ from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
+from ikeengine.ikev2.exchanges.reauthenticate import Supersede, children_up
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close
@@ -100,6 +101,9 @@ class Supervisor:
         if config is None or (wanted.child and child is None) or self.is_shutting_down:
             ctx.answer(wanted.ops, ok=False, reason=f"the connection {wanted.connection} is no longer configured")
             return
+        if wanted.replaces:
+            self._authenticate_again(config, wanted)
+            return
         if child is not None and (wanted.trap or child.mode in SHUNTS):
             self._traps.set(ctx, config, child)
             ctx.answer(wanted.ops, ok=True)
@@ -116,6 +120,26 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=True)
         else:
             sa.waiting += wanted.ops
+
+    def _authenticate_again(self, config: ConnectionConfig, wanted: Wanted) -> None:
+        """Make another IKE SA with the same Child SAs; its last task ends the old one (make before break)."""
+        ctx = self._ctx
+        old = ctx.table.find(wanted.replaces)
+        if old is None or old.state is not IkeState.ESTABLISHED:
+            ctx.answer(wanted.ops, ok=False, reason="the IKE SA is gone")
+        elif any(sa.replaces == old.local_spi for sa in ctx.table.of_connection(config.name)):
+            ctx.answer(wanted.ops, ok=False, reason="the IKE SA is being authenticated again already")
+        elif not is_fixed(config.remote_addrs):
+            reason = "only the peer can authenticate again, because remote_addrs names no address"
+            ctx.emit(LogLine(1, "IKE", reason, old.name, old.unique_id))
+            ctx.answer(wanted.ops, ok=False, reason=reason)
+        else:
+            new = self._new_ike_sa(config, 0)
+            new.replaces = old.local_spi
+            names = [name for name in config.children if name in children_up(old)]
+            new.queue.extend(CreateChild(config.children[name]) for name in names)
+            new.queue.append(Supersede(old_spi=old.local_spi, ops=wanted.ops))
+            ctx.touch(new)
 
     def _is_coming(self, config: ConnectionConfig, child: ChildConfig) -> bool:
         """Whether a Child SA is up or under way already, so that nobody needs a second one."""
@@ -239,7 +263,9 @@ class Supervisor:
         self._ctx.expect(op, len(matches))
         for found in matches:
             self._ctx.touch(found.sa)
-            if found.child is None:
+            if found.child is None and command.reauth:
+                self._ctx.wanted.append(Wanted(found.sa.name, "", ops=(op,), replaces=found.sa.local_spi))
+            elif found.child is None:
                 found.sa.queue.append(RekeyIke(ops=(op,)))
             else:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))

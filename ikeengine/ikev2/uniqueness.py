@@ -50,7 +50,11 @@ def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
 
 def _others(ctx: Context, sa: IkeSa) -> list[IkeSa]:
     others = ctx.table.of_identities(sa.local_id, sa.remote_id)
-    return [other for other in others if other is not sa and other.state is IkeState.ESTABLISHED]
+    return [
+        other
+        for other in others
+        if other is not sa and other.state is IkeState.ESTABLISHED and sa.replaces != other.local_spi
+    ]
 
 
 def _forget(ctx: Context, other: IkeSa) -> None:

@@ -19,6 +19,10 @@ ESP = "esp or (udp port 4500 and udp[4:2] > 9 and udp[8:4] != 0)"
 KEEPALIVE = "udp port 4500 and udp[4:2] = 9"
 
 
+STILL_UNDER_WAY = 5
+"""The last pings may not have come back yet when a ping is stopped."""
+
+
 class Ping:
     """A ping that runs until `stop`; the gaps in what came back are the losses."""
 
@@ -31,7 +35,12 @@ class Ping:
         self._process.send_signal(signal.SIGINT)
         output, _ = self._process.communicate(timeout=20)
         received = [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)]
-        return len(received), sorted(set(range(1, max(received, default=0) + 1)) - set(received))
+        transmitted = re.search(r"(\d+) packets transmitted", output)
+        assert transmitted is not None, output
+        under_way = range(max(1, int(transmitted[1]) - STILL_UNDER_WAY + 1), int(transmitted[1]) + 1)
+        missing = set(range(1, int(transmitted[1]) + 1)) - set(received)
+        late = {number for number in under_way if number > max(received, default=0)}
+        return len(received), sorted(missing - late)
 
 
 @contextlib.contextmanager

@@ -198,7 +198,7 @@ def settle(ctx: Context, sa: IkeSa) -> None:
 def _supersede(ctx: Context, sa: IkeSa, story: str, timer: Timer) -> None:
     """An IKE SA is of no more use and waits to be deleted by the peer; `timer` says what happens if it is not."""
     enter(ctx, sa, IkeState.REKEYED, story)
-    for running in (Timer.IKE_REKEY, Timer.IKE_EXPIRE, Timer.DPD, Timer.KEEPALIVE):
+    for running in (Timer.IKE_REKEY, Timer.IKE_REAUTH, Timer.IKE_EXPIRE, Timer.DPD, Timer.KEEPALIVE):
         sa.timers.stop(running)
     sa.timers.set(timer, ctx.now + LINGER)
 
@@ -239,7 +239,7 @@ def _successor(
     ctx.table.add(new)
     ctx.touch(new)
     ctx.table.established(new)
-    start_timers(ctx, new)
+    start_timers(ctx, new, old.timers.get(Timer.IKE_REAUTH))
     return new
 
 

@@ -105,11 +105,16 @@ class Lab:
     def assert_traffic(self) -> None:
         """The clients reach each other both ways, and every packet went through this engine's Child SA."""
         before = self.engine.child()
-        assert self.left.client.ping(self.right.host, count=3)
-        assert self.right.client.ping(self.left.host, count=3)
+        assert self.left.client.ping(self.right.host, count=3), self._routes()
+        assert self.right.client.ping(self.left.host, count=3), self._routes()
         after = self.engine.child()
         for direction in ("packets-in", "packets-out"):
             assert int(after[direction]) - int(before[direction]) >= 6
+
+    def _routes(self) -> str:
+        """What to look at first when packets do not arrive."""
+        gateways = (self.left.gateway, self.right.gateway)
+        return "\n".join(gateway.run("ip", "route", "show", "table", "all").stdout for gateway in gateways)
 
     def rekey_child(self, name: str) -> None:
         """Rekey the Child SA from one side, and wait until both sides have only the new one."""

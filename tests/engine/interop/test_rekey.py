@@ -140,3 +140,49 @@ def test_rekey_takes_new_settings(site: Lab) -> None:
     site.assert_same_child()
     site.rekey_child("charon")
     site.assert_traffic()
+
+
+def test_reauthentication_by_the_engine(site: Lab, initiator: str) -> None:
+    """Mirrors ikev2/reauth-mbb: a new IKE SA with its Child SA is up before the old ones go."""
+    site.connect()
+    site.daemon(initiator).initiate("net")
+    old, spi = site.engine.ike()["initiator-spi"], site.engine.child()["spi-in"]
+    with no_loss(site.left.client, site.right.host):
+        time.sleep(0.2)
+        site.engine.request("rekey", {"ike": site.name, "reauth": "yes"})
+        wait_until(lambda: [sa["initiator-spi"] for sa in site.engine.ikes()] not in ([], [old]))
+        wait_until(lambda: len(site.charon.sas()) == 1)
+        time.sleep(0.2)
+    assert site.assert_same_ike()[0]["initiator-spi"] != old
+    assert site.assert_same_child()[0]["spi-in"] != spi
+    site.assert_traffic()
+
+
+@pytest.mark.parametrize("first", ["make", "break"])
+def test_reauthentication_by_charon(site: Lab, first: str) -> None:
+    """Mirrors ikev2/reauth-mbb and ikev2/reauth-late."""
+    site.charon.configure({"make_before_break": "yes" if first == "make" else "no"})
+    try:
+        site.connect()
+        site.engine.initiate("net")
+        old = site.engine.ike()["initiator-spi"]
+        site.charon.request("rekey", {"ike": site.name, "reauth": "yes"})
+        wait_until(lambda: [sa["initiator-spi"] for sa in site.engine.ikes()] not in ([], [old]))
+        wait_until(lambda: len(site.charon.sas()) == len(site.engine.sas()) == 1)
+        site.assert_same_ike()
+        site.assert_same_child()
+        site.assert_traffic()
+    finally:
+        site.charon.configure({})
+
+
+def test_reauthentication_by_time(site: Lab) -> None:
+    """Mirrors ikev2/reauth-early."""
+    site.connect(engine={"reauth_time": "2s", "rand_time": "0s", "over_time": "5s"})
+    site.engine.initiate("net")
+    old = site.engine.ike()
+    assert 0 <= int(old["reauth-time"]) <= 2
+    with no_loss(site.left.client, site.right.host, at_least=60):
+        time.sleep(2.8)
+    assert site.assert_same_ike()[0]["initiator-spi"] != old["initiator-spi"]
+    site.assert_same_child()
