@@ -176,16 +176,20 @@ def measure(kinds: tuple[str, str], count: int, parallel: int, directory: Path, 
 
 
 def ratios(results: list[Result]) -> dict[str, float]:
-    """CPU of the engine relative to charon in the same role, each against charon as the peer."""
+    """CPU of the engine relative to charon in the same role, each against charon as the peer, and of both roles."""
     by_kinds = {(result.initiator, result.responder): result for result in results}
     reference = by_kinds.get(("charon", "charon"))
     if reference is None:
         return {}
     found = {}
-    if (mine := by_kinds.get(("engine", "charon"))) is not None:
-        found["initiator"] = round(mine.initiator_cpu_ms / reference.initiator_cpu_ms, 2)
-    if (mine := by_kinds.get(("charon", "engine"))) is not None:
-        found["responder"] = round(mine.responder_cpu_ms / reference.responder_cpu_ms, 2)
+    first, second = by_kinds.get(("engine", "charon")), by_kinds.get(("charon", "engine"))
+    if first is not None:
+        found["initiator"] = round(first.initiator_cpu_ms / reference.initiator_cpu_ms, 2)
+    if second is not None:
+        found["responder"] = round(second.responder_cpu_ms / reference.responder_cpu_ms, 2)
+    if first is not None and second is not None:
+        ours = first.initiator_cpu_ms + second.responder_cpu_ms
+        found["initiator and responder"] = round(ours / (reference.initiator_cpu_ms + reference.responder_cpu_ms), 2)
     return found
 
 

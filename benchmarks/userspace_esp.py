@@ -111,7 +111,7 @@ def _rate(packets: float, size: int) -> str:
 
 def make_outbound(suite: tuple, sealed: list[bytes]) -> Outbound:
     """A policy and an SA whose ESP packets go into a list."""
-    outbound = Outbound(ignore, ignore, Counter())
+    outbound = Outbound(ignore, ignore, bool, Counter())
     policies = make_policies()
     outbound.set_policy(selector_pairs(policies)[0], policies)
     outbound.add(OutboundSa(make_sa(suite=suite), SystemRng(), lambda esp, inner: sealed.append(esp), ignore))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import pathlib
 import subprocess
 import sys
@@ -38,6 +39,9 @@ SHIPPED = {
 NEEDED = {"LICENSE", "ikeengine", "pyproject.toml", "meta", "playbooks", "plugins", "roles"}
 LIMIT = 2 * 1024 * 1024
 """Octets of the tarball."""
+
+OLDEST_TARGET = (3, 9)
+"""As in tests/config.yml."""
 
 Problems = t.Iterator[str]
 
@@ -89,6 +93,17 @@ def engine_import_problems() -> Problems:
                 yield f"{plugin.relative_to(ROOT)}:{number}: plugins do not import ikeengine"
 
 
+def syntax_problems() -> Problems:
+    """Modules run on older interpreters than the controller does."""
+    for directory in ("modules", "module_utils"):
+        for plugin in (ROOT / "plugins" / directory).glob("*.py"):
+            try:
+                ast.parse(plugin.read_text(encoding="utf-8"), feature_version=OLDEST_TARGET)
+            except SyntaxError as error:
+                where, python = f"{plugin.relative_to(ROOT)}:{error.lineno}", ".".join(map(str, OLDEST_TARGET))
+                yield f"{where}: not Python {python}: {error.msg}"
+
+
 def tarball_problems() -> Problems:
     """The tarball builds, carries the engine, and carries no tests and nothing secret."""
     with tempfile.TemporaryDirectory() as directory:
@@ -120,6 +135,7 @@ def problems() -> Problems:
         yield from role_problems(role)
     yield from action_group_problems()
     yield from engine_import_problems()
+    yield from syntax_problems()
     yield from tarball_problems()
 
 

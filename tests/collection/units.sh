@@ -3,4 +3,4 @@
 . "$(dirname "$0")/common.sh"
 prepare_ansible_test
 cd "$copy"
-exec ansible-test units --local --python "$python_version" --requirements "$@"
+exec ansible-test units --local --python "$python_version" "$@"

@@ -1,7 +1,7 @@
 """A process with one UserspaceDatapath, remote-controlled: the two ends of a tunnel in two network namespaces.
 
-`RemoteDatapath` starts `python userspace_host.py SOCKET` in a namespace and calls the methods of the datapath there.
-The process is also the DatapathHost: it carries UDP-encapsulated packets as the daemon does.
+`RemoteDatapath` starts `python userspace_host.py DESCRIPTOR` in a namespace and calls the methods of the datapath
+there. The process is also the DatapathHost: it carries UDP-encapsulated packets as the daemon does.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Connection
 from pathlib import Path as FilePath
 from typing import Any
 
 ROOT = FilePath(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from ikeengine.datapath.userspace.datapath import UserspaceDatapath, UserspaceSettings  # noqa: E402
+from ikeengine.datapath.userspace.datapath import UserspaceDatapath  # noqa: E402
 from ikeengine.datapath.userspace.segments import (  # noqa: E402
     CONTROL_SPACE,
     join_datagrams,
     send_datagrams,
     split,
 )
+from ikeengine.datapath.userspace.settings import UserspaceSettings  # noqa: E402
 from ikeengine.model.path import Path  # noqa: E402
 
 BATCH = 64
@@ -152,17 +152,24 @@ class RemoteDatapath:
     def __init__(
         self, namespace: str, address: str, *, port: int = 4500, settings: UserspaceSettings | None = None
     ) -> None:
-        with tempfile.TemporaryDirectory() as directory:
-            path = f"{directory}/control"
-            with Listener(path) as listener:
-                command = ["ip", "netns", "exec", namespace, sys.executable, __file__, path]
-                self.process = subprocess.Popen(command)
-                self._control = listener.accept()
-        self.call("start", address, port, settings or UserspaceSettings())
+        """Start the process. It is ready with the answer to the first call."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = ["ip", "netns", "exec", namespace, sys.executable, __file__, str(theirs.fileno())]
+            self.process = subprocess.Popen(command, pass_fds=(theirs.fileno(),))
+        self._control = Connection(ours.detach())
+        self._control.send(("start", (address, port, settings or UserspaceSettings())))
+        self._starting = True
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the datapath or of the worker."""
+        if self._starting:
+            self._starting = False
+            self._answer()
         self._control.send((method, arguments))
+        return self._answer()
+
+    def _answer(self) -> Any:
         result, error = self._control.recv()
         if error is not None:
             raise error
@@ -182,4 +189,4 @@ class RemoteDatapath:
 
 
 if __name__ == "__main__":
-    Worker(Client(sys.argv[1])).run()
+    Worker(Connection(int(sys.argv[1]))).run()

@@ -3,9 +3,10 @@
     host --> TUN --> policy, SA, ESP --> UDP 4500 of the daemon, or raw IP protocol 50 --> peer
     host <-- TUN <-- ESP, SA, policy <-- UDP 4500 of the daemon, or raw IP protocol 50 <-- peer
 
-It answers as the kernel would: a packet without a policy passes unprotected, one with a policy but without an SA
-waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those that a policy
-says should have been protected; and over UDP it does not copy DF, DSCP and ECN, which belong to the daemon's socket.
+It answers as the kernel would: a packet of this host without a policy passes unprotected, one with a policy but
+without an SA waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those
+that a policy says should have been protected; and over UDP it does not copy DF, DSCP and ECN, which belong to the
+daemon's socket.
 """
 
 from __future__ import annotations
@@ -15,15 +16,24 @@ import os
 import socket
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ikeengine.datapath.base import DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.inbound import Inbound, InboundSa
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa
-from ikeengine.datapath.userspace.raw import BATCH, RawCarrier, RawSockets, open_raw_sockets, prepare
-from ikeengine.datapath.userspace.routes import RouteSettings, TunnelRoutes
+from ikeengine.datapath.userspace.raw import (
+    BATCH,
+    RawCarrier,
+    RawSockets,
+    is_own_address,
+    open_raw_sockets,
+    prepare,
+)
+from ikeengine.datapath.userspace.routes import TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
+from ikeengine.datapath.userspace.rules import TunnelRules
+from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
@@ -38,22 +48,13 @@ _BIGGEST = 65535
 _NO_DEVICE = -1
 
 
-@dataclass(frozen=True, slots=True)
-class UserspaceSettings:
-    """The TUN device and the routes into it. `mtu` leaves room for ESP and UDP headers in a path of 1500 octets."""
-
-    device: str = "ike0"
-    mtu: int = 1400
-    routes: RouteSettings = field(default_factory=RouteSettings)
-
-
 class UserspaceDatapath:
     """See `ikeengine.datapath.base.Datapath`. `drops` counts the packets that were dropped, by reason."""
 
     name = "userspace"
 
-    def __init__(self, settings: UserspaceSettings = UserspaceSettings()) -> None:
-        self.settings = settings
+    def __init__(self, settings: UserspaceSettings | None = None) -> None:
+        self.settings = settings or UserspaceSettings()
         self.drops: Counter[str] = Counter()
         self._host: DatapathHost | None = None
         self._cleanup = ExitStack()
@@ -64,7 +65,7 @@ class UserspaceDatapath:
         self._raw: dict[int, RawSockets] = {}
         self._routes: TunnelRoutes | None = None
         self._sas: dict[SaId, InboundSa | OutboundSa] = {}
-        self._outbound = Outbound(self._send_unprotected, self._tell, self.drops)
+        self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
         self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
 
@@ -78,8 +79,9 @@ class UserspaceDatapath:
             cleanup.callback(rtnetlink.close)
             tun = TunDevice(settings.device, settings.mtu, rtnetlink)
             cleanup.callback(tun.close)
-            routes = TunnelRoutes(tun.index, settings.routes, rtnetlink)
-            cleanup.callback(routes.close)
+            rules = TunnelRules(settings.routes, rtnetlink)
+            cleanup.callback(rules.close)
+            routes = TunnelRoutes(tun.index, settings.routes.table, rules, rtnetlink)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
             for sockets in raw.values():
                 cleanup.callback(sockets.close)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from struct import Struct
 
-from ikeengine.datapath.policies import SelectorPair
+from ikeengine.datapath.policies import all_pairs
 from ikeengine.datapath.userspace.esp import EspReceiver, Replayed
 from ikeengine.datapath.userspace.headers import merge_traffic_class
 from ikeengine.datapath.userspace.modes import Tunnel, mode_of
@@ -48,12 +48,7 @@ class InboundSa:
         self._mode = mode_of(sa)
         self._esp = EspReceiver(sa)
         self._volume = Volume(sa.limits, self._limit)
-        self._matches = [
-            SelectorMatch(SelectorPair(local, remote))
-            for local in sa.local_ts
-            for remote in sa.remote_ts
-            if local.is_ipv6 == remote.is_ipv6
-        ]
+        self._matches = [SelectorMatch(pair) for pair in all_pairs(sa.local_ts, sa.remote_ts)]
         self._allowed: set[bytes] = set()
         self._replays = 0
         self._integrity_failures = 0

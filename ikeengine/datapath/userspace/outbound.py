@@ -67,11 +67,21 @@ class OutboundSa:
 class Outbound:
     """Everything the host sends into the TUN device."""
 
-    def __init__(self, clear: Callable[[bytes], None], ask: Callable[[Acquire], None], drops: Counter[str]) -> None:
-        """`clear` sends a packet unprotected, `ask` reports that an SA is wanted, `drops` counts by reason."""
+    def __init__(
+        self,
+        clear: Callable[[bytes], None],
+        ask: Callable[[Acquire], None],
+        is_own: Callable[[bytes], bool],
+        drops: Counter[str],
+    ) -> None:
+        """`clear` sends a packet unprotected, `ask` reports that an SA is wanted, `drops` counts by reason.
+
+        `is_own` tells addresses of this host from those that it forwards for.
+        """
         self.policies = PolicyDatabase()
         self.waiting = WaitingPackets(ask)
         self._clear = clear
+        self._is_own = is_own
         self._drops = drops
         self._sas: dict[int, list[OutboundSa]] = {}
         self._current: dict[int, OutboundSa] = {}
@@ -143,7 +153,7 @@ class Outbound:
         except MalformedPacket:
             return self._drop_malformed
         if reported is not None:
-            return self._report_handler(reported)
+            return self._report_handler(reported, flow)
         handler = self._by_policy(policies, flow)
         if key is not None:
             if len(self._flows) >= MOST_FLOWS:
@@ -158,7 +168,7 @@ class Outbound:
 
     def _by_policy(self, policies: PolicySet | None, flow: Flow) -> Callable[[bytes], None]:
         if policies is None:
-            return self._drop_unrouted if _stays_on_link(flow) else self._clear
+            return self._without_policy(flow)
         if policies.action is PolicyAction.PASS:
             return self._clear
         if policies.action is PolicyAction.DROP:
@@ -166,10 +176,18 @@ class Outbound:
         sa = self._current.get(policies.reqid)
         return sa.send if sa is not None else partial(self._hold, policies)
 
-    def _report_handler(self, reported: Flow) -> Callable[[bytes], None]:
+    def _without_policy(self, flow: Flow) -> Callable[[bytes], None]:
+        """What this host sends itself passes, as in the kernel: a policy for one port must not cut off all others.
+
+        What it forwards does not: to send it on from here would bypass the forwarding rules of the host's firewall.
+        """
+        if _stays_on_link(flow) or not self._is_own(flow.source):
+            return self._drop_unrouted
+        return self._clear
+
+    def _report_handler(self, reported: Flow, flow: Flow) -> Callable[[bytes], None]:
         """An ICMP error takes the way of the packet that it reports on (RFC 4301 section 6.2)."""
-        answer = reported.reversed()
-        return self._by_policy(self.policies.lookup(answer), answer)
+        return self._by_policy(self.policies.lookup(reported.reversed()), flow)
 
     def _hold(self, policies: PolicySet, packet: bytes) -> None:
         if not self.waiting.hold(policies, packet):

@@ -143,6 +143,15 @@ class RawCarrier:
             self._drops["send-error"] += 1
 
 
+def is_own_address(address: bytes) -> bool:
+    """Whether an address belongs to this host."""
+    family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((socket.inet_ntop(family, address), 0))
+        return True
+    return False
+
+
 def prepare(sock: socket.socket, mark: int) -> None:
     """Exempt a socket from the routes into the tunnel, and give it room for bursts. Raises OSError."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)

@@ -48,12 +48,11 @@ class SelectorMatch:
 
     def matches_but_for_ports(self, flow: Flow) -> bool:
         """The same, if the ports were right."""
-        source, destination, protocol, _, _ = flow
         return (
-            self._remote_first <= destination <= self._remote_last
-            and self._local_first <= source <= self._local_last
-            and len(source) == len(self._local_first)
-            and self._protocol in (ANY_PROTOCOL, protocol)
+            self._remote_first <= flow.destination <= self._remote_last
+            and self._local_first <= flow.source <= self._local_last
+            and len(flow.source) == len(self._local_first)
+            and self._protocol in (ANY_PROTOCOL, flow.protocol)
         )
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ikeengine.datapath.userspace.datapath import UserspaceSettings
+from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.model.connection import Mode
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, UdpEncap
 from tests.engine.datapath.userspace.samples import (

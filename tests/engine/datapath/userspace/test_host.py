@@ -13,9 +13,9 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.datapath.userspace.datapath import UserspaceDatapath, UserspaceSettings
+from ikeengine.datapath.userspace.datapath import UserspaceDatapath
 from ikeengine.datapath.userspace.outbound import OutboundSa
-from ikeengine.datapath.userspace.routes import RouteSettings
+from ikeengine.datapath.userspace.settings import RouteSettings, UserspaceSettings
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import SaExpired
 from ikeengine.model.path import Path
@@ -115,7 +115,7 @@ def test_stop_removes_exactly_what_was_installed(host):
     machine.datapath.install_sa(make_sa())
     during = snapshot(host)
     assert "ike0" in during
-    assert "fwmark 0x696b65" in during
+    assert "fwmark 0/0x1000" in during
     machine.datapath.stop()
     assert snapshot(host) == before
 
@@ -156,7 +156,7 @@ def test_the_device(machine):
 
 
 def test_settings(host):
-    settings = UserspaceSettings("tunnel7", 1300, RouteSettings(table=77, rule_priority=70, mark=0x99))
+    settings = UserspaceSettings("tunnel7", 1300, RouteSettings(table=77, rule_priority=70, mark=0x80))
     machine = Machine(host, settings)
     machine.start()
     machine.datapath.install_policies(make_policies())
@@ -164,7 +164,7 @@ def test_settings(host):
     machine.datapath.stop()
     assert "tunnel7: <POINTOPOINT" in everything
     assert "mtu 1300" in everything
-    assert "70:\tnot from all fwmark 0x99 lookup 77" in everything
+    assert "70:\tfrom all fwmark 0/0x80 iif lo lookup 77" in everything
     assert "10.2.0.0/24 dev tunnel7 table 77" in everything
 
 
@@ -173,7 +173,7 @@ def test_a_killed_predecessor_leaves_no_trouble(host):
     predecessor = RemoteDatapath(host.name, "127.0.0.1")
     predecessor.call("install_policies", make_policies())
     predecessor.kill()
-    assert "fwmark 0x696b65" in snapshot(host), "the rule outlives the process"
+    assert "fwmark 0/0x1000" in snapshot(host), "the rule outlives the process"
     machine = Machine(host)
     machine.start()
     machine.datapath.install_policies(make_policies())
@@ -306,6 +306,21 @@ def test_a_trap_below_a_child_keeps_its_route(machine):
     assert len(machine.routes()) == 1
     machine.datapath.delete_policies(1)
     assert machine.routes() == []
+
+
+def test_forwarded_packets_need_a_source_that_a_policy_mentions(machine):
+    def sources() -> list[str]:
+        rules = machine.namespace.run("ip", "rule").stdout.splitlines()
+        return [rule.split()[2] for rule in rules if rule.startswith("220:") and "iif lo" not in rule]
+
+    assert sources() == []
+    machine.datapath.install_policies(make_policies())
+    machine.datapath.install_policies(make_policies(2, remote_ts=(selector("10.3.0.0/24"),)))
+    assert sources() == [LEFT_NET]
+    machine.datapath.delete_policies(1)
+    assert sources() == [LEFT_NET]
+    machine.datapath.delete_policies(2)
+    assert sources() == []
 
 
 def test_pass_needs_no_route(machine):
@@ -484,7 +499,7 @@ def test_native_esp_needs_its_address_family(machine):
 def test_prepare_socket_marks(machine):
     with machine.namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         machine.datapath.prepare_socket(sock, nat_t=True)
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_MARK) == 0x696B65
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_MARK) == 0x1000
 
 
 def test_a_socket_that_cannot_be_marked(machine):

@@ -24,6 +24,7 @@ from tests.engine.datapath.userspace.samples import (
     ip_packet,
     make_policies,
     make_sa,
+    packed,
     selector,
     udp_packet,
 )
@@ -35,10 +36,11 @@ class Fixture:
     def __init__(self) -> None:
         self.clear: list[bytes] = []
         self.asked: list[object] = []
+        self.own = {packed(address) for address in (LEFT_HOST, LEFT, "10.9.0.1", "192.0.2.99", "fe80::2")}
         self.drops: Counter[str] = Counter()
         self.sent: list[tuple[int, bytes]] = []
         self.expired: list[tuple[SaId, bool]] = []
-        self.out = Outbound(self.clear.append, self.asked.append, self.drops)
+        self.out = Outbound(self.clear.append, self.asked.append, self.own.__contains__, self.drops)
 
     def install(self, **changes) -> OutboundSa:
         sa = make_sa(**changes)
@@ -104,6 +106,13 @@ def test_without_a_policy_packets_pass_as_in_the_kernel(f):
     stranger = udp_packet("10.9.0.1", RIGHT_HOST)
     f.out.process(stranger)
     assert f.clear == [stranger]
+
+
+def test_without_a_policy_nothing_is_forwarded(f):
+    f.policies()
+    f.out.process(udp_packet("10.9.0.2", RIGHT_HOST))
+    assert f.clear == []
+    assert f.drops == {"unrouted": 1}
 
 
 @pytest.mark.parametrize("destination", ["224.0.0.22", "255.255.255.255", "169.254.1.1", "ff02::1", "fe80::1"])

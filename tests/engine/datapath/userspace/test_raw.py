@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from ikeengine.datapath.userspace import raw as module
-from ikeengine.datapath.userspace.raw import ESP, RawCarrier, RawSockets, open_raw_sockets
+from ikeengine.datapath.userspace.raw import ESP, RawCarrier, RawSockets, is_own_address, open_raw_sockets
 from ikeengine.errors import DatapathError
 from ikeengine.model.sa import IpsecSa
 from tests.engine.datapath.userspace.samples import (
     LEFT6_HOST,
     LEFT_HOST,
     make_sa,
+    packed,
     udp_packet,
 )
 from tests.lab.netns import wait_until
@@ -117,6 +118,15 @@ def test_unreachable_destinations_are_counted(raw, length):
     RawCarrier(sa, raw.sockets[length], raw.drops)(b"sealed", udp_packet())
     raw.sockets[length].send_esp(b"sealed", sa.source, sa.destination, 0)
     assert raw.drops == {"send-error": 3}
+
+
+def test_own_addresses(host):
+    with host.entered():
+        own = [
+            is_own_address(packed(address))
+            for address in (LEFT_HOST, LEFT6_HOST, "127.0.0.1", "10.2.0.1", "2001:db8::9")
+        ]
+    assert own == [True, True, True, False, False]
 
 
 def test_a_packet_without_an_outer_header_is_ignored():

@@ -345,6 +345,23 @@ def test_segments_are_joined_for_the_host(plain):
         assert int(segments[1]) < sent
 
 
+def test_a_gateway_of_two_networks(hosts):
+    """One goes through the tunnel, whatever the destination; the other one takes the way that it always took."""
+    left, right = hosts
+    with Namespace(f"{left.name}-lan") as lan, Site(hosts, Shape(nets=("10.1.0.128/25", "0.0.0.0/0"))) as site:
+        veth(left, lan, "lan0", "eth0")
+        left.ip("address add 10.1.0.129/25 dev lan0", "address add 10.5.0.1/24 dev lan0")
+        left.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        lan.add_address("eth0", "10.1.0.130/25", "10.5.0.2/24")
+        lan.add_route("default", "via", "10.1.0.129")
+        right.add_route("10.5.0.0/24", "via", LEFT)
+        site.up()
+        assert ping(lan, RIGHT, "-I", "10.5.0.2")
+        assert site.packets(0) == 0
+        assert ping(lan, RIGHT, "-I", "10.1.0.130")
+        assert site.packets(0) == 1
+
+
 def test_a_forwarding_gateway(hosts):
     """A host behind the left gateway reaches one behind the right gateway."""
     left, right = hosts

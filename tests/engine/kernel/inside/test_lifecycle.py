@@ -126,7 +126,7 @@ def test_a_move_behind_a_nat_turns_on_encapsulation(pair: Pair):
         gateway.move(tunnel.back.id, RIGHT, LEFT, UdpEncap(4500, 4500))
     with pair.sniff("udp") as udp:
         assert pair.left.ns.ping(RIGHT_INSIDE, "-I", LEFT_INSIDE, count=2)
-        assert len(udp.packets()) == 2
+        assert len(udp.packets()) >= 2
     for sock in sockets:
         sock.close()
 

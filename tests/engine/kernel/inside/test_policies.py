@@ -120,7 +120,7 @@ def test_the_gateway_itself_can_use_the_tunnel(pair: Pair):
     pair.connect()
     with pair.sniff("esp") as esp:
         assert pair.left.ns.ping(RIGHT_INSIDE)
-        assert len(esp.packets()) == 1
+        assert len(esp.packets()) >= 1
     assert "lookup 220" in pair.left.ns.run("ip", "rule").stdout
     route = pair.left.ns.run("ip", "route", "show", "table", "220").stdout
     assert route.startswith("10.2.0.0/16 dev eth0")

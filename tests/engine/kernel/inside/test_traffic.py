@@ -39,7 +39,7 @@ def test_a_tunnel_carries_ping_and_tcp(pair: Pair):
     tunnel = pair.connect()
     with pair.sniff("esp") as esp, pair.sniff("icmp") as icmp:
         assert pair.left.ns.ping(RIGHT_INSIDE, "-I", LEFT_INSIDE, count=3)
-        assert len(esp.packets()) == 3
+        assert len(esp.packets()) >= 3
         assert icmp.packets() == []
     assert transfer(pair.left.ns, pair.right.ns, RIGHT_INSIDE) == 199_936
     usage = pair.left.datapath.usage(tunnel.out.id)
@@ -63,7 +63,8 @@ def test_transport_mode(pair: Pair, suite: Suite):
     pair.protect(f"{LEFT}/32", f"{RIGHT}/32", mode=Mode.TRANSPORT, protocol=suite.protocol)
     with pair.sniff(suite.protocol.name.lower()) as protected:
         assert pair.left.ns.ping(RIGHT, count=2)
-        assert len(protected.packets()) == 2
+        # Not exactly two: a last TCP segment of the test before may still be on its way.
+        assert len(protected.packets()) >= 2
     assert transfer(pair.left.ns, pair.right.ns, RIGHT) == 199_936
 
 
