@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-engine lint format bench docs packages-demo packages-test clean
+.PHONY: help demo test test-engine lint format bench docs docs-pictures packages-demo packages-test clean
 
 help:
 	@echo "make demo [KEEP=1]   two sites on this machine, rolled out with the real playbook"
@@ -17,6 +17,7 @@ help:
 	@echo "make format          rewrite the sources in the project's style"
 	@echo "make bench           the engine and strongSwan side by side"
 	@echo "make docs            write the generated references anew"
+	@echo "make docs-pictures   record the pictures and failure records of the documentation anew"
 
 $(STAMP): pyproject.toml tests/lab/provision.sh
 	@tests/lab/provision.sh venv "$(PYTHON)" "$(VENV)"
@@ -48,6 +49,10 @@ bench: packages-test $(STAMP)
 
 docs: $(STAMP)
 	@$(BIN)/python -m docs.generate
+
+docs-pictures: packages-demo $(STAMP)
+	@$(BIN)/python -m docs.failures
+	@$(BIN)/python -m docs.record
 
 clean:
 	rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache

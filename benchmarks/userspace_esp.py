@@ -1,6 +1,6 @@
-"""How fast the userspace datapath is: in memory, and between two network namespaces with iperf3 (needs root).
+"""How fast ESP in userspace is: in memory, between two namespaces, and beside strongSwan's libipsec (needs root).
 
-Run: python benchmarks/userspace_esp.py [--seconds N] [memory] [tunnel]
+Run: python benchmarks/userspace_esp.py [--seconds N] [memory] [tunnel] [daemons]
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -38,7 +40,12 @@ from tests.engine.datapath.userspace.samples import (
     udp_packet,
 )
 from tests.engine.datapath.userspace.site import Shape, Site
-from tests.lab.netns import Namespace, veth
+from tests.engine.interop.lab import Lab
+from tests.lab import charon as charons
+from tests.lab import engine as engines
+from tests.lab.engine import Engine
+from tests.lab.netns import Namespace, veth, wait_until
+from tests.lab.topology import two_sites
 
 SUITES = [
     GCM,
@@ -55,6 +62,8 @@ TUNNELS = {
 }
 SIZES = (64, 576, 1400)
 ROUNDS, BATCH = 5, 4000
+SEGMENT = 1348
+"""Octets of TCP payload in a packet of 1400 octets."""
 
 
 def ignore(*_arguments: object) -> None:
@@ -134,8 +143,8 @@ def through_a_tunnel(seconds: int) -> None:
 def report(name: str, site: Site, seconds: int) -> None:
     """Run iperf3 once and print one line."""
     left, right = site.hosts
-    server = right.popen("iperf3", "-s", "-1", stdout=-3)
-    time.sleep(0.5)
+    server = right.popen("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
+    wait_until(lambda: "5201" in right.run("ss", "-Hltn").stdout)
     before = [end.call("cpu_seconds") for end in site.ends]
     result = json.loads(left.run("iperf3", "-J", "-t", str(seconds), "-c", site.shape.inner[1]).stdout)
     cpu = [end.call("cpu_seconds") - start for end, start in zip(site.ends, before, strict=True)]
@@ -148,16 +157,60 @@ def report(name: str, site: Site, seconds: int) -> None:
     )
 
 
+def side_by_side(seconds: int) -> None:
+    """Two gateways with the whole daemon each, and a client behind each: the engine, then strongSwan."""
+    if charons.missing():
+        print(f"\nno strongSwan to compare with: {charons.missing()}")
+        return
+    print(f"\n{'iperf3, TCP, UDP 4500':28}{'goodput':>14}{'CPU us for each segment: sender':>36}{'receiver':>12}")
+    for proposal in ("aes128gcm16", "aes256-sha256"):
+        for make, running, name in (
+            (Engine, engines.running, "engine"),
+            (charons.Charon, charons.running, "strongSwan"),
+        ):
+            with tempfile.TemporaryDirectory(dir="/run") as directory, two_sites() as (left, right):
+                daemons = [make(site.gateway, Path(directory) / site.address) for site in (left, right)]
+                with running(daemons[0]), running(daemons[1]):
+                    lab = Lab(left, right, *daemons)
+                    lab.connect(encap="yes", children={"net": {"esp_proposals": [proposal]}})
+                    daemons[0].initiate("net")
+                    bits, cpu = between_clients(lab, seconds)
+            segments = bits * seconds / 8 / SEGMENT
+            costs = "".join(f"{each / segments * 1e6:{width}.1f}" for each, width in zip(cpu, (36, 12), strict=True))
+            print(f"{name + ', ' + proposal:28}{bits / 1e6:7,.0f} Mbit/s{costs}")
+
+
+def between_clients(lab: Lab, seconds: int) -> tuple[float, list[float]]:
+    """Bits per second, and the seconds of CPU time that both daemons took."""
+    client, server = lab.left.client, lab.right.client
+    listener = server.popen("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
+    wait_until(lambda: "5201" in server.run("ss", "-Hltn").stdout)
+    before = [cpu_seconds(daemon.pid) for daemon in (lab.engine, lab.charon)]
+    result = json.loads(client.run("iperf3", "-J", "-t", str(seconds), "-c", lab.right.host).stdout)
+    after = [cpu_seconds(daemon.pid) for daemon in (lab.engine, lab.charon)]
+    listener.wait(10)
+    cpu = [end - start for start, end in zip(before, after, strict=True)]
+    return result["end"]["sum_received"]["bits_per_second"], cpu
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Parse the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", nargs="*", metavar="memory|tunnel", help="only these (default: both)")
+    parser.add_argument("what", nargs="*", metavar="memory|tunnel|daemons", help="only these (default: all)")
     parser.add_argument("--seconds", type=int, default=5, help="length of each iperf3 run (default: 5)")
     options = parser.parse_args()
     if "memory" in options.what or not options.what:
         in_memory()
     if "tunnel" in options.what or not options.what:
         through_a_tunnel(options.seconds)
+    if "daemons" in options.what or not options.what:
+        side_by_side(options.seconds)
 
 
 if __name__ == "__main__":

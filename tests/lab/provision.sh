@@ -66,8 +66,12 @@ venv() {
   fi
   say "setting up the virtual environment $dir (about a minute the first time)"
   [ -x "$dir/bin/python" ] || "$python" -m venv "$dir"
-  "$dir/bin/pip" install -q --disable-pip-version-check --upgrade pip
-  "$dir/bin/pip" install -q --disable-pip-version-check -e '.[dev,collection]' 2>&1 | grep -v 'WARNING: Location' || true
+  local log=/tmp/keymesh-pip.log
+  if ! { "$dir/bin/pip" install --disable-pip-version-check --upgrade pip \
+    && "$dir/bin/pip" install --disable-pip-version-check -e '.[dev,collection]'; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "pip failed (all of it: $log)"
+  fi
   "$dir/bin/python" -c 'import ikeengine, ansible, pytest' || die "the virtual environment is incomplete; see the messages above"
   touch "$dir/.installed"
 }

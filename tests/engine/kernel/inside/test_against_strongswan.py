@@ -5,49 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ikeengine.model.connection import Mode
 from ikeengine.registry import EncrId, IntegId, Protocol
 from tests.engine.kernel.inside.gateways import CBC_SHA256, GCM, LEFT, NAT_T, RIGHT, RIGHT_INSIDE, Pair, Suite
-from tests.lab.charon_swanctl import Charon
+from tests.lab.charon import NETLINK, Charon, running
+from tests.lab.control import Section
 from tests.lab.netns import Namespace, veth, wait_until
 
-CONFIGURATION = """
-    connections {{
-        peer {{
-            local_addrs = {local}
-            remote_addrs = {remote}
-            proposals = aes128-sha256-x25519
-            mobike = no
-            encap = {encap}
-            local {{
-                auth = psk
-                id = {local}
-            }}
-            remote {{
-                auth = psk
-                id = {remote}
-            }}
-            children {{
-                net {{
-                    {kind}_proposals = {proposal}
-                    local_ts = {local_ts}
-                    remote_ts = {remote_ts}
-                    mode = {mode}
-                    {options}
-                }}
-            }}
-        }}
-    }}
-    secrets {{
-        ike-1 {{
-            secret = a test secret of no value
-        }}
-    }}
-"""
+PSK = "a test secret of no value"
 
 
 @dataclass(frozen=True)
@@ -58,7 +29,7 @@ class Case:
     esn: bool = False
     encap: bool = False
     replay_window: int = 32
-    options: str = ""
+    options: Section = field(default_factory=dict)
     copies: tuple = ()
 
 
@@ -68,12 +39,12 @@ CHACHA = Suite(EncrId.CHACHA20_POLY1305, 36, None)
 CASES = {
     "tunnel-gcm": Case(GCM, "aes128gcm16"),
     "tunnel-cbc-esn": Case(CBC_SHA256, "aes128-sha256-esn", esn=True),
-    "tunnel-window": Case(CBC_SHA256, "aes128-sha256", replay_window=128, options="replay_window = 128"),
+    "tunnel-window": Case(CBC_SHA256, "aes128-sha256", replay_window=128, options={"replay_window": "128"}),
     "tunnel-encap": Case(CHACHA, "chacha20poly1305", encap=True),
     "tunnel-headers": Case(
         GCM,
         "aes128gcm16",
-        options="copy_df = no\ncopy_ecn = no\ncopy_dscp = in",
+        options={"copy_df": "no", "copy_ecn": "no", "copy_dscp": "in"},
         copies=(("copy_df", False), ("copy_ecn", False), ("copy_dscp", "in")),
     ),
     "transport-cbc": Case(CBC_SHA256, "aes128-sha256", mode=Mode.TRANSPORT),
@@ -81,24 +52,31 @@ CASES = {
 }
 
 
-def configuration(case: Case, local: str, remote: str, local_ts: str, remote_ts: str) -> str:
+def connection(case: Case, local: str, remote: str, local_ts: str, remote_ts: str) -> dict[str, Any]:
     if case.mode is Mode.TRANSPORT:
         local_ts = remote_ts = "dynamic"
-    return CONFIGURATION.format(
-        local=local,
-        remote=remote,
-        encap="yes" if case.encap else "no",
-        kind=case.suite.protocol.name.lower(),
-        proposal=case.proposal,
-        local_ts=local_ts,
-        remote_ts=remote_ts,
-        mode=case.mode.value,
-        options=case.options,
-    )
+    return {
+        "local_addrs": [local],
+        "remote_addrs": [remote],
+        "proposals": ["aes128-sha256-x25519"],
+        "mobike": "no",
+        "encap": "yes" if case.encap else "no",
+        "local": {"auth": "psk", "id": local},
+        "remote": {"auth": "psk", "id": remote},
+        "children": {
+            "net": {
+                f"{case.suite.protocol.name.lower()}_proposals": [case.proposal],
+                "local_ts": [local_ts],
+                "remote_ts": [remote_ts],
+                "mode": case.mode.value,
+                **case.options,
+            }
+        },
+    }
 
 
 @pytest.fixture(scope="module")
-def strongswans() -> Iterator[tuple[Charon, Charon]]:
+def strongswans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Charon, Charon]]:
     """Two charons with the addresses that the gateways of `pair` have."""
     with ExitStack() as stack:
         left, right = (stack.enter_context(Namespace(name)) for name in ("moon", "sun"))
@@ -107,7 +85,16 @@ def strongswans() -> Iterator[tuple[Charon, Charon]]:
         right.add_address("eth0", f"{RIGHT}/24")
         left.add_address("lo", "10.1.0.1/32")
         right.add_address("lo", "10.2.0.1/32")
-        yield stack.enter_context(Charon(left)), stack.enter_context(Charon(right))
+        directory = tmp_path_factory.mktemp("strongswans")
+        moon, sun = (stack.enter_context(running(charon(gateway, directory))) for gateway in (left, right))
+        yield moon, sun
+
+
+def charon(gateway: Namespace, directory: Path) -> Charon:
+    """Its socket is below /run, since those on hostfs do not work."""
+    run = Path("/run/strongswans", gateway.name)
+    run.mkdir(parents=True, exist_ok=True)
+    return Charon(gateway, directory / gateway.name, kernel=NETLINK, run_directory=run)
 
 
 def normal(text: str) -> list[str]:
@@ -135,14 +122,17 @@ def normal(text: str) -> list[str]:
 def test_same_states_and_policies_as_strongswan(pair: Pair, strongswans: tuple[Charon, Charon], name: str):
     case = CASES[name]
     moon, sun = strongswans
-    moon.load(configuration(case, LEFT, RIGHT, "10.1.0.0/16", "10.2.0.0/16"))
-    sun.load(configuration(case, RIGHT, LEFT, "10.2.0.0/16", "10.1.0.0/16"))
+    for daemon in strongswans:
+        daemon.clear()
+        daemon.load_psk(PSK)
+    moon.load({"peer": connection(case, LEFT, RIGHT, "10.1.0.0/16", "10.2.0.0/16")})
+    sun.load({"peer": connection(case, RIGHT, LEFT, "10.2.0.0/16", "10.1.0.0/16")})
     moon.initiate("net")
-    wait_until(lambda: "INSTALLED" in sun.sas())
+    wait_until(sun.children)
     target = RIGHT if case.mode is Mode.TRANSPORT else RIGHT_INSIDE
     assert moon.namespace.ping(target)
     theirs = moon.namespace.run("ip", "xfrm", "state").stdout, moon.namespace.run("ip", "xfrm", "policy").stdout
-    moon.swanctl("--terminate", "--ike", "peer")
+    moon.terminate(ike="peer")
 
     install_the_same(pair, case)
     assert normal(pair.left.xfrm("state")) == normal(theirs[0])
