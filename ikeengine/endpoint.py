@@ -126,7 +126,8 @@ class Endpoint:
             sa = None if pending is None else ctx.table.find(pending.local_spi)
             if pending is not None and sa is not None:
                 ctx.touch(sa)
-                machine.trigger(ctx, sa, pending.trigger, result)
+                answer = result if pending.subject is None else (pending.subject, result)
+                machine.trigger(ctx, sa, pending.trigger, answer)
         self._settle()
 
     def command(self, command: Command, now: float) -> OpId:

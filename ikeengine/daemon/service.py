@@ -303,7 +303,11 @@ class Service:
         self._paths.find(output, answer)
 
     def _ask_usage(self, output: AskUsage) -> None:
-        self.core.complete(output.op, self.datapath.usage(output.sa), self.now())
+        try:
+            usage = self.datapath.usage(output.sa)
+        except DatapathError:
+            usage = None
+        self.core.complete(output.op, usage, self.now())
 
     def _ask_confirmation(self, output: AskConfirmation) -> None:
         self.core.complete(output.op, None, self.now())

@@ -198,7 +198,7 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
 
 def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
     """Hand a Child SA over to the IKE SA that replaces its own (RFC 7296 section 2.8)."""
-    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_LINGER, Timer.CHILD_RETRY):
+    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_LINGER, Timer.CHILD_IDLE, Timer.CHILD_RETRY):
         deadline = old.timers.get(timer, child.unique_id)
         if deadline is not None:
             new.timers.set(timer, deadline, child.unique_id)
@@ -237,6 +237,8 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         sa.timers.set(Timer.CHILD_REKEY, ctx.now + max(1.0, config.rekey_time - jitter), child.unique_id)
     if config.life_time:
         sa.timers.set(Timer.CHILD_EXPIRE, ctx.now + config.life_time, child.unique_id)
+    if config.inactivity:
+        sa.timers.set(Timer.CHILD_IDLE, ctx.now + config.inactivity, child.unique_id)
 
 
 def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret) -> IpsecSa:

@@ -35,10 +35,14 @@ LOWEST_CHILD_SPI = 0x100
 
 @dataclass(frozen=True, slots=True)
 class PendingOp:
-    """An Ask that is under way: which IKE SA waits for it, and what the answer triggers."""
+    """An Ask that is under way: which IKE SA waits for it, and what the answer triggers.
+
+    If there is a `subject`, the answer comes with it: (subject, answer).
+    """
 
     local_spi: bytes
     trigger: Trigger
+    subject: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,10 @@ class Context:
         self._last_op += 1
         return self._last_op
 
-    def ask(self, sa: IkeSa, trigger: Trigger) -> OpId:
+    def ask(self, sa: IkeSa, trigger: Trigger, subject: object = None) -> OpId:
         """A fresh operation number whose answer goes to this IKE SA as this trigger."""
         op = self.new_op()
-        self.ops[op] = PendingOp(sa.local_spi, trigger)
+        self.ops[op] = PendingOp(sa.local_spi, trigger, subject)
         return op
 
     def forget(self, sa: IkeSa) -> None:

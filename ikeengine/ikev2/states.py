@@ -84,6 +84,7 @@ class Trigger(Enum):
     INFO_RESPONSE = "INFORMATIONAL response"
     PATH_FOUND = "path to the peer"
     SIGNED = "signature"
+    USAGE = "counters of a Child SA"
 
 
 MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {

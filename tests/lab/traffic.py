@@ -19,8 +19,8 @@ ESP = "esp or (udp port 4500 and udp[4:2] > 9 and udp[8:4] != 0)"
 KEEPALIVE = "udp port 4500 and udp[4:2] = 9"
 
 
-STILL_UNDER_WAY = 5
-"""The last pings may not have come back yet when a ping is stopped."""
+STILL_UNDER_WAY = 25
+"""So many of the last pings may not have come back yet when a ping is stopped on a busy machine."""
 
 
 class Ping:

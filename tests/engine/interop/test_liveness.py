@@ -11,6 +11,7 @@ from tests.engine.interop.lab import PSK, Lab, child, lab
 from tests.lab.control import Refused
 from tests.lab.netns import wait_until
 from tests.lab.topology import block, unblock
+from tests.lab.traffic import no_loss
 
 QUICK_ENGINE = {"retransmit_timeout": 0.3, "retransmit_tries": 3, "retransmit_base": 1.2}
 QUICK_CHARON = {"retransmit_timeout": "0.3", "retransmit_tries": "3", "retransmit_base": "1.2"}
@@ -141,3 +142,14 @@ def test_duplicates_of_requests_are_answered_again(site: Lab, initiator: str) ->
     time.sleep(0.5)
     site.assert_same_child()
     site.assert_traffic()
+
+
+def test_inactivity(site: Lab) -> None:
+    """Mirrors ikev2/inactivity-timeout: the Child SA is closed when nothing goes through it, but not before."""
+    site.connect(engine=child(inactivity="1s"))
+    site.engine.initiate("net")
+    with no_loss(site.left.client, site.right.host, at_least=50):
+        time.sleep(1.6)
+    site.assert_same_child()
+    wait_until(lambda: not site.engine.children() and not site.charon.children(), 5)
+    site.assert_same_ike()
