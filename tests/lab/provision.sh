@@ -3,10 +3,10 @@
 # environment. Where it cannot install something, it says exactly what is missing.
 set -euo pipefail
 
-DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping tcpdump:tcpdump iperf3:iperf3)
+DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping sysctl:procps tcpdump:tcpdump iperf3:iperf3)
 TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark linux.uml:user-mode-linux modprobe:kmod
   swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
-  systemd-nspawn:systemd-container systemd-analyze:systemd)
+  systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus)
 # Plugins have no command of their own; a file tells that they are there.
 TEST_FILES=(/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-extra-plugins
   /usr/lib/ipsec/plugins/libstrongswan-xauth-generic.so:libcharon-extauth-plugins

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -144,14 +144,23 @@ class Demo:
         return json.loads(self._engine(self.left.gateway, "sas", "--json"))
 
     def _spis(self) -> set[str]:
-        """Every SPI of the left gateway."""
-        return set(
-            re.findall(r'"(?:initiator-spi|responder-spi|spi-in|spi-out)": "([0-9a-f]+)"', json.dumps(self._sas()))
-        )
+        """Every SPI in use on the left gateway; replaced SAs linger for a few seconds and do not count."""
+        return {spi for sa in self._sas() for spi in _spis_in_use(sa)}
 
     def _datapath(self) -> str:
         stats = json.loads(self._engine(self.left.gateway, "stats", "--json"))
         return f"datapath: {stats['plugins'][0]}"
+
+
+def _spis_in_use(section: object) -> Iterator[str]:
+    """The SPIs of the established IKE SAs and installed Child SAs in a part of `ikeengine sas --json`."""
+    if not isinstance(section, dict):
+        return
+    if section.get("state") in ("ESTABLISHED", "INSTALLED"):
+        names = ("initiator-spi", "responder-spi", "spi-in", "spi-out")
+        yield from (section[name] for name in names if name in section)
+    for part in section.values():
+        yield from _spis_in_use(part)
 
 
 def fetch_wheels(console: Console, wheels: Path) -> None:
