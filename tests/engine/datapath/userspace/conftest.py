@@ -19,7 +19,7 @@ from tests.engine.datapath.userspace.samples import (
     RIGHT_HOST,
 )
 from tests.lab.needs import need_programs, need_root
-from tests.lab.netns import Namespace, veth
+from tests.lab.netns import Namespace, veth, wait_until
 
 _numbers = itertools.count()
 
@@ -31,6 +31,7 @@ def host() -> Iterator[Namespace]:
     need_programs("ip")
     with Namespace(f"us{os.getpid()}-{next(_numbers)}") as namespace:
         namespace.add_address("lo", f"{LEFT_HOST}/32", f"{LEFT6_HOST}/128")
+        _await_local_route(namespace, LEFT6_HOST)
         yield namespace
 
 
@@ -43,4 +44,12 @@ def hosts(host: Namespace) -> Iterator[tuple[Namespace, Namespace]]:
         host.add_address("eth0", f"{LEFT}/24", f"{LEFT6}/64")
         other.add_address("eth0", f"{RIGHT}/24", f"{RIGHT6}/64")
         other.add_address("lo", f"{RIGHT_HOST}/32", f"{RIGHT6_HOST}/128")
+        for namespace, address in ((host, LEFT6), (other, RIGHT6), (other, RIGHT6_HOST)):
+            _await_local_route(namespace, address)
         yield host, other
+
+
+def _await_local_route(namespace: Namespace, address: str) -> None:
+    """The kernel makes the route to a new IPv6 address a moment after the address."""
+    show = ("ip", "-6", "route", "show", "table", "local")
+    wait_until(lambda: f"local {address} " in namespace.run(*show).stdout)
