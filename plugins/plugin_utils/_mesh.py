@@ -68,15 +68,17 @@ def mesh_tunnels(hostvars: t.Mapping[str, t.Any], members: t.Sequence[str], host
     """
     if host not in members:
         raise InventoryError(f"{host} is not a member of the mesh ({', '.join(sorted(members)) or 'nobody is'})")
-    ends = {member: end(hostvars, member) for member in members}
+    # Looking a host up is slow in Ansible, so once is enough.
+    known = {member: hostvars[member] for member in members}
+    ends = {member: end(member, known[member]) for member in members}
     _refuse_overlaps(list(ends.values()))
     return [
         {
             "name": pair_name(host, peer),
             "peer": peer,
             "initiator": host < peer,
-            "auth": _agreed(hostvars, host, peer, "ike_auth", "psk", AUTH),
-            "proposal": proposals(_agreed(hostvars, host, peer, "ike_proposal", "modern")),
+            "auth": _agreed(known, host, peer, "ike_auth", "psk", AUTH),
+            "proposal": proposals(_agreed(known, host, peer, "ike_proposal", "modern")),
             "local": ends[host],
             "remote": ends[peer],
         }
@@ -85,9 +87,8 @@ def mesh_tunnels(hostvars: t.Mapping[str, t.Any], members: t.Sequence[str], host
     ]
 
 
-def end(hostvars: t.Mapping[str, t.Any], host: str) -> Data:
+def end(host: str, variables: t.Mapping[str, t.Any]) -> Data:
     """What the inventory says of one end. Raises InventoryError."""
-    variables = hostvars[host]
     address = variables.get("ike_address")
     if not address:
         raise InventoryError(f"{host}: ike_address is not set; it is the address that peers reach the host at")
