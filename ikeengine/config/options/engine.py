@@ -81,7 +81,8 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t` and `datapath` take effect at the next start.",
+    "The daemon as a whole. "
+    "`listen`, `port`, `port_nat_t`, `datapath`, `keylog` and `metrics` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,

@@ -127,15 +127,17 @@ def test_engine_changes_say_whether_they_wait_for_a_restart() -> None:
     new = EngineConfig(
         listen=("192.0.2.1",),
         keylog="/keys",
+        metrics="127.0.0.1:9100",
         log={"default": 1, "ike": 2},
         settings=EngineSettings(port=5000, retransmit_base=2.0, half_open_timeout=60.0, keylog=True),
     )
     assert plan_engine(old, old) == []
     assert plan_engine(old, new) == [
         "engine.half_open_timeout: 30s -> 1m",
-        "engine.keylog: none -> /keys",
+        "engine.keylog: none -> /keys (after a restart)",
         "engine.listen: none -> 192.0.2.1 (after a restart)",
         "engine.log.ike: none -> 2",
+        "engine.metrics: none -> 127.0.0.1:9100 (after a restart)",
         "engine.port: 500 -> 5000 (after a restart)",
         "engine.retransmit_base: 1.8 -> 2",
     ]
