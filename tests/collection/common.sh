@@ -24,7 +24,7 @@ copy_tree() {
     # What is gone from the tree goes from the copy too; results of earlier runs stay.
     find . -path ./.git -prune -o -path ./tests/output -prune -o \( -type f -o -type l \) -printf '%P\0' | sort -z |
         comm -z -23 - <(sort -z "$list") | xargs -0 --no-run-if-empty rm -f --
-    find . -path ./.git -prune -o -path ./tests/output -prune -o -type d -empty -printf '%P\0' |
+    find . -mindepth 1 -path ./.git -prune -o -path ./tests/output -prune -o -type d -empty -printf '%P\0' |
         xargs -0 --no-run-if-empty rmdir --parents --ignore-fail-on-non-empty --
     tar --directory="$root" --null --files-from="$list" --create --file=- | tar --extract --file=-
     git init --quiet

@@ -17,6 +17,8 @@ from tests.lab.netns import Namespace, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"retransmit_timeout": "1s", "log": {"default": 1, "ike": 2}}
+START_TIMEOUT = 60
+"""Seconds. In a kernel in user mode, on a busy machine, a daemon may need more than ten of them."""
 
 
 class Engine(Control):
@@ -60,7 +62,10 @@ class Engine(Control):
             self._process = self.namespace.popen(
                 *self._command(*arguments), env=self._environment(), stdout=output, stderr=output
             )
-        wait_until(self._is_up)
+        try:
+            wait_until(self._is_up, timeout=START_TIMEOUT)
+        except TimeoutError:
+            raise TimeoutError(f"ikeengine takes no commands: {self.log()[-2000:]}") from None
 
     def stop(self) -> int:
         """SIGTERM: the engine deletes its SAs and ends. Returns its exit code."""

@@ -113,7 +113,7 @@ def veth(left: Namespace, right: Namespace, left_name: str = "eth0", right_name:
     right.ip(f"link set {right_name} up")
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10, interval: float = 0.05) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 30, interval: float = 0.05) -> None:
     """Wait for something to become true. Raises TimeoutError."""
     deadline = time.monotonic() + timeout
     while not condition():
