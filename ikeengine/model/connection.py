@@ -52,6 +52,26 @@ class SendCert(Enum):
     NEVER = "never"
 
 
+class Revocation(Enum):
+    """How sure to be that a peer's certificate is not revoked (`remote.revocation`)."""
+
+    STRICT = "strict"
+    """Refuse a certificate whose status is unknown."""
+    IF_URI = "ifuri"
+    """Refuse it if there is a URI where its status should be."""
+    RELAXED = "relaxed"
+    """Refuse only what is known to be revoked."""
+
+
+class Ocsp(Enum):
+    """OCSP responses inside IKE_AUTH (RFC 4806): answer the peer's request, ask the peer, or both."""
+
+    REPLY = "reply"
+    NEVER = "never"
+    REQUEST = "request"
+    BOTH = "both"
+
+
 class AuthKind(Enum):
     """How one side proves its identity."""
 
@@ -79,6 +99,11 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    chain_constraints: tuple[str, ...] = ()
+    """Keys and hashes that the certificates of the peer's chain must have, such as `rsa-3072-sha256-ecdsa-sha384`."""
+    cert_policy: tuple[str, ...] = ()
+    """OIDs of policies for which the peer's chain must be valid."""
+    revocation: Revocation = Revocation.RELAXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +160,7 @@ class ConnectionConfig:
     rand_time: float = 1440.0
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
@@ -160,4 +186,8 @@ class EngineSettings:
     retry_initiate_interval: float = 10.0
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    enable_crl: bool = True
+    enable_ocsp: bool = True
+    fetch_timeout: float = 10.0
+    cache_crls: bool = False
     keylog: bool = False
