@@ -35,7 +35,6 @@ from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.create_child import (
     MAX_CHILDREN,
-    NONCE_OCTETS,
     bad_answer,
     fail,
     no_match,
@@ -80,7 +79,7 @@ class RekeyChild(Exchange):
             return None
         child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer to rekey")
         self.offer = make_offer(ctx, sa, child.config, self._choose_group(child))
-        self.nonce = ctx.rng.bytes(NONCE_OCTETS)
+        self.nonce = ctx.new_nonce()
         spi = child.spi_in.to_bytes(SPI_OCTETS, "big")
         rekey = Notify(NotifyType.REKEY_SA, protocol=child.suite.protocol, spi=spi)
         return [rekey, *offer_payloads(self.offer, Nonce(self.nonce))]
@@ -200,7 +199,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
         return [Notify(NotifyType.TEMPORARY_FAILURE)]
     if len(sa.children) >= 2 * MAX_CHILDREN:
         raise NoAdditionalSas(f"the peer has rekeyed without deleting until there were {len(sa.children)} Child SAs")
-    nonce, nonce_peer = ctx.rng.bytes(NONCE_OCTETS), message.require(Nonce).data
+    nonce, nonce_peer = ctx.new_nonce(), message.require(Nonce).data
     try:
         made = make_answer(
             ctx, sa, message, (child.config,), (nonce_peer, nonce), nonce_payload=Nonce(nonce), reqid=child.reqid
