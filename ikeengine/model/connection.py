@@ -68,6 +68,8 @@ class LocalAuth:
     certs: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted without a certificate, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class ConnectionConfig:
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
+    """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
 
@@ -160,4 +165,6 @@ class EngineSettings:
     retry_initiate_interval: float = 10.0
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    multiple_authentication: bool = True
+    signature_authentication: bool = True
     keylog: bool = False
