@@ -88,6 +88,8 @@ class LocalAuth:
     certs: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted without a certificate, RFC 7670."""
     chain_constraints: tuple[str, ...] = ()
     """Keys and hashes that the certificates of the peer's chain must have, such as `rsa-3072-sha256-ecdsa-sha384`."""
     cert_policy: tuple[str, ...] = ()
@@ -162,6 +166,7 @@ class ConnectionConfig:
     send_certreq: bool = True
     ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
+    """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
 
@@ -186,6 +191,8 @@ class EngineSettings:
     retry_initiate_interval: float = 10.0
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    multiple_authentication: bool = True
+    signature_authentication: bool = True
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0

@@ -166,7 +166,7 @@ def test_childless_peer_wanted() -> None:
 
     read = ike_sa_init._read_extensions
 
-    def without(handshake: object, message: object) -> None:
+    def without(ctx, handshake: object, message: object) -> None:
         read(handshake, message)  # type: ignore[arg-type]
         handshake.peer_is_childless = False  # type: ignore[attr-defined]
 
