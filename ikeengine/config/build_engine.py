@@ -52,5 +52,10 @@ def _settings(values: Values) -> EngineSettings:
         reuse_ikesa=values[options.REUSE_IKESA],
         multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
         signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
+        enable_crl=values[options.ENABLE_CRL],
+        enable_ocsp=values[options.ENABLE_OCSP],
+        fetch_timeout=values[options.FETCH_TIMEOUT],
+        fetch_schemes=values[options.FETCH_SCHEME_LIST],
+        cache_crls=values[options.CACHE_CRLS],
         keylog=bool(values[options.KEYLOG]),
     )

@@ -72,6 +72,10 @@ class Ocsp(Enum):
     BOTH = "both"
 
 
+FETCH_SCHEMES = ("http", "https", "file")
+"""Where CRLs and OCSP responses may come from. Only the configuration may name files, not a certificate."""
+
+
 class AuthKind(Enum):
     """How one side proves its identity."""
 
@@ -196,5 +200,6 @@ class EngineSettings:
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0
+    fetch_schemes: tuple[str, ...] = FETCH_SCHEMES
     cache_crls: bool = False
     keylog: bool = False
