@@ -29,6 +29,9 @@ FAILURES_KEPT = 16
 LAST_CONFIGURED_REQID = 0x3FFF
 """Reqids up to here are left to configurations that choose their own."""
 
+NONCE_OCTETS = 32
+"""At least half of the key length of every PRF that there is (RFC 7296 section 2.10)."""
+
 LOWEST_CHILD_SPI = 0x100
 """RFC 4303 section 2.1 reserves the SPIs 1 to 255."""
 
@@ -188,6 +191,10 @@ class Context:
             spi = b"\0" + self.rng.bytes(7)
             if spi != bytes(8) and self.table.find(spi) is None:
                 return spi
+
+    def new_nonce(self) -> bytes:
+        """A fresh nonce for one exchange."""
+        return self.rng.bytes(NONCE_OCTETS)
 
     def new_child_spi(self) -> int:
         """A fresh inbound SPI for a Child SA."""

@@ -36,7 +36,6 @@ from ikeengine.outputs import ChildUpdown, OpId
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsResponder
 
-NONCE_OCTETS = 32
 RETRY_SECONDS = (5.0, 15.0)
 """How long to wait after a TEMPORARY_FAILURE: random between these (RFC 7296 section 2.25)."""
 
@@ -89,7 +88,7 @@ class CreateChild(Exchange):
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
         group = first_group(self.config.esp_proposals) if self.group is None else self.group
         self.offer = make_offer(ctx, sa, self.config, group)
-        self.nonce = ctx.rng.bytes(NONCE_OCTETS)
+        self.nonce = ctx.new_nonce()
         return offer_payloads(self.offer, Nonce(self.nonce))
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -132,7 +131,7 @@ class CreateChild(Exchange):
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     """The peer wants a new Child SA. Raises PeerIncompatible or InvalidSyntax, which become the answer."""
-    nonce = ctx.rng.bytes(NONCE_OCTETS)
+    nonce = ctx.new_nonce()
     nonces = (message.require(Nonce).data, nonce)
     return answer(ctx, sa, message, nonces, Nonce(nonce), "CREATE_CHILD_SA request")
 

@@ -31,9 +31,6 @@ from ikeengine.registry import NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
 
-NONCE_OCTETS = 32
-"""At least half the key size of every PRF that we have (RFC 7296 section 2.10)."""
-
 MAX_RESTARTS = 5
 """How often a COOKIE or INVALID_KE_PAYLOAD may send us back to the start."""
 
@@ -51,7 +48,7 @@ def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
         close(ctx, sa, Closing.UNREACHABLE, record)
         return
     sa.path = path
-    sa.handshake = Handshake(nonce_own=ctx.rng.bytes(NONCE_OCTETS))
+    sa.handshake = Handshake(nonce_own=ctx.new_nonce())
     enter(ctx, sa, IkeState.INIT_SENT, "send IKE_SA_INIT")
     _send_request(ctx, sa, sa.handshake, first_group(sa.connection.proposals))
 
@@ -217,7 +214,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         began_at=ctx.now,
     )
     handshake = sa.handshake = Handshake(
-        nonce_own=ctx.rng.bytes(NONCE_OCTETS), nonce_peer=nonce, init_peer=message.data, candidates=candidates
+        nonce_own=ctx.new_nonce(), nonce_peer=nonce, init_peer=message.data, candidates=candidates
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
     _read_extensions(handshake, message)
