@@ -44,6 +44,19 @@ class Unique(Enum):
     REPLACE = "replace"
 
 
+class Fragmentation(Enum):
+    """When IKE messages are sent in fragments (RFC 7383). Fragments of the peer are always taken."""
+
+    YES = "yes"
+    """If the peer has announced that it takes them."""
+    ACCEPT = "accept"
+    """Never, but the peer is told that we take them."""
+    FORCE = "force"
+    """Even if the peer has not announced anything."""
+    NO = "no"
+    """Never, and nothing is announced."""
+
+
 class SendCert(Enum):
     """When to send our certificate."""
 
@@ -126,6 +139,7 @@ class ConnectionConfig:
     local_port: int = IKE_PORT
     remote_port: int = IKE_PORT
     encap: bool = False
+    fragmentation: Fragmentation = Fragmentation.YES
     dpd_delay: float = 0.0
     keyingtries: int = 1
     unique: Unique = Unique.NO
@@ -160,4 +174,6 @@ class EngineSettings:
     retry_initiate_interval: float = 10.0
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    fragment_size: int = 1280
+    """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
     keylog: bool = False

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import natd, reasons, transport
+from ikeengine.ikev2 import fragmentation, natd, reasons, transport
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
@@ -65,6 +65,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
         hashes_notify(),
+        *fragmentation.announcement(sa.connection),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
 
@@ -92,6 +93,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     set_keys(ctx, sa, suite, material)
     handshake.ke = None
     _read_extensions(handshake, message)
+    sa.fragments = fragmentation.read(message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
     _float_to_nat_t(ctx, sa)
@@ -216,6 +218,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
     _read_extensions(handshake, message)
+    sa.fragments = fragmentation.read(message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
@@ -232,6 +235,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
             hashes_notify(),
+            *fragmentation.answer(candidates[0], sa.fragments),
             Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED),
         ],
     )

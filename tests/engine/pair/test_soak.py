@@ -44,6 +44,8 @@ def leftovers(host: Host) -> dict[str, object]:
         "children": table._child_owners,
         "child SPIs": table._child_spis,
         "half open": table.limits.total,
+        "fragments": table.fragments.total,
+        "fragments by source": dict(table.fragments._by_source),
         "half open by source": dict(table.limits._by_source),
         "operations": ctx.ops,
         "confirmations": ctx.confirmations,
