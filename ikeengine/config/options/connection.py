@@ -17,10 +17,11 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import SendCert, Unique
+from ikeengine.model.connection import Childless, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
 _FILES = ListOf(FILE)
 
@@ -79,6 +80,13 @@ RAND_TIME = Option(
     "Largest random time to subtract from `rekey_time` and `reauth_time`.",
     derived="over_time, at most half of rekey_time",
     unit="s",
+)
+CHILDLESS = Option(
+    "childless",
+    _CHILDLESS,
+    "IKE SAs that begin without a Child SA (RFC 6023): allow them to the peer, prefer or force them, or never have "
+    "them.",
+    "allow",
 )
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
@@ -160,7 +168,6 @@ _NOT_YET = (
     Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
     Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
     Fixed("fragmentation", "IKE fragmentation, RFC 7383", "no", BOOLEAN),
-    Fixed("childless", "childless IKE SAs, RFC 6023", "never"),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -190,6 +197,7 @@ CONNECTION = Section(
         KEYINGTRIES,
         UNIQUE,
         ENCAP,
+        CHILDLESS,
         SEND_CERT,
         SEND_CERTREQ,
     ),
