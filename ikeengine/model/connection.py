@@ -14,6 +14,9 @@ from ikeengine.model.path import IKE_PORT
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import DynamicSelector, SelectorTemplate
 
+TFC_PAD_TO_MTU = -1
+"""Value of `tfc_padding` that fills every packet up to the MTU."""
+
 
 class Action(Enum):
     """What to do at load (`start_action`), when the peer closes (`close_action`) or is dead (`dpd_action`)."""
@@ -55,6 +58,15 @@ class Fragmentation(Enum):
     """Even if the peer has not announced anything."""
     NO = "no"
     """Never, and nothing is announced."""
+
+
+class Childless(Enum):
+    """Whether an IKE SA may begin without a Child SA (RFC 6023)."""
+
+    ALLOW = "allow"
+    PREFER = "prefer"
+    FORCE = "force"
+    NEVER = "never"
 
 
 class SendCert(Enum):
@@ -121,6 +133,11 @@ class ChildConfig:
     priority: int = 0
     policies: bool = True
     hw_offload: str = "no"
+    ipcomp: bool = False
+    tfc_padding: int = 0
+    """Octets to pad packets to; `TFC_PAD_TO_MTU` for as many as fit."""
+    single_pair: bool = False
+    """Each pair of addresses needs a Child SA of its own (RFC 7296 section 2.9)."""
     copy_df: bool = True
     copy_ecn: bool = True
     copy_dscp: str = "out"
@@ -147,6 +164,7 @@ class ConnectionConfig:
     rekey_time: float = 14400.0
     over_time: float = 1440.0
     rand_time: float = 1440.0
+    childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
     local: tuple[LocalAuth, ...] = (LocalAuth(),)

@@ -17,11 +17,12 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import Fragmentation, SendCert, Unique
+from ikeengine.model.connection import Childless, Fragmentation, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
 _FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
 _FILES = ListOf(FILE)
 
@@ -87,6 +88,13 @@ RAND_TIME = Option(
     "Largest random time to subtract from `rekey_time` and `reauth_time`.",
     derived="over_time, at most half of rekey_time",
     unit="s",
+)
+CHILDLESS = Option(
+    "childless",
+    _CHILDLESS,
+    "IKE SAs that begin without a Child SA (RFC 6023): allow them to the peer, prefer or force them, or never have "
+    "them.",
+    "allow",
 )
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
@@ -167,7 +175,6 @@ _NOT_YET = (
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
     Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
     Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
-    Fixed("childless", "childless IKE SAs, RFC 6023", "never"),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -198,6 +205,7 @@ CONNECTION = Section(
         UNIQUE,
         ENCAP,
         FRAGMENTATION,
+        CHILDLESS,
         SEND_CERT,
         SEND_CERTREQ,
     ),

@@ -21,7 +21,7 @@ from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
@@ -187,6 +187,12 @@ def choose_connection(
     raise failure or NoProposalChosen("no connection is configured for these addresses")
 
 
+def childless_notify(candidates: Sequence[ConnectionConfig]) -> list[Notify]:
+    """Say that an IKE SA needs no Child SA, unless no connection that could be meant allows that (RFC 6023)."""
+    allowed = any(connection.childless is not Childless.NEVER for connection in candidates)
+    return [Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)] if allowed else []
+
+
 def _accepts(connection: ConnectionConfig, chosen: Proposal) -> bool:
     """Whether a connection allows the same choice."""
     wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms}
@@ -236,7 +242,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
             hashes_notify(),
             *fragmentation.answer(candidates[0], sa.fragments),
-            Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED),
+            *childless_notify(candidates),
         ],
     )
     return sa
