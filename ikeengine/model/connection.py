@@ -93,6 +93,8 @@ class LocalAuth:
     certs: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted without a certificate, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class ConnectionConfig:
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
+    """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
 
@@ -194,4 +199,6 @@ class EngineSettings:
     reuse_ikesa: bool = True
     fragment_size: int = 1280
     """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
+    multiple_authentication: bool = True
+    signature_authentication: bool = True
     keylog: bool = False
