@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import natd, reasons, transport, vetting
+from ikeengine.ikev2 import fragmentation, natd, reasons, transport, vetting
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
@@ -21,7 +21,7 @@ from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
@@ -64,6 +64,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Ke(group, handshake.ke.public),
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
+        *fragmentation.announcement(sa.connection),
         *hashes_notify(ctx),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
@@ -91,6 +92,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     material = ike_keys(suite, handshake.nonce_own, handshake.nonce_peer, shared, sa.spi_i, sa.spi_r)
     set_keys(ctx, sa, suite, material)
     handshake.ke = None
+    sa.fragments = fragmentation.read(message)
     _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
@@ -189,6 +191,12 @@ def choose_connection(
     raise failure or NoProposalChosen("no connection is configured for these addresses")
 
 
+def childless_notify(candidates: Sequence[ConnectionConfig]) -> list[Notify]:
+    """Say that an IKE SA needs no Child SA, unless no connection that could be meant allows that (RFC 6023)."""
+    allowed = any(connection.childless is not Childless.NEVER for connection in candidates)
+    return [Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)] if allowed else []
+
+
 def _accepts(connection: ConnectionConfig, chosen: Proposal) -> bool:
     """Whether a connection allows the same choice."""
     wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms}
@@ -219,6 +227,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         nonce_own=ctx.new_nonce(), nonce_peer=nonce, init_peer=message.data, candidates=candidates
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
+    sa.fragments = fragmentation.read(message)
     _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
@@ -236,8 +245,9 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
             *vetting.status_request(ctx, [c.ocsp for c in candidates]),
+            *fragmentation.answer(candidates[0], sa.fragments),
+            *childless_notify(candidates),
             *hashes_notify(ctx),
-            Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED),
             *_multiple_auth(ctx),
         ],
     )

@@ -229,6 +229,7 @@ def _successor(
         nat_local=old.nat_local,
         nat_remote=old.nat_remote,
         nat_fake=old.nat_fake,
+        fragments=old.fragments,
         predecessor=old.local_spi,
         began_at=ctx.now,
         established_at=ctx.now,
