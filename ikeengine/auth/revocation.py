@@ -62,6 +62,8 @@ class Surroundings:
     """CRLs and OCSP responses that the peer has sent along."""
     responses: Sequence[OcspResponse] = ()
     policy: Revocation = Revocation.RELAXED
+    judges: bool = True
+    """Whether to refuse a revoked certificate. Our own is for the peer to judge."""
     schemes: Sequence[str] = FETCH_SCHEMES
     enable_ocsp: bool = True
     enable_crl: bool = True
@@ -106,7 +108,7 @@ class RevocationCheck:
         while self._items:
             item = self._items[-1]
             status = self._status(item, wall)
-            if status.verdict is Verdict.REVOKED:
+            if status.verdict is Verdict.REVOKED and self._around.judges:
                 raise AuthFailed(Alert.CERT_REVOKED.value, f"{item.certificate.described}: {status.detail}")
             fetch = self._next_fetch(item, status, wall)
             if fetch is not None:
@@ -266,6 +268,9 @@ class RevocationCheck:
     def _settle(self, item: _Item, status: Status) -> None:
         """Nothing more can be learned about a certificate: is that enough? Raises AuthFailed."""
         if status.verdict is Verdict.GOOD:
+            return
+        if status.verdict is Verdict.REVOKED:
+            self.remarks.append(f"{item.certificate.described}: {status.detail}")
             return
         reasons = "; ".join(item.problems) or status.detail
         text = f"{item.certificate.described}: its status is unknown: {reasons}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from ikeengine.auth.revocation import Fetch, RevocationCheck, Surroundings
@@ -51,7 +52,7 @@ def plan_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
     if not handshake.peer_asks_ocsp or sa.connection.ocsp not in (Ocsp.REPLY, Ocsp.BOTH) or pair is None:
         return
     if ctx.credentials.revocation.find_ocsp(*pair, ctx.wall) is None:
-        around = _surroundings(ctx, Revocation.RELAXED, (), (), pair, crls=False)
+        around = replace(_surroundings(ctx, Revocation.RELAXED, (), (), pair), enable_crl=False, judges=False)
         handshake.checks.append(RevocationCheck(pair, around, ctx.wall))
 
 
@@ -64,7 +65,7 @@ def go_on(ctx: Context, sa: IkeSa, handshake: Handshake) -> bool:
             _ask(ctx, sa, fetch)
             return True
         for remark in check.remarks:
-            ctx.emit(LogLine(1, "CFG", f"accepted although {remark}", sa.name, sa.unique_id))
+            ctx.emit(LogLine(1, "CFG", remark, sa.name, sa.unique_id))
         del handshake.checks[0]
         _announce(ctx)
     return False
@@ -75,16 +76,6 @@ def _announce(ctx: Context) -> None:
     for key_id, crl in ctx.credentials.revocation.take_news():
         if ctx.settings.cache_crls:
             ctx.emit(CrlVerified(crl.der, key_id, crl.base_number is not None))
-
-
-def is_waiting_for_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> bool:
-    """The same for our own certificate. That it is revoked is for the peer to judge."""
-    try:
-        return go_on(ctx, sa, handshake)
-    except AuthFailed as error:
-        ctx.emit(LogLine(0, "CFG", f"our own certificate: {error.detail}", sa.name, sa.unique_id))
-        handshake.checks.clear()
-        return False
 
 
 def take(ctx: Context, handshake: Handshake, answer: object) -> None:
@@ -110,8 +101,6 @@ def _surroundings(
     pool: Sequence[Certificate],
     payloads: Sequence[Cert],
     chain: Sequence[Certificate],
-    *,
-    crls: bool = True,
 ) -> Surroundings:
     store = ctx.credentials
     sent_crls, responses = _documents(payloads)
@@ -127,7 +116,7 @@ def _surroundings(
         policy=policy,
         schemes=ctx.settings.fetch_schemes,
         enable_ocsp=ctx.settings.enable_ocsp,
-        enable_crl=ctx.settings.enable_crl and crls,
+        enable_crl=ctx.settings.enable_crl,
         deadline=ctx.wall + timedelta(seconds=_time_for_all(ctx)),
     )
 

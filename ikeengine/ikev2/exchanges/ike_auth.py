@@ -66,7 +66,7 @@ def on_own_status(ctx: Context, sa: IkeSa, document: object) -> None:
 
 def _authenticate(ctx: Context, sa: IkeSa, handshake: Handshake, own: authentication.OwnCredential) -> None:
     """Make our AUTH payload, once the peer can be told the status of our certificate."""
-    if vetting.is_waiting_for_own(ctx, sa, handshake):
+    if vetting.go_on(ctx, sa, handshake):
         if sa.state is not IkeState.GETTING_STATUS:
             enter(ctx, sa, IkeState.GETTING_STATUS, "learn the status of our certificate for the peer")
         return
