@@ -187,9 +187,19 @@ class Daemon:
             self._ready()
 
     def _apply_engine(self, engine: EngineConfig) -> None:
+        """What needs no restart. Raises LocalMisuse if the key log cannot be written; then nothing has changed."""
+        self._change_keylog(engine.keylog)
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
+
+    def _change_keylog(self, directory: str) -> None:
+        old, wanted = self.observer.keylog, Path(directory) if directory else None
+        if wanted == (old.directory if old is not None else None):
+            return
+        self.observer.keylog = KeyLog(wanted) if wanted is not None else None
+        if old is not None:
+            old.close()
 
     def _metrics_page(self) -> str:
         core = self.service.core

@@ -244,6 +244,7 @@ class Service:
         self._to_datapath(output.op, lambda: self.datapath.install_sa(output.sa))
 
     def _update_sa(self, output: UpdateSa) -> None:
+        self.observer.esp_moved(output.sa, output.source, output.destination)
         self._to_datapath(
             output.op,
             lambda: self.datapath.update_sa(output.sa, output.source, output.destination, output.encap),
@@ -252,6 +253,7 @@ class Service:
     def _delete_sa(self, output: DeleteSa) -> None:
         if self.keep_final_usage:
             self._remember_usage(output.sa)
+        self.observer.esp_gone(output.sa)
         try:
             self.datapath.delete_sa(output.sa)
         except DatapathError as error:

@@ -34,7 +34,8 @@ DATAPATH = Option(
 KEYLOG = Option(
     "keylog",
     TEXT,
-    "Directory for tables of all keys that let Wireshark decrypt IKE and ESP. Whoever reads them reads the traffic.",
+    "Directory for tables of the keys of all SAs from then on, with which Wireshark decrypts IKE and ESP. "
+    "Whoever reads them reads the traffic.",
     "",
 )
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
@@ -98,8 +99,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. "
-    "`listen`, `port`, `port_nat_t`, `datapath`, `keylog` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
