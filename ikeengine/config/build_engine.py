@@ -22,6 +22,8 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         metrics=values[options.METRICS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
+        interfaces_use=values[options.INTERFACES_USE],
+        interfaces_ignore=values[options.INTERFACES_IGNORE],
         settings=_settings(values),
     )
 
@@ -50,5 +52,6 @@ def _settings(values: Values) -> EngineSettings:
         retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
+        return_routability=values[options.RETURN_ROUTABILITY],
         keylog=bool(values[options.KEYLOG]),
     )

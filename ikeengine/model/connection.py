@@ -126,6 +126,7 @@ class ConnectionConfig:
     local_port: int = IKE_PORT
     remote_port: int = IKE_PORT
     encap: bool = False
+    mobike: bool = True
     dpd_delay: float = 0.0
     keyingtries: int = 1
     unique: Unique = Unique.NO
@@ -160,4 +161,6 @@ class EngineSettings:
     retry_initiate_interval: float = 10.0
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    return_routability: bool = True
+    """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
     keylog: bool = False

@@ -41,6 +41,9 @@ LOCAL_PORT = Option("local_port", PORT, "Our UDP port for IKE.", "500")
 REMOTE_PORT = Option("remote_port", PORT, "The peer's UDP port for IKE.", "500")
 PROPOSALS = Option("proposals", IKE_PROPOSALS, "IKE proposals to offer and accept, best first.", "default")
 ENCAP = Option("encap", BOOLEAN, "Force UDP encapsulation of ESP, as if there were a NAT.", "no")
+MOBIKE = Option(
+    "mobike", BOOLEAN, "Let the tunnels survive changes of addresses (RFC 4555), if the peer can do that, too.", "yes"
+)
 DPD_DELAY = Option(
     "dpd_delay",
     DURATION,
@@ -157,7 +160,6 @@ _NOT_YET = (
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
     Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
     Fixed("fragmentation", "IKE fragmentation, RFC 7383", "no", BOOLEAN),
     Fixed("childless", "childless IKE SAs, RFC 6023", "never"),
@@ -190,6 +192,7 @@ CONNECTION = Section(
         KEYINGTRIES,
         UNIQUE,
         ENCAP,
+        MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
     ),

@@ -66,6 +66,23 @@ DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
+RETURN_ROUTABILITY = Option(
+    "return_routability",
+    BOOLEAN,
+    "Let a peer that moves (MOBIKE) prove that it receives at its new address, before traffic is sent there.",
+    "yes",
+)
+INTERFACES_USE = Option(
+    "interfaces_use",
+    ListOf(TEXT),
+    "The only interfaces whose addresses may be told to peers and moved to (MOBIKE). "
+    "If it is set, `interfaces_ignore` has no effect.",
+    "",
+    derived="all interfaces",
+)
+INTERFACES_IGNORE = Option(
+    "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -104,6 +121,9 @@ ENGINE = Section(
         RETRY_INITIATE_INTERVAL,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        RETURN_ROUTABILITY,
+        INTERFACES_USE,
+        INTERFACES_IGNORE,
     ),
     sections=(Subsection("log", LOG),),
 )
