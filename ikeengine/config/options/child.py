@@ -22,8 +22,6 @@ _DSCP = Choice({word: word for word in ("out", "in", "yes", "no")})
 _HW_OFFLOAD = Choice(
     {word: word for word in ("no", "crypto", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"), unsupported=("packet",)
 )
-    {word: word for word in ("no", "crypto", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"), ("packet",)
-)
 _TIME: Kind[float | None] = DURATION
 _BYTES: Kind[int | None] = SIZE
 _PACKETS: Kind[int | None] = VOLUME_COUNT
