@@ -16,6 +16,7 @@ from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import machine, reasons, tasks, transport
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
 from ikeengine.ikev2.exchanges import ike_sa_init
+from ikeengine.ikev2.keeper import Keeper, Kept
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
@@ -54,8 +55,9 @@ class Endpoint:
         self._ctx = Context(settings, rng, credentials)
         self._ctx.wall_offset = wall_offset
         self._cookies = CookieJar(rng)
-        self._deadlines: DeadlineQueue[bytes | Wanted] = DeadlineQueue()
-        self._supervisor = Supervisor(self._ctx)
+        self._deadlines: DeadlineQueue[bytes | Wanted | Kept] = DeadlineQueue()
+        self._keeper = Keeper(self._ctx, self._deadlines.schedule)
+        self._supervisor = Supervisor(self._ctx, self._keeper)
         self._replies = TokenBucket(ERROR_REPLY_RATE, ERROR_REPLY_RATE)
         self._matches: dict[tuple[str, str], tuple[ConnectionConfig, ...]] = {}
 
@@ -102,6 +104,8 @@ class Endpoint:
         while (owner := self._deadlines.take_due(now)) is not None:
             if isinstance(owner, Wanted):
                 self._supervisor.bring_up(owner)
+            elif isinstance(owner, Kept):
+                self._keeper.tend(owner)
             else:
                 sa = self._ctx.table.find(owner)
                 if sa is not None:
@@ -305,6 +309,8 @@ class Endpoint:
                 if sa.queue:
                     tasks.start_next(ctx, sa)
                 self._deadlines.schedule(local_spi, sa.timers.next_deadline())
+            for name in {sa.name for sa in touched.values()}:
+                self._keeper.look_after(name)
             wanted, ctx.wanted = ctx.wanted, []
             for entry in wanted:
                 if entry.delay:

@@ -66,6 +66,8 @@ class ChildSa:
     only then the peer is known to have our response (RFC 7296 section 2.8)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
+    refused: int = 0
+    """How often the peer would not rekey it."""
     waiting: tuple[OpId, ...] = ()
     """Commands that are done when the datapath has this Child SA."""
 

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.crypto.rng import fraction
 from ikeengine.errors import NoAdditionalSas, NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
     first_group,
@@ -29,6 +28,7 @@ from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.failure import FailureRecord, Side
@@ -37,9 +37,6 @@ from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsResponder
 
 NONCE_OCTETS = 32
-RETRY_SECONDS = (5.0, 15.0)
-"""How long to wait after a TEMPORARY_FAILURE: random between these (RFC 7296 section 2.25)."""
-
 MAX_REFUSED = 5
 """How many times a command lets the peer ask to try again later."""
 
@@ -48,12 +45,6 @@ MAX_CHILDREN = 256
 
 MAX_TWINS = 8
 """Child SAs with the very same traffic selectors that a peer may create on one IKE SA."""
-
-
-def retry_delay(ctx: Context) -> float:
-    """Seconds until something is tried again that the peer could not do just now."""
-    least, most = RETRY_SECONDS
-    return least + (most - least) * fraction(ctx.rng)
 
 
 @dataclass(slots=True)
@@ -70,6 +61,8 @@ class CreateChild(Exchange):
     """Key exchange method that the peer wants, None until it has said so."""
     refused: int = 0
     """How often the peer has asked to try again later."""
+    if_missing: bool = False
+    """Only if there is none yet: it was wanted on another IKE SA, before the peer has initiated this one."""
 
     @property
     def brings_up(self) -> str:
@@ -87,6 +80,9 @@ class CreateChild(Exchange):
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
+        if self.if_missing and any(c.config == self.config and c.state in UP_STATES for c in sa.children.values()):
+            ctx.answer(self.ops, ok=True)
+            return None
         group = first_group(self.config.esp_proposals) if self.group is None else self.group
         self.offer = make_offer(ctx, sa, self.config, group)
         self.nonce = ctx.rng.bytes(NONCE_OCTETS)
@@ -100,7 +96,7 @@ class CreateChild(Exchange):
             return
         busy = message.notify(NotifyType.TEMPORARY_FAILURE) is not None
         if busy and (self.refused < MAX_REFUSED or not self.ops):
-            delay = retry_delay(ctx)
+            delay = busy_delay(ctx, 0 if self.ops else self.refused)
             ctx.wanted.append(Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1))
             return
         peer_nonce = message.find(Nonce)

@@ -120,6 +120,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, au
     established(ctx, sa, "both sides are authenticated")
     contact = message.notify(NotifyType.INITIAL_CONTACT) is not None
     uniqueness.on_established(ctx, sa, initial_contact=contact)
+    uniqueness.take_over(ctx, sa)
     if message.find(Sa) is not None:
         payloads += _first_child(ctx, sa, message, nonces)
     transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)

@@ -6,6 +6,7 @@ from ikeengine.errors import PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import reasons, transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import create_child, delete, rekey_child, rekey_ike
+from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close, take_tasks
 from ikeengine.ikev2.received import Received
@@ -67,4 +68,5 @@ def _closed_by_peer(ctx: Context, sa: IkeSa) -> None:
         # The peer did not notice that we were rekeying too, so its own rekeying stands (RFC 7296 section 2.8.2).
         rekey_ike.hand_over(ctx, sa, rival)
         ctx.answer(take_tasks(sa)[0].ops, ok=True)
-    close(ctx, sa, Closing.DELETED)
+    # If both sides delete at the same time, what we have in mind goes first.
+    close(ctx, sa, sa.active.why if isinstance(sa.active, DeleteIke) else Closing.DELETED)

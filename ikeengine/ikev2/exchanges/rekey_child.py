@@ -40,11 +40,11 @@ from ikeengine.ikev2.exchanges.create_child import (
     fail,
     no_match,
     refusal,
-    retry_delay,
     wanted_group,
 )
 from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
 from ikeengine.outputs import ChildRekeyed
@@ -168,7 +168,8 @@ class RekeyChild(Exchange):
         if child is None or child.state is not ChildState.REKEYING:
             return
         child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "rekeying failed, try again later")
-        sa.timers.set(Timer.CHILD_RETRY, ctx.now + retry_delay(ctx), child.unique_id)
+        sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, child.refused), child.unique_id)
+        child.refused += 1
 
 
 def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:

@@ -20,12 +20,13 @@ from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.exchanges.create_child import NONCE_OCTETS, CreateChild, fail, retry_delay
+from ikeengine.ikev2.exchanges.create_child import NONCE_OCTETS, CreateChild, fail
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
 from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
@@ -138,7 +139,8 @@ class RekeyIke(Exchange):
             self._try_again_later(ctx, sa)
 
     def _try_again_later(self, ctx: Context, sa: IkeSa) -> None:
-        sa.timers.set(Timer.IKE_REKEY, ctx.now + retry_delay(ctx))
+        sa.timers.set(Timer.IKE_REKEY, ctx.now + busy_delay(ctx, sa.refused))
+        sa.refused += 1
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
