@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.sa import NO_SPI, IkeSa
 from ikeengine.ikev2.states import IkeState, Trigger
+from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig, ConnectionConfig
 from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.outputs import AskPath
@@ -16,12 +18,12 @@ from ikeengine.outputs import AskPath
 _NO_PATH = Path("", 0, "", 0)
 
 
-def is_coming(ctx: Context, config: ConnectionConfig, child: ChildConfig) -> bool:
-    """Whether a Child SA is up or under way already, so that nobody needs a second one."""
+def is_coming(ctx: Context, config: ConnectionConfig, child: ChildConfig, packet: Packet | None = None) -> bool:
+    """Whether a Child SA (for a packet) is up or under way already, so that nobody needs a second one."""
     for sa in ctx.table.of_connection(config.name):
         if not _is_usable(sa, config):
             continue
-        if any(c.config == child and c.state in UP_STATES for c in sa.children.values()):
+        if any(c.config == child and child_sa.serves(c, packet) for c in sa.children.values()):
             return True
         pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
         if any(isinstance(task, CreateChild) and task.config == child for task in pending):

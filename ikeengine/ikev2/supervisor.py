@@ -109,12 +109,12 @@ class Supervisor:
             self._traps.set(ctx, config, child)
             ctx.answer(wanted.ops, ok=True)
             return
-        if child is not None and not wanted.ops and initiation.is_coming(ctx, config, child):
+        if child is not None and not wanted.ops and initiation.is_coming(ctx, config, child, wanted.packet):
             return
         sa = initiation.usable(ctx, config) or initiation.new_ike_sa(ctx, config, wanted.attempt)
         ctx.touch(sa)
         if child is not None:
-            sa.queue.append(CreateChild(child, refused=wanted.refused, ops=wanted.ops))
+            sa.queue.append(CreateChild(child, refused=wanted.refused, packet=wanted.packet, ops=wanted.ops))
         elif sa.state is IkeState.ESTABLISHED:
             ctx.answer(wanted.ops, ok=True)
         else:
@@ -227,7 +227,7 @@ class Supervisor:
     def _acquire(self, command: Acquire, op: OpId) -> None:
         trap = self._traps.find(command.owner, command.reqid)
         if trap is not None:
-            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name))
+            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name, packet=command.packet))
         self._ctx.answer((op,), ok=trap is not None, reason="" if trap is not None else "no such trap")
 
     def _expired(self, command: SaExpired, op: OpId) -> None:

@@ -78,6 +78,13 @@ DELETE_REKEYED_DELAY = Option(
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
 
+FRAGMENT_SIZE = Option(
+    "fragment_size",
+    Integer(0, 65535),
+    "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
+    "1280",
+)
+
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
 LOG_JSON = Option("json", BOOLEAN, "Write JSON lines instead of text.", "no")
@@ -117,6 +124,7 @@ ENGINE = Section(
         MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        FRAGMENT_SIZE,
     ),
     sections=(Subsection("log", LOG),),
 )
