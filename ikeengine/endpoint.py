@@ -12,10 +12,9 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.cookies import CookieJar
 from ikeengine.crypto.rng import Rng
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, UnsupportedCriticalPayload
-from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import machine, reasons, tasks, transport
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
-from ikeengine.ikev2.exchanges import ike_sa_init
+from ikeengine.ikev2.exchanges import delete, ike_sa_init
 from ikeengine.ikev2.keeper import Keeper, Kept
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
@@ -124,7 +123,7 @@ class Endpoint:
         if op < FIRST_OP:
             self._supervisor.datapath_failed(op, result)
         elif (child := ctx.confirmations.pop(op, None)) is not None:
-            child_sa.answer_waiting(ctx, child, ok=True)
+            delete.on_confirmed(ctx, child)
         elif not self._supervisor.complete(op, result):
             pending = ctx.ops.pop(op, None)
             sa = None if pending is None else ctx.table.find(pending.local_spi)

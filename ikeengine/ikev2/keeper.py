@@ -24,6 +24,9 @@ from ikeengine.outputs import LogLine
 TWIN_GRACE = 10.0
 """Seconds that two alike Child SAs may stay: as long as the peer needs at most to end the one that it has replaced."""
 
+RESTORED = 5.0
+"""Seconds after which a Child SA that has come back is believed to stay."""
+
 MAX_DOUBLINGS = 8
 """A peer that brings back what we have thinned out is let have its way for twice as long each time, so often."""
 
@@ -41,8 +44,10 @@ class Kept:
     failed: int = 0
     tried_at: float = float("-inf")
     not_before: float = 0.0
-    was_up: bool = False
-    """Whether it was up since the last try."""
+    up_since: float | None = None
+    """Since when it is up, or was before it was lost."""
+    for_good: bool = True
+    """Configured so. If not, it is looked after only until it is up again: the datapath has refused it."""
     twins_since: float | None = None
     thinned: int = 0
 
@@ -59,13 +64,19 @@ class Keeper:
 
     def load(self, config: ConnectionConfig) -> None:
         """Take over what a connection wants now."""
-        known = {kept.child: kept for kept in self._by_connection.pop(config.name, ())}
+        known = {kept.child: kept for kept in self._by_connection.pop(config.name, ()) if kept.for_good}
         children = [child for child in config.children.values() if child.keep_up and child.mode not in SHUNTS]
         if children and is_fixed(config.remote_addrs):
             kept = tuple(known.get(child.name) or Kept(config.name, child.name) for child in children)
             self._by_connection[config.name] = kept
             self.resume(config.name)
             self.look_after(config.name)
+
+    def restore(self, connection: str, child: str) -> None:
+        """A Child SA was up and is lost for no good reason: look after it until it is up again."""
+        known = self._by_connection.get(connection, ())
+        if all(kept.child != child for kept in known):
+            self._by_connection[connection] = (*known, Kept(connection, child, for_good=False))
 
     def unload(self, connection: str) -> None:
         """A connection is no longer configured."""
@@ -99,25 +110,37 @@ class Keeper:
         if config is None or child is None or kept.paused or kept not in self._by_connection.get(kept.connection, ()):
             return
         up = list(initiation.all_up(self._ctx, config, child))
-        if up:
-            kept.was_up = True
+        if up and kept.for_good:
+            kept.up_since = kept.up_since or self._ctx.now
             self._thin_out(kept, up)
+        elif up:
+            self._let_be(kept)
         elif not initiation.is_coming(self._ctx, config, child):
             self._bring_back(kept, config, child)
 
+    def _let_be(self, kept: Kept) -> None:
+        """Restored, if it stays so for a while."""
+        ctx = self._ctx
+        kept.up_since = kept.up_since or ctx.now
+        if ctx.now < kept.up_since + RESTORED:
+            self._wake(kept, kept.up_since + RESTORED)
+            return
+        rest = tuple(other for other in self._by_connection[kept.connection] if other is not kept)
+        self._by_connection[kept.connection] = rest
+
     def _bring_back(self, kept: Kept, config: ConnectionConfig, child: ChildConfig) -> None:
         ctx = self._ctx
-        if kept.was_up and ctx.now - kept.tried_at > 2 * ctx.settings.retry_initiate_limit:
+        if kept.up_since is not None and ctx.now - kept.tried_at > 2 * ctx.settings.retry_initiate_limit:
             # It has been up for so long that this is another story, which begins with the first address.
             kept.failed, kept.not_before = 0, ctx.now
         if ctx.now < kept.not_before:
             self._wake(kept, kept.not_before)
             return
-        if kept.was_up or kept.failed:
+        if kept.up_since is not None or kept.failed:
             text = f"CHILD_SA {child.name} is to be kept up: try {kept.failed + 1}"
             ctx.emit(LogLine(1, "CHD", text, config.name))
         ctx.wanted.append(Wanted(config.name, child.name, attempt=kept.failed))
-        kept.failed, kept.tried_at, kept.was_up = kept.failed + 1, ctx.now, False
+        kept.failed, kept.tried_at, kept.up_since = kept.failed + 1, ctx.now, None
         kept.not_before = ctx.now + retries.initiate_delay(ctx, kept.failed)
 
     def _thin_out(self, kept: Kept, up: list[Up]) -> None:

@@ -20,6 +20,9 @@ from ikeengine.model.proposal import IkeSuite
 from ikeengine.outputs import IkeKeys, IkeUpdown, OpId, StateChanged
 from ikeengine.timers import Timer
 
+LAST_PACKETS = 1.0
+"""Seconds that packets may take which were sent on the old Child SAs just before the new ones were there."""
+
 
 class Closing(Enum):
     """Why an IKE SA ends. Decides what happens to its Child SAs."""
@@ -31,7 +34,6 @@ class Closing(Enum):
     FAILED = "negotiation failed"
     BROKEN = "the peer broke the protocol"
     REPLACED = "replaced by another IKE SA"
-    REAUTHENTICATED = "authenticated again as another IKE SA"
     REESTABLISHED = "closed to be authenticated again"
     EXPIRED = "lifetime over"
 
@@ -111,6 +113,12 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
     ctx.wanted += wanted
     if sa.is_announced:
         ctx.emit(IkeUpdown(False, status))
+
+
+def supersede(ctx: Context, sa: IkeSa) -> None:
+    """Another IKE SA has come up that takes the place of this one: delete this one, but not before its last packets."""
+    sa.timers.set(Timer.SUPERSEDED, ctx.now + LAST_PACKETS)
+    ctx.touch(sa)
 
 
 def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None) -> None:

@@ -10,7 +10,7 @@ from ikeengine.ikev2 import initiation, machine, reasons, reauthentication, task
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
-from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, reinstate, replaced_by
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.keeper import Keeper
@@ -278,8 +278,9 @@ class Supervisor:
         ctx.touch(sa)
         sa.queue.append(DeleteChild(child_id=owner))
         if any(other.replaced_by == owner for other in sa.children.values()):
-            # What it replaces is on its way out, so the tunnel is lost unless the datapath recovers.
-            ctx.wanted.append(Wanted(sa.name, child.config.name, ctx.settings.retry_initiate_interval))
+            # The peer may be deleting the old one just now, or has done so: then a new one is needed at once.
+            reinstate(ctx, sa, replaced_by(sa, child))
+            self._keeper.restore(sa.name, child.config.name)
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

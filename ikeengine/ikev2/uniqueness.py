@@ -9,8 +9,7 @@ from ikeengine.errors import AuthFailed
 from ikeengine.ikev2 import transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.create_child import CreateChild
-from ikeengine.ikev2.exchanges.delete import DeleteIke
-from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.lifecycle import Closing, close, supersede
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Unique
@@ -45,9 +44,7 @@ def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
         if initial_contact and not _overlap(sa, other):
             _forget(ctx, other)
         elif policy is Unique.REPLACE:
-            worse = loser(sa, other)
-            worse.queue.append(DeleteIke(why=Closing.REPLACED))
-            ctx.touch(worse)
+            supersede(ctx, loser(sa, other))
 
 
 def _others(ctx: Context, sa: IkeSa) -> list[IkeSa]:

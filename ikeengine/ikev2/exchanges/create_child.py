@@ -183,9 +183,24 @@ def answer(
     if _twins(sa, made.child) >= MAX_TWINS:
         ctx.release_reqid(made.child.reqid)
         raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
-    child_sa.install(ctx, sa, made.child, made.keys)
+    twin = _twin(ctx, sa, made.child)
+    if twin is None:
+        child_sa.install(ctx, sa, made.child, made.keys)
+    else:
+        child_sa.install_beside(ctx, sa, made.child, made.keys, twin)
     announce_up(ctx, sa, made.child)
     return made.payloads
+
+
+def _twin(ctx: Context, sa: IkeSa, child: ChildSa) -> ChildSa | None:
+    """Another Child SA with this peer that the same traffic goes through, on this IKE SA or on another one."""
+    mine = (child.local_ts, child.remote_ts, child.mode)
+    for other in ctx.table.of_identities(sa.local_id, sa.remote_id):
+        for found in other.children.values():
+            up = found.state in UP_STATES and found.waiting_outbound is None
+            if up and (found.local_ts, found.remote_ts, found.mode) == mine and found.reqid == child.reqid:
+                return found
+    return None
 
 
 def _twins(sa: IkeSa, child: ChildSa) -> int:

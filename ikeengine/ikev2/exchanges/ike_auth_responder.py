@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import create_child
 from ikeengine.ikev2.lifecycle import enter, established
@@ -132,6 +132,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, au
     uniqueness.take_over(ctx, sa)
     if message.find(Sa) is not None:
         payloads += _first_child(ctx, sa, message, nonces)
+    payloads += auth_lifetime.announce(ctx, sa)
     transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)
 
 

@@ -125,7 +125,7 @@ class RekeyChild(Exchange):
         if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
             _replace(ctx, sa, child, new.unique_id)
-            sa.queue.append(DeleteChild(child_id=child.unique_id))
+            new.supersedes = child.unique_id
         child_sa.confirm(ctx, new, self.ops)
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
@@ -153,6 +153,9 @@ class RekeyChild(Exchange):
         elif error is not None:
             fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
             self._try_again_later(ctx, sa, child)
+            if error.kind == NotifyType.NO_ADDITIONAL_SAS:
+                # RFC 7296 section 1.3: a minimal peer. A new IKE SA brings new Child SAs, make before break.
+                ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
         else:
             raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
 
