@@ -111,6 +111,8 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
     reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
     for name, child in children.items():
         starts = child.start_action in (Action.START, Action.TRAP, Action.TRAP_START)
+        if child.start_action is Action.TRAP and child.mode is Mode.TRANSPORT:
+            continue  # the packet names the peer
         if starts and not reachable and child.mode not in SHUNTS and values.sound(options.REMOTE_ADDRS):
             section = values.named("children")[name]
             problems.add(

@@ -14,6 +14,7 @@ from ikeengine.ikev2.states import Trigger
 from ikeengine.ikev2.table import SaTable
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.selector import PacketSelectors
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again.
+    an IKE SA that is to be authenticated again. `packet` is what asked for the Child SA, and `remote` the address of
+    the peer where the connection names none.
     """
 
     connection: str
@@ -62,6 +64,8 @@ class Wanted:
     refused: int = 0
     trap: bool = False
     replaces: bytes = b""
+    packet: PacketSelectors | None = None
+    remote: str = ""
 
 
 @dataclass(slots=True)

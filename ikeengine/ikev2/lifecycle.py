@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 from ikeengine.crypto.cipher import packet_cipher
@@ -118,13 +119,14 @@ def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | Non
     reason = record.reason if record is not None else why.value
     waiting = take_waiting(sa)
     if waiting and again and why is not Closing.FAILED:
-        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting))
+        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting, remote=sa.callee))
     else:
         ctx.answer(waiting, ok=False, reason=reason, record=record)
     for task in take_tasks(sa):
         # What failed for good is tried again only where nobody waits for the outcome.
         if again and task.brings_up and not (task.ops and why is Closing.FAILED):
-            ctx.wanted.append(Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops))
+            again_then = Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops)
+            ctx.wanted.append(replace(again_then, packet=task.packet, remote=sa.callee))
         else:
             task.abandon(ctx, sa, reason, record)
 
@@ -151,7 +153,7 @@ def wanted_again(sa: IkeSa, child: child_sa.ChildSa, action: Action) -> list[Wan
     if action in (Action.TRAP, Action.TRAP_START):
         wanted.append(Wanted(sa.name, child.config.name, trap=True))
     if action in (Action.START, Action.RESTART, Action.TRAP_START):
-        wanted.append(Wanted(sa.name, child.config.name))
+        wanted.append(Wanted(sa.name, child.config.name, remote=sa.callee))
     return wanted
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import machine, reasons, tasks, transport
+from ikeengine.ikev2 import machine, ondemand, reasons, tasks, transport
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -18,16 +18,24 @@ from ikeengine.ikev2.lifecycle import Closing, close
 from ikeengine.ikev2.matching import find
 from ikeengine.ikev2.sa import NO_SPI, IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState, Trigger
-from ikeengine.ikev2.traps import SHUNTS, TrapTable
-from ikeengine.model.commands import Acquire, Command, Initiate, Rekey, SaExpired, Shutdown, Terminate
+from ikeengine.ikev2.traps import SHUNTS, TRAP_ACTIONS, TrapTable
+from ikeengine.model.commands import (
+    Acquire,
+    Command,
+    Initiate,
+    Install,
+    Rekey,
+    SaExpired,
+    Shutdown,
+    Terminate,
+    Uninstall,
+)
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import AskPath, LogLine, OpId
 
-_NO_PATH = Path("", 0, "", 0)
 _STARTS = (Action.START, Action.TRAP_START)
-_TRAPS = (Action.TRAP, Action.TRAP_START)
 
 
 class Supervisor:
@@ -65,7 +73,7 @@ class Supervisor:
 
     def _start_children(self, config: ConnectionConfig, children: Iterable[ChildConfig]) -> None:
         for child in children:
-            if child.start_action in _TRAPS:
+            if child.start_action in TRAP_ACTIONS:
                 self._traps.set(self._ctx, config, child)
             if child.start_action in _STARTS:
                 self._ctx.wanted.append(Wanted(config.name, child.name))
@@ -105,17 +113,16 @@ class Supervisor:
             self._authenticate_again(config, wanted)
             return
         if child is not None and (wanted.trap or child.mode in SHUNTS):
-            self._traps.set(ctx, config, child)
-            ctx.answer(wanted.ops, ok=True)
+            self._traps.set(ctx, config, child, wanted.ops)
             return
-        if child is not None and not wanted.ops and self._is_coming(config, child):
+        if child is not None and not wanted.ops and not self._is_needed(config, child, wanted):
             return
-        sa = self._usable(config)
+        sa = self._usable(config, wanted.remote)
         if sa is None:
-            sa = self._new_ike_sa(config, wanted.attempt)
+            sa = self._new_ike_sa(config, wanted.attempt, wanted.remote)
         ctx.touch(sa)
         if child is not None:
-            sa.queue.append(CreateChild(child, refused=wanted.refused, ops=wanted.ops))
+            sa.queue.append(CreateChild(child, refused=wanted.refused, packet=wanted.packet, ops=wanted.ops))
         elif sa.state is IkeState.ESTABLISHED:
             ctx.answer(wanted.ops, ok=True)
         else:
@@ -129,39 +136,32 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=False, reason="the IKE SA is gone")
         elif any(sa.replaces == old.local_spi for sa in ctx.table.of_connection(config.name)):
             ctx.answer(wanted.ops, ok=False, reason="the IKE SA is being authenticated again already")
-        elif not is_fixed(config.remote_addrs):
+        elif not is_fixed(config.remote_addrs) and not old.is_initiator:
             reason = "only the peer can authenticate again, because remote_addrs names no address"
             ctx.emit(LogLine(1, "IKE", reason, old.name, old.unique_id))
             ctx.answer(wanted.ops, ok=False, reason=reason)
         else:
-            new = self._new_ike_sa(config, 0)
+            new = self._new_ike_sa(config, 0, old.callee)
             new.replaces = old.local_spi
             names = [name for name in config.children if name in children_up(old)]
             new.queue.extend(CreateChild(config.children[name]) for name in names)
             new.queue.append(Supersede(old_spi=old.local_spi, ops=wanted.ops))
             ctx.touch(new)
 
-    def _is_coming(self, config: ConnectionConfig, child: ChildConfig) -> bool:
-        """Whether a Child SA is up or under way already, so that nobody needs a second one."""
-        for sa in self._ctx.table.of_connection(config.name):
-            if not _is_usable(sa, config):
-                continue
-            if any(c.config == child and c.state in UP_STATES for c in sa.children.values()):
-                return True
-            pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
-            if any(isinstance(task, CreateChild) and task.config == child for task in pending):
-                return True
-        return False
+    def _is_needed(self, config: ConnectionConfig, child: ChildConfig, wanted: Wanted) -> bool:
+        """Whether no Child SA is up or under way that would do."""
+        sas = [sa for sa in self._ctx.table.of_connection(config.name) if _is_usable(sa, config, wanted.remote)]
+        return ondemand.is_needed(self._ctx, self._traps.get(config.name, child.name), sas, child, wanted)
 
-    def _usable(self, config: ConnectionConfig) -> IkeSa | None:
+    def _usable(self, config: ConnectionConfig, remote: str) -> IkeSa | None:
         if not self._ctx.settings.reuse_ikesa:
             return None
         for sa in self._ctx.table.of_connection(config.name):
-            if _is_usable(sa, config):
+            if _is_usable(sa, config, remote):
                 return sa
         return None
 
-    def _new_ike_sa(self, config: ConnectionConfig, attempt: int) -> IkeSa:
+    def _new_ike_sa(self, config: ConnectionConfig, attempt: int, remote: str) -> IkeSa:
         ctx = self._ctx
         sa = IkeSa(
             connection=config,
@@ -169,14 +169,15 @@ class Supervisor:
             is_initiator=True,
             spi_i=ctx.new_ike_spi(),
             spi_r=NO_SPI,
-            path=_NO_PATH,
+            path=Path("", 0, remote, 0),
             began_at=ctx.now,
             attempt=attempt,
         )
         ctx.table.add(sa)
         op = ctx.ask(sa, Trigger.PATH_FOUND)
         port = ctx.settings.port if config.local_port == IKE_PORT else config.local_port
-        ctx.emit(AskPath(op, config.local_addrs, config.remote_addrs, port, config.remote_port, attempt))
+        remote_addrs = (remote,) if remote else config.remote_addrs
+        ctx.emit(AskPath(op, config.local_addrs, remote_addrs, port, config.remote_port, attempt))
         return sa
 
     # --- commands ---------------------------------------------------------------------------------------------
@@ -191,7 +192,9 @@ class Supervisor:
             case Rekey():
                 self._rekey(command, op)
             case Acquire():
-                self._acquire(command, op)
+                ondemand.acquire(self._ctx, self._traps, command, op)
+            case Install() | Uninstall():
+                ondemand.install(self._ctx, self._traps, command, op)
             case SaExpired():
                 self._expired(command, op)
             case Shutdown():
@@ -270,12 +273,6 @@ class Supervisor:
             else:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
 
-    def _acquire(self, command: Acquire, op: OpId) -> None:
-        trap = self._traps.find(command.owner, command.reqid)
-        if trap is not None:
-            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name))
-        self._ctx.answer((op,), ok=trap is not None, reason="" if trap is not None else "no such trap")
-
     def _expired(self, command: SaExpired, op: OpId) -> None:
         for sa in self._ctx.table:
             child = find_expired(sa, command)
@@ -305,14 +302,14 @@ class Supervisor:
 
     def complete(self, op: OpId, result: object) -> bool:
         """An answer that is not for an IKE SA. False if it is."""
-        return self._traps.on_path(self._ctx, op, result)
+        return self._traps.complete(self._ctx, op, result)
 
     def datapath_failed(self, owner: int, error: object) -> None:
         """The datapath did not take a Child SA: take it back, here and at the peer."""
         ctx = self._ctx
         sa = ctx.table.of_child(owner)
         if sa is None:
-            ctx.emit(LogLine(0, "KNL", f"a trap policy cannot be installed: {error}"))
+            self._traps.failed(ctx, owner, error)
             return
         child = sa.children[owner]
         if tasks.is_queued(sa, DeleteChild.name, owner) or child.state is ChildState.DELETED:
@@ -327,10 +324,13 @@ class Supervisor:
             ctx.wanted.append(Wanted(sa.name, child.config.name, ctx.settings.retry_initiate_interval))
 
 
-def _is_usable(sa: IkeSa, config: ConnectionConfig) -> bool:
-    """Whether new Child SAs may be created on an IKE SA. Not if it is of an older form of the connection."""
+def _is_usable(sa: IkeSa, config: ConnectionConfig, remote: str) -> bool:
+    """Whether new Child SAs may be created on an IKE SA. Not if it is of an older form of the connection.
+
+    `remote` is the peer that is meant, if the connection leaves that open.
+    """
     may_serve = sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting)
-    return may_serve and sa.connection is config
+    return may_serve and sa.connection is config and remote in ("", sa.path.remote)
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikeengine.model.sa import SaId
-from ikeengine.model.selector import TrafficSelector
+from ikeengine.model.selector import PacketSelectors, TrafficSelector
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,29 @@ class Acquire:
     source: TrafficSelector | None = None
     destination: TrafficSelector | None = None
 
+    @property
+    def packet(self) -> PacketSelectors | None:
+        """What the datapath tells about the packet, None if it does not."""
+        if self.source is None or self.destination is None:
+            return None
+        return PacketSelectors(self.source, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Set the trap of a child, or put its shunt into force. `ike` may be empty if `child` is unique."""
+
+    child: str
+    ike: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """Take the trap or shunt of a child back. SAs that it has brought up stay."""
+
+    child: str
+    ike: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class SaExpired:
@@ -62,4 +85,4 @@ class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
-Command = Initiate | Terminate | Rekey | Acquire | SaExpired | Shutdown
+Command = Initiate | Terminate | Rekey | Install | Uninstall | Acquire | SaExpired | Shutdown

@@ -8,7 +8,7 @@ HDR, SK {SA, Ni, [KEi,] TSi, TSr}  -->
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ikeengine.crypto.rng import fraction
@@ -96,12 +96,13 @@ class CreateChild(Exchange):
         """Install the Child SA, or take the peer's no for an answer."""
         wanted = wanted_group(message, self.config, self.offer)
         if wanted and self.group is None:
-            sa.queue.appendleft(CreateChild(self.config, group=wanted, refused=self.refused, ops=self.ops))
+            again = CreateChild(self.config, group=wanted, refused=self.refused, packet=self.packet, ops=self.ops)
+            sa.queue.appendleft(again)
             return
         busy = message.notify(NotifyType.TEMPORARY_FAILURE) is not None
         if busy and (self.refused < MAX_REFUSED or not self.ops):
-            delay = retry_delay(ctx)
-            ctx.wanted.append(Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1))
+            again_later = Wanted(sa.name, self.config.name, retry_delay(ctx), packet=self.packet, remote=sa.callee)
+            ctx.wanted.append(replace(again_later, ops=self.ops, refused=self.refused + 1))
             return
         peer_nonce = message.find(Nonce)
         nonces = (self.nonce, b"" if peer_nonce is None else peer_nonce.data)
