@@ -64,6 +64,14 @@ class ChildSa:
     waiting_outbound: IpsecSa | None = None
     """The outbound SA of a Child SA that the peer made by rekeying. It is installed when the old one is deleted:
     only then the peer is known to have our response (RFC 7296 section 2.8)."""
+    cpi_in: int = 0
+    """Compression Parameter Indices of IPComp, 0 without (RFC 3173)."""
+    cpi_out: int = 0
+    tfc_padding: int = 0
+    single_pair: bool = False
+    """Negotiated for one pair of addresses, and rekeyed for that one."""
+    more_possible: bool = False
+    """The peer allows more traffic than this, in other Child SAs (ADDITIONAL_TS_POSSIBLE)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
     waiting: tuple[OpId, ...] = ()
@@ -89,6 +97,8 @@ class ChildSa:
             remote_ts=self.remote_ts,
             sa_in=self.sa_in,
             sa_out=self.sa_out,
+            cpi_in=self.cpi_in,
+            cpi_out=self.cpi_out,
         )
 
 
@@ -158,6 +168,7 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         reqid=child.reqid,
         local=sa.path.local,
         remote=sa.path.remote,
+        ipcomp=bool(child.cpi_in),
         priority=child.config.priority,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
@@ -263,6 +274,9 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         copy_df=config.copy_df,
         copy_ecn=config.copy_ecn,
         copy_dscp=config.copy_dscp,
+        cpi=child.cpi_in if inbound else child.cpi_out,
+        tfc_padding=child.tfc_padding,
+        hw_offload=config.hw_offload,
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
     )

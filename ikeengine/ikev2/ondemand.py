@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 
+from ikeengine.ikev2.address_pairs import covers
 from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.traps import PacketKey, Trap, TrapTable
-from ikeengine.model.commands import Acquire, Install, Uninstall
+from ikeengine.model.commands import Acquire, Install, Packet, Uninstall
 from ikeengine.model.connection import ChildConfig, ConnectionConfig
-from ikeengine.model.selector import PacketSelectors
-from ikeengine.negotiate.selectors import is_host, is_subset
+from ikeengine.negotiate.selectors import is_host
 from ikeengine.outputs import LogLine, OpId
 
 MOST_POSTPONED = 16
@@ -24,7 +24,7 @@ MOST_TRIED = 256
 """Packets of a trap that are remembered because no Child SA was made for them."""
 TRY_AGAIN = 60.0
 """Seconds until such a packet may ask again: a peer that narrows it away would get one Child SA after the other."""
-MOST_CHILDREN = 64
+MOST_CHILDREN = 256
 """Child SAs that packets may bring up for one child configuration."""
 MOST_CONNECTING = 64
 """IKE SAs of a trap for any peer that are being established at the same time."""
@@ -56,7 +56,7 @@ def is_needed(ctx: Context, trap: Trap | None, sas: list[IkeSa], child: ChildCon
     if trap is not None and key is not None:
         trap.postponed.discard(key)
     up = [c for sa in sas for c in sa.children.values() if c.config == child and c.state in UP_STATES]
-    if any(_covers(c, wanted.packet) for c in up):
+    if any(_serves(c, wanted.packet) for c in up):
         return False
     pending = [task for sa in sas for task in _pending(sa) if task.config == child]
     if pending:
@@ -91,10 +91,8 @@ def _pending(sa: IkeSa) -> list[CreateChild]:
     return [task for task in tasks if isinstance(task, CreateChild)]
 
 
-def _covers(child: ChildSa, packet: PacketSelectors | None) -> bool:
-    if packet is None:
-        return True
-    return is_subset((packet.source,), child.local_ts) and is_subset((packet.destination,), child.remote_ts)
+def _serves(child: ChildSa, packet: Packet | None) -> bool:
+    return packet is None or covers(packet, child.local_ts, child.remote_ts)
 
 
 def _postpone(ctx: Context, trap: Trap, key: PacketKey, wanted: Wanted) -> None:
@@ -113,11 +111,11 @@ def _may_try(ctx: Context, trap: Trap, key: PacketKey) -> bool:
     return True
 
 
-def _key(packet: PacketSelectors | None) -> PacketKey | None:
+def _key(packet: Packet | None) -> PacketKey | None:
     return None if packet is None else (packet.source.first, packet.destination.first, packet.source.protocol)
 
 
-def _peer_of(packet: PacketSelectors | None) -> str:
+def _peer_of(packet: Packet | None) -> str:
     """The address that a packet is for; empty if that is nobody in particular."""
     if packet is None or not is_host(packet.destination):
         return ""

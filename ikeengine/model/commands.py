@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikeengine.model.sa import SaId
-from ikeengine.model.selector import PacketSelectors, TrafficSelector
+from ikeengine.model.selector import TrafficSelector
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Rekey:
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """The selectors of one packet: its own addresses, protocol and ports."""
+
+    source: TrafficSelector
+    destination: TrafficSelector
+
+
+@dataclass(frozen=True, slots=True)
 class Acquire:
     """The datapath saw a packet that matches a trap policy."""
 
@@ -49,11 +57,11 @@ class Acquire:
     destination: TrafficSelector | None = None
 
     @property
-    def packet(self) -> PacketSelectors | None:
+    def packet(self) -> Packet | None:
         """What the datapath tells about the packet, None if it does not."""
         if self.source is None or self.destination is None:
             return None
-        return PacketSelectors(self.source, self.destination)
+        return Packet(self.source, self.destination)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 ANY_PROTOCOL = 0
 ANY_PORTS = (0, 65535)
@@ -40,10 +39,3 @@ class DynamicSelector:
 
 
 SelectorTemplate = TrafficSelector | DynamicSelector
-
-
-class PacketSelectors(NamedTuple):
-    """The packet that asked for an SA, as two selectors that only it and its like meet (RFC 7296 section 2.9)."""
-
-    source: TrafficSelector
-    destination: TrafficSelector

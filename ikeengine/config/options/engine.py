@@ -67,6 +67,13 @@ DELETE_REKEYED_DELAY = Option(
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
 
+FRAGMENT_SIZE = Option(
+    "fragment_size",
+    Integer(0, 65535),
+    "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
+    "1280",
+)
+
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
 LOG_JSON = Option("json", BOOLEAN, "Write JSON lines instead of text.", "no")
@@ -104,6 +111,7 @@ ENGINE = Section(
         RETRY_INITIATE_INTERVAL,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        FRAGMENT_SIZE,
     ),
     sections=(Subsection("log", LOG),),
 )

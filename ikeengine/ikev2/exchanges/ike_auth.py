@@ -17,6 +17,7 @@ from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_w
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.model.connection import Childless
 from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.wire.payloads import Auth, Cert, IdInitiator, IdResponder, Notify, Payload
@@ -64,9 +65,8 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth) -> 
     if remote.id.exact is not None:
         payloads.append(IdResponder(remote.id.exact))
     payloads.append(auth)
-    first = next((task for task in sa.queue if isinstance(task, CreateChild)), None)
+    first = _first_child(ctx, sa, handshake)
     if first is not None:
-        sa.queue.remove(first)
         sa.active = first
         payloads += first.first_offer(ctx, sa)
     elif not handshake.peer_is_childless:
@@ -74,6 +74,18 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth) -> 
         return
     enter(ctx, sa, IkeState.AUTH_SENT, "send IKE_AUTH")
     transport.send_request(ctx, sa, ExchangeType.IKE_AUTH, payloads)
+
+
+def _first_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> CreateChild | None:
+    """The Child SA that IKE_AUTH makes, taken from the queue. Without one the others follow by CREATE_CHILD_SA."""
+    childless = sa.connection.childless
+    if childless is Childless.FORCE or (childless is Childless.PREFER and handshake.peer_is_childless):
+        return None
+    for task in [task for task in sa.queue if isinstance(task, CreateChild)]:
+        sa.queue.remove(task)
+        if not task.is_behind_nat(ctx, sa):
+            return task
+    return None
 
 
 def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.errors import AuthFailed, LocalMisuse, PeerIncompatible, PeerMisbehaved
+from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import create_child
@@ -10,7 +10,7 @@ from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.negotiate.identities import format_identity, matches
@@ -32,6 +32,7 @@ def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
         own = handshake.own = authentication.choose_own(ctx, sa, handshake)
         sa.local_id = own.identity
         authentication.check_peer(ctx, sa, handshake, message.require(Auth), initiator.body, message.all(Cert))
+        _check_childless(sa, message)
         uniqueness.check_new(ctx, sa, initial_contact=message.notify(NotifyType.INITIAL_CONTACT) is not None)
         auth = authentication.begin_own(ctx, sa, handshake, IdResponder(own.identity).body, initiator.identity)
     except AuthFailed as error:
@@ -71,6 +72,14 @@ def _choose_connection(ctx: Context, sa: IkeSa, handshake: Handshake, peer: Iden
         configured = ", ".join(map(_identities, handshake.candidates))
         raise AuthFailed("identity", f"no connection is for {format_identity(peer)}{whom}; configured: {configured}")
     sa.connection = min(fitting, key=lambda c: (c.remote[0].id.exact is None, c.local[0].id is None))
+
+
+def _check_childless(sa: IkeSa, message: Received) -> None:
+    """Whether a first Child SA is wanted here, and there (RFC 6023). Raises InvalidSyntax."""
+    with_child, childless = message.find(Sa) is not None, sa.connection.childless
+    if childless is (Childless.FORCE if with_child else Childless.NEVER):
+        begins = "with" if with_child else "without"
+        raise InvalidSyntax(f"the peer begins {begins} a Child SA, but here is `childless: {childless.value}`")
 
 
 def _identities(connection: ConnectionConfig) -> str:
