@@ -154,6 +154,7 @@ class TrapTable:
             local=local,
             remote=remote,
             priority=child.priority,
+            name=f"{trap.connection.name}/{child.name}",
         )
         trap.is_installed = True
         ctx.emit(InstallPolicies(trap.owner, policies))
