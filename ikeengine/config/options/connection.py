@@ -109,6 +109,13 @@ _CACERT = Section(
     "connections.<conn>.remote<suffix>.cacert<suffix>", "One more authority's certificate.", (CERTIFICATE_FILE,), _TOKEN
 )
 
+ROUND = Option(
+    "round",
+    COUNT,
+    "Place of this section among several ones, which are rounds of one authentication (RFC 4739); "
+    "sections with the same number keep their order.",
+    "0",
+)
 LOCAL_AUTH = Option(
     "auth",
     AUTH,
@@ -128,6 +135,13 @@ LOCAL_CERTS = Option(
     "certificates in a file are sent as intermediate ones.",
     "",
 )
+LOCAL_PUBKEYS = Option(
+    "pubkeys",
+    _FILES,
+    "Our raw public keys instead of certificates (RFC 7670): files in the directory `pubkey`, or with absolute paths. "
+    "The first one whose private key is loaded is used.",
+    "",
+)
 REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
 REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
@@ -138,14 +152,15 @@ REMOTE_CACERTS = Option(
     "",
     derived="all of `authorities`",
 )
+REMOTE_PUBKEYS = Option(
+    "pubkeys", _FILES, "Raw public keys that the peer may use, trusted as they are; files as in `local.pubkeys`.", ""
+)
 
 _LOCAL = Section(
     "connections.<conn>.local<suffix>",
     "How we prove our identity.",
-    (LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS),
+    (ROUND, LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS, LOCAL_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("aaa_id", "EAP"),
         Fixed("xauth_id", "XAuth of IKEv1"),
@@ -155,10 +170,8 @@ _LOCAL = Section(
 _REMOTE = Section(
     "connections.<conn>.remote<suffix>",
     "What the peer must prove.",
-    (REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS),
+    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("groups", "group memberships"),
         Fixed("cert_policy", "certificate policies"),
