@@ -19,6 +19,7 @@ from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.model.secret import Secret
 from ikeengine.model.status import IkeStatus
+from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import OpId
 from ikeengine.registry import HashId
 from ikeengine.timers import Timer, TimerTable
@@ -141,6 +142,11 @@ class IkeSa:
     def local_spi(self) -> bytes:
         """Our own SPI, the key of this SA in the endpoint's table."""
         return self.spi_i if self.is_initiator else self.spi_r
+
+    @property
+    def callee(self) -> str:
+        """The peer's address, if the connection does not say whom to call again; else empty."""
+        return "" if is_fixed(self.connection.remote_addrs) else self.path.remote
 
     @property
     def peer_spi(self) -> bytes:

@@ -8,7 +8,7 @@ HDR, SK {SA, Ni, [KEi,] TSi, TSr}  -->
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ikeengine.errors import (
@@ -37,7 +37,6 @@ from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.outputs import ChildUpdown, OpId
@@ -70,8 +69,6 @@ class CreateChild(Exchange):
     """How often the peer has asked to try again later."""
     if_missing: bool = False
     """Only if there is none yet: it was wanted on another IKE SA, before the peer has initiated this one."""
-    packet: Packet | None = None
-    """The packet that the Child SA is wanted for: its selectors go first (RFC 7296 section 2.9)."""
     single_pair: bool = False
     """The peer wants a Child SA for each pair of addresses (SINGLE_PAIR_REQUIRED)."""
 
@@ -110,8 +107,8 @@ class CreateChild(Exchange):
         busy = message.notify(NotifyType.TEMPORARY_FAILURE) is not None
         if busy and (self.refused < MAX_REFUSED or not self.ops):
             delay = busy_delay(ctx, 0 if self.ops else self.refused)
-            again = Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1, packet=self.packet)
-            ctx.wanted.append(again)
+            again = Wanted(sa.name, self.config.name, delay, packet=self.packet, remote=sa.callee)
+            ctx.wanted.append(replace(again, ops=self.ops, refused=self.refused + 1))
             return
         peer_nonce = message.find(Nonce)
         nonces = (self.nonce, b"" if peer_nonce is None else peer_nonce.data)

@@ -143,7 +143,7 @@ class RekeyChild(Exchange):
             sa.queue.appendleft(RekeyChild(child_id=self.child_id, group=group, ops=self.ops))
         elif message.notify(NotifyType.CHILD_SA_NOT_FOUND) is not None and child.waiting_outbound is None:
             child_sa.remove(ctx, sa, child, announce=True)
-            ctx.wanted.append(Wanted(sa.name, child.config.name, ops=self.ops))
+            ctx.wanted.append(Wanted(sa.name, child.config.name, ops=self.ops, remote=sa.callee))
         elif error is not None and error.kind in (NotifyType.TEMPORARY_FAILURE, NotifyType.CHILD_SA_NOT_FOUND):
             # Not found, but not known to be there yet: the peer is making it by rekeying, and awaits our answer.
             ctx.answer(
