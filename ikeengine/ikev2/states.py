@@ -98,6 +98,7 @@ class Trigger(Enum):
     SIGNED = "signature"
     FETCHED = "CRL or OCSP response"
     USAGE = "counters of a Child SA"
+    ROUTES = "routes to the peer's addresses"
 
 
 MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {

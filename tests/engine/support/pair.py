@@ -13,7 +13,7 @@ from ikeengine.crypto.rng import SeededRng
 from ikeengine.crypto.sign import PrivateKey
 from ikeengine.endpoint import Endpoint
 from ikeengine.errors import DatapathError, LocalMisuse
-from ikeengine.model.commands import Command, Initiate
+from ikeengine.model.commands import Command, Initiate, NetworkChanged
 from ikeengine.model.connection import EngineSettings
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId
@@ -22,6 +22,7 @@ from ikeengine.outputs import (
     AskConfirmation,
     AskFetch,
     AskPath,
+    AskRoutes,
     AskSignature,
     CommandDone,
     DeletePolicies,
@@ -53,6 +54,10 @@ class Host:
     refuse: Callable[[Output], str] = lambda output: ""
     web: Callable[[AskFetch], bytes | LocalMisuse | None] = lambda ask: LocalMisuse("HTTP status 404 Not Found")
     """What this host gets when it fetches something; None for a server that never answers."""
+    others: list[str] = field(default_factory=list)
+    """More addresses of this host, after `address`."""
+    route: Callable[[str, str], str] = lambda preferred, remote: preferred
+    """(preferred local address, remote address) -> the local one to use, empty if there is no way."""
 
     def events(self, kind: type) -> list:
         """The outputs of one kind so far."""
@@ -115,7 +120,8 @@ class Net:
             case InstallSa() | InstallPolicies() | UpdateSa() if reason:
                 host.endpoint.complete(output.op, DatapathError(reason), self.now)
             case Transmit():
-                self._send(output)
+                if output.path.local in (host.address, *host.others):
+                    self._send(output)
             case InstallSa():
                 assert output.sa.id not in host.sas, "an SA is installed twice"
                 host.sas[output.sa.id] = output.sa
@@ -146,6 +152,15 @@ class Net:
                 wait = LATENCY if document is not None else output.timeout
                 answer = LocalMisuse("no answer") if document is None else document
                 heapq.heappush(self._answers, (self.now + wait, next(self._count), host, output.op, answer))
+            case AskRoutes():
+                own = [a for a in (host.address, *host.others) if a]
+                routes = {}
+                for remote in output.remotes:
+                    preferred = output.preferred if output.preferred in own else next(iter(own), "")
+                    local = host.route(preferred, remote)
+                    if local:
+                        routes[remote] = local
+                host.endpoint.complete(output.op, routes, self.now)
             case AskConfirmation():
                 host.endpoint.complete(output.op, None, self.now)
 
@@ -167,6 +182,15 @@ class Net:
             seen = Path(changed.path.remote, changed.path.remote_port, changed.path.local, changed.path.local_port)
             heapq.heappush(self._in_flight, (arrival, next(self._count), changed.data, seen))
 
+    def host_at(self, address: str) -> Host | None:
+        """Who has an address now."""
+        return next((h for h in self.hosts.values() if address in (h.address, *h.others)), None)
+
+    def readdress(self, host: Host, address: str, *others: str) -> None:
+        """Give a host other addresses; its daemon notices at once."""
+        host.address, host.others = address, list(others)
+        self.command(host, NetworkChanged(tuple(a for a in (address, *others) if a)))
+
     def _next_time(self) -> float | None:
         times = [t for host in self.hosts.values() if (t := host.endpoint.next_timeout()) is not None]
         times += [queue[0][0] for queue in (self._in_flight, self._answers) if queue]
@@ -180,7 +204,7 @@ class Net:
         self.now = max(self.now, when)
         while self._in_flight and self._in_flight[0][0] <= self.now:
             _, _, data, path = heapq.heappop(self._in_flight)
-            host = self.hosts.get(path.local)
+            host = self.host_at(path.local)
             if host is not None:
                 host.endpoint.receive_datagram(data, path, self.now)
                 self.pump(host)
