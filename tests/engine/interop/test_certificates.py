@@ -108,6 +108,7 @@ def test_without_signature_authentication(site: Lab, initiator: str) -> None:
         site.charon.configure({})
 
 
+@pytest.mark.scenario("ikev2/wildcards")
 def test_identity_is_the_subject(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/wildcards: distinguished names, the default of swanctl, and a pattern for them."""
     mine, theirs = leafs("ecdsa256")
@@ -124,6 +125,7 @@ def test_identity_is_the_subject(site: Lab, initiator: str) -> None:
     assert seen["remote-id"] == theirs.subject
 
 
+@pytest.mark.scenario("ikev2-multi-ca/skipped")
 def test_intermediate_authorities(site: Lab, initiator: str) -> None:
     """Mirrors ikev2-multi-ca/skipped: each side trusts the root only and gets what is between from the peer."""
     root = authority()
@@ -137,6 +139,8 @@ def test_intermediate_authorities(site: Lab, initiator: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2-multi-ca/certreq-init")
+@pytest.mark.scenario("ikev2-multi-ca/certreq-resp")
 def test_certificate_request_picks_the_certificate(site: Lab, initiator: str) -> None:
     """Mirrors ikev2-multi-ca/certreq-init and certreq-resp: the one is sent that charon's request asks for."""
     trusted, other = authority(), authority("Other CA")
