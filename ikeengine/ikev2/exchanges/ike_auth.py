@@ -101,7 +101,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
     established(ctx, sa, "the peer is authenticated")
-    uniqueness.on_established(ctx, sa, initial_contact=False)
+    uniqueness.on_initiator(ctx, sa)
     ctx.answer(take_waiting(sa), ok=True)
     first, sa.active = sa.active, None
     if isinstance(first, CreateChild):

@@ -119,7 +119,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, au
     nonces = (handshake.nonce_peer, handshake.nonce_own)
     established(ctx, sa, "both sides are authenticated")
     contact = message.notify(NotifyType.INITIAL_CONTACT) is not None
-    uniqueness.on_established(ctx, sa, initial_contact=contact)
+    uniqueness.on_responder(ctx, sa, initial_contact=contact)
     if message.find(Sa) is not None:
         payloads += _first_child(ctx, sa, message, nonces)
     transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)
