@@ -61,5 +61,7 @@ def _settings(values: Values) -> EngineSettings:
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
         fragment_size=values[options.FRAGMENT_SIZE],
+        multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
+        signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
         keylog=bool(values[options.KEYLOG]),
     )

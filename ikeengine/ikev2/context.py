@@ -12,6 +12,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import Rng
 from ikeengine.ikev2.states import Trigger
 from ikeengine.ikev2.table import SaTable
+from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
@@ -54,7 +55,7 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again.
+    an IKE SA that is to be authenticated again. `packet` is the one that sprang a trap.
     """
 
     connection: str
@@ -64,6 +65,7 @@ class Wanted:
     ops: tuple[OpId, ...] = ()
     refused: int = 0
     trap: bool = False
+    packet: Packet | None = None
     replaces: bytes = b""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ikeengine.crypto.cipher import PacketCipher
 from ikeengine.ikev2.fragmentation import FragmentState
 from ikeengine.ikev2.own_ke import OwnKe
+from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.window import Window
 from ikeengine.model.connection import ConnectionConfig
@@ -64,10 +65,13 @@ class Handshake:
     """The peer's SIGNATURE_HASH_ALGORITHMS (RFC 7427); None if it did not send any."""
     peer_authorities: bytes | None = None
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
+    peer_asks_raw: bool = False
+    """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
     peer_is_childless: bool = False
     own: OwnCredential | None = None
+    rounds: Rounds = field(default_factory=Rounds)
     request: Received | None = None
-    """Responder: the IKE_AUTH request that waits for our signature."""
+    """Responder: the first IKE_AUTH request, which says what is wanted once both sides are authenticated."""
     unproven: FailureRecord | None = None
     """An error that came without protection: believed only if nothing better comes (RFC 7296 section 2.21.1)."""
 

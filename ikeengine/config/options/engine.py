@@ -67,6 +67,16 @@ DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
+MULTIPLE_AUTHENTICATION = Option(
+    "multiple_authentication", BOOLEAN, "Offer and accept several authentication rounds (RFC 4739).", "yes"
+)
+SIGNATURE_AUTHENTICATION = Option(
+    "signature_authentication",
+    BOOLEAN,
+    "Negotiate the hash of signatures (RFC 7427). Without it, RSA signs with SHA-1 and ECDSA with the hash of its "
+    "curve, for peers that cannot do better.",
+    "yes",
+)
 
 FRAGMENT_SIZE = Option(
     "fragment_size",
@@ -112,6 +122,8 @@ ENGINE = Section(
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
         FRAGMENT_SIZE,
+        MULTIPLE_AUTHENTICATION,
+        SIGNATURE_AUTHENTICATION,
     ),
     sections=(Subsection("log", LOG),),
 )
