@@ -186,6 +186,7 @@ class ConnectionConfig:
     remote_port: int = IKE_PORT
     encap: bool = False
     fragmentation: Fragmentation = Fragmentation.YES
+    mobike: bool = True
     dpd_delay: float = 0.0
     keyingtries: int = 1
     unique: Unique = Unique.NO
@@ -231,4 +232,6 @@ class EngineSettings:
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0
     cache_crls: bool = False
+    return_routability: bool = True
+    """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
     keylog: bool = False

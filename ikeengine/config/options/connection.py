@@ -50,6 +50,9 @@ FRAGMENTATION = Option(
     "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
     "yes",
 )
+MOBIKE = Option(
+    "mobike", BOOLEAN, "Let the tunnels survive changes of addresses (RFC 4555), if the peer can do that, too.", "yes"
+)
 DPD_DELAY = Option(
     "dpd_delay",
     DURATION,
@@ -186,7 +189,6 @@ _NOT_YET = (
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
     Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
@@ -219,6 +221,7 @@ CONNECTION = Section(
         ENCAP,
         FRAGMENTATION,
         CHILDLESS,
+        MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
     ),

@@ -84,6 +84,23 @@ FRAGMENT_SIZE = Option(
     "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
     "1280",
 )
+RETURN_ROUTABILITY = Option(
+    "return_routability",
+    BOOLEAN,
+    "Let a peer that moves (MOBIKE) prove that it receives at its new address, before traffic is sent there.",
+    "yes",
+)
+INTERFACES_USE = Option(
+    "interfaces_use",
+    ListOf(TEXT),
+    "The only interfaces whose addresses may be told to peers and moved to (MOBIKE). "
+    "If it is set, `interfaces_ignore` has no effect.",
+    "",
+    derived="all interfaces",
+)
+INTERFACES_IGNORE = Option(
+    "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -124,6 +141,9 @@ ENGINE = Section(
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        RETURN_ROUTABILITY,
+        INTERFACES_USE,
+        INTERFACES_IGNORE,
     ),
     sections=(Subsection("log", LOG),),
 )

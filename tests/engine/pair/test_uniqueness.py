@@ -179,7 +179,7 @@ def test_replace_concerns_alike_connections_only() -> None:
 def test_address_families_are_apart(initial_contact: bool) -> None:
     """As in strongSwan: one IKE SA over IPv4 and one over IPv6 are no duplicates."""
     net, first, right = pair(Unique.REPLACE)
-    net.hosts["2001:db8::2"] = right
+    right.others.append("2001:db8::2")
     assert net.initiate(first).ok
     net.run(60)
     unique = Unique.NO if initial_contact else Unique.NEVER
