@@ -60,6 +60,8 @@ def _settings(values: Values) -> EngineSettings:
         ikesa_limit=values[options.IKESA_LIMIT],
         keep_alive=values[options.KEEP_ALIVE],
         retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
+        retry_initiate_limit=values[options.RETRY_INITIATE_LIMIT],
+        make_before_break=values[options.MAKE_BEFORE_BREAK],
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
         fragment_size=values[options.FRAGMENT_SIZE],

@@ -119,6 +119,8 @@ class IkeSa:
     """Commands that wait for the IKE SA alone."""
     attempt: int = 0
     """Which try this is at reaching the peer, from 0."""
+    refused: int = 0
+    """How often the peer would not rekey it."""
     init_path: Path | None = None
     """Responder: the way that the IKE_SA_INIT request took."""
     replaces: bytes = b""

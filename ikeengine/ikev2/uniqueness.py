@@ -13,12 +13,14 @@ from dataclasses import replace
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev2 import transport
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import DeleteIke
-from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.lifecycle import Closing, close, supersede
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import ConnectionConfig, Fragmentation, Unique
 from ikeengine.model.identity import Identity
+from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.outputs import LogLine
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
@@ -57,7 +59,7 @@ def on_initiator(ctx: Context, sa: IkeSa) -> None:
     if sa.connection.unique is Unique.REPLACE:
         for other in _duplicates(ctx, sa):
             if _overlap(sa, other, CROSSING):
-                _replace(ctx, _loser(sa, other))
+                supersede(ctx, loser(sa, other))
 
 
 def on_responder(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
@@ -72,7 +74,7 @@ def on_responder(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
         return
     for other in _duplicates(ctx, sa):
         if _overlap(sa, other, CROSSING):
-            _replace(ctx, _loser(sa, other))
+            supersede(ctx, loser(sa, other))
         elif (other.path.remote, other.path.remote_port) == (sa.path.remote, sa.path.remote_port):
             other.timers.set(Timer.LINGER, ctx.now + REAUTHENTICATION)
             ctx.touch(other)
@@ -137,6 +139,33 @@ def _overlap(sa: IkeSa, other: IkeSa, slack: float = 0.0) -> bool:
     return crossing and other.established_at is not None and sa.began_at <= other.established_at + slack
 
 
-def _loser(sa: IkeSa, other: IkeSa) -> IkeSa:
-    """Of two IKE SAs that both sides have initiated at the same time, the one that both sides choose."""
-    return max(sa, other, key=lambda one: one.spi_i)
+def loser(one: IkeSa, other: IkeSa) -> IkeSa:
+    """The older of two; but if both sides have initiated at the same time, the one that both sides choose."""
+    older, newer = sorted((one, other), key=lambda sa: sa.established_at or 0.0)
+    return max(older, newer, key=lambda sa: sa.spi_i) if _overlap(newer, older, CROSSING) else older
+
+
+def take_over(ctx: Context, sa: IkeSa) -> None:
+    """The peer has initiated while we were looking for it: what was to be done on our own new IKE SA is done here.
+
+    Ours gets no further than IKE_SA_INIT, so the peer cannot give up this one for it.
+    """
+    if not ctx.settings.reuse_ikesa or not is_fixed(sa.connection.remote_addrs):
+        return
+    for other in ctx.table.of_connection(sa.name):
+        if other.connection is sa.connection and _is_needless(sa, other):
+            waiting, other.waiting = other.waiting, ()
+            ctx.answer(waiting, ok=True)
+            for task in other.queue:
+                if isinstance(task, CreateChild):
+                    task.if_missing = True
+                sa.queue.append(task)
+            other.queue.clear()
+            close(ctx, other, Closing.REPLACED)
+
+
+def _is_needless(sa: IkeSa, other: IkeSa) -> bool:
+    """Whether an IKE SA that we have begun to initiate would lead to the very same peer."""
+    begun = other.is_initiator and other.state in (IkeState.CREATED, IkeState.INIT_SENT) and not other.replaces
+    same_peer = sa.connection.remote[0].id.exact is not None or other.path.remote == sa.path.remote
+    return begun and same_peer

@@ -12,7 +12,7 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -164,6 +164,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_initiator(ctx, sa)
+    auth_lifetime.obey(ctx, sa, message)
     ctx.answer(take_waiting(sa), ok=True)
     first, sa.active = sa.active, None
     if isinstance(first, CreateChild):

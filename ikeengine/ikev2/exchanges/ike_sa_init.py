@@ -21,6 +21,7 @@ from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.window import retransmission
 from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
@@ -148,7 +149,8 @@ def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, record: Failur
     """Anybody could have sent this: go on waiting for a while, so that it cannot be used against us."""
     if handshake.unproven is None:
         handshake.unproven = record
-        sa.timers.set(Timer.GRACE, ctx.now + ctx.settings.retransmit_timeout + UNPROVEN_GRACE)
+        timeout = retransmission(ctx.settings, sa.connection).timeout
+        sa.timers.set(Timer.GRACE, ctx.now + timeout + UNPROVEN_GRACE)
 
 
 def _multiple_auth(ctx: Context) -> list[Payload]:

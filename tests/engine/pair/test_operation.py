@@ -841,6 +841,6 @@ def test_temporary_failure_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> 
     net.settle()
     asked = busy_peer(monkeypatch, 20)
     reload(net, left, child_start_action=Action.START)
-    net.run(400)
+    net.run(2500)
     assert len(asked) == 21
     assert traffic_flows(left, right)

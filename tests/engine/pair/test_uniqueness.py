@@ -205,7 +205,7 @@ def test_r05_simultaneous_initiation(unique: Unique, seed: int) -> None:
     if unique is Unique.REPLACE:
         assert len(left.ikes()) == 1
     if unique in (Unique.NO, Unique.NEVER):
-        assert len(left.ikes()) == 2
+        assert len(left.ikes()) in (1, 2), "one, if a side was asked before its own request was answered"
         assert all(net.done(net.hosts[address], op).ok for address, op in ops.items())
 
 
