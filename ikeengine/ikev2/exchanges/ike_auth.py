@@ -163,7 +163,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     nonces = (handshake.nonce_own, handshake.nonce_peer)
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
-    uniqueness.on_established(ctx, sa, initial_contact=False)
+    uniqueness.on_initiator(ctx, sa)
     auth_lifetime.obey(ctx, sa, message)
     ctx.answer(take_waiting(sa), ok=True)
     first, sa.active = sa.active, None

@@ -186,7 +186,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     contact = _is_initial_contact(handshake)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
-    uniqueness.on_established(ctx, sa, initial_contact=contact)
+    uniqueness.on_responder(ctx, sa, initial_contact=contact)
     uniqueness.take_over(ctx, sa)
     child = _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
     return [*child, *mobility, *auth_lifetime.announce(ctx, sa)]
