@@ -15,7 +15,7 @@ from ikeengine.daemon.core import Core
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
-from ikeengine.datapath.base import Datapath
+from ikeengine.datapath.base import PLAIN, Datapath, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Acquire, Command, SaExpired, Shutdown
 from ikeengine.model.connection import ConnectionConfig
@@ -171,13 +171,13 @@ class Service:
 
     # --- DatapathHost
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: OuterFields = PLAIN) -> None:
         """Send an ESP packet from the NAT-T socket."""
-        self._sockets.send_encapsulated((packet,), path)
+        self._sockets.send_encapsulated((packet,), path, outer)
 
-    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
         """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
-        self._sockets.send_encapsulated(packets, path)
+        self._sockets.send_encapsulated(packets, path, outer)
 
     def event(self, event: Acquire | SaExpired) -> None:
         """A packet needs an SA, or an SA is at its limit."""
