@@ -7,6 +7,10 @@ from ikeengine.config.options import engine as options
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Values
 from ikeengine.model.connection import EngineSettings
+from ikeengine.wire.caps import MAX_FRAGMENTS
+
+LEAST_FRAGMENT_SIZE = 400
+"""Octets of an IP datagram, of which 255 take the longest of messages."""
 
 
 def build_engine(values: Values, problems: Problems) -> EngineConfig:
@@ -15,6 +19,12 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         problems.add(
             values.mark_of(options.PORT_NAT_T), values.key(options.PORT_NAT_T), "port and port_nat_t must differ"
         )
+    if 0 < values[options.FRAGMENT_SIZE] < LEAST_FRAGMENT_SIZE:
+        problems.add(
+            values.mark_of(options.FRAGMENT_SIZE),
+            values.key(options.FRAGMENT_SIZE),
+            f"must be 0 or at least {LEAST_FRAGMENT_SIZE}: a message has {MAX_FRAGMENTS} fragments at most",
+        )
     return EngineConfig(
         listen=values[options.LISTEN],
         datapath=values[options.DATAPATH],
@@ -22,6 +32,8 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         metrics=values[options.METRICS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
+        interfaces_use=values[options.INTERFACES_USE],
+        interfaces_ignore=values[options.INTERFACES_IGNORE],
         settings=_settings(values),
     )
 
@@ -48,7 +60,13 @@ def _settings(values: Values) -> EngineSettings:
         ikesa_limit=values[options.IKESA_LIMIT],
         keep_alive=values[options.KEEP_ALIVE],
         retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
+        retry_initiate_limit=values[options.RETRY_INITIATE_LIMIT],
+        make_before_break=values[options.MAKE_BEFORE_BREAK],
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
+        fragment_size=values[options.FRAGMENT_SIZE],
+        multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
+        signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
+        return_routability=values[options.RETURN_ROUTABILITY],
         keylog=bool(values[options.KEYLOG]),
     )

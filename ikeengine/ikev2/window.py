@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ikeengine.crypto.rng import Rng, fraction
-from ikeengine.model.connection import EngineSettings
+from ikeengine.model.connection import ConnectionConfig, EngineSettings
+from ikeengine.registry import ExchangeType
+from ikeengine.wire.payloads import Payload
 
 
 class Arrival(Enum):
@@ -26,13 +28,15 @@ class Window:
     """Message ID of our next request."""
     expected_request: int = 0
     """Message ID of the peer's next request."""
-    request: bytes | None = None
-    """Our outstanding request, retransmitted octet for octet."""
+    request: tuple[bytes, ...] | None = None
+    """Our outstanding request, in one datagram or in fragments, retransmitted octet for octet."""
+    content: tuple[ExchangeType, tuple[Payload, ...]] | None = None
+    """What it carries, to cut it into smaller fragments; None if it cannot be fragmented."""
     tries: int = 0
     """How often it was retransmitted."""
     answered: bytes | None = None
-    """The peer's last request that we have answered, or are answering."""
-    response: bytes | None = None
+    """The peer's last request that we have answered, or are answering; its first fragment, if it came in several."""
+    response: tuple[bytes, ...] | None = None
     """Our response to it; None while we are still working on it."""
 
     def classify(self, message_id: int, is_response: bool) -> Arrival:
@@ -56,28 +60,52 @@ class Window:
         self.answered = request
         self.response = None
 
-    def finish_answer(self, response: bytes) -> None:
+    def finish_answer(self, response: tuple[bytes, ...]) -> None:
         """The response to the accepted request is on its way."""
         self.response = response
         self.expected_request += 1
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: tuple[bytes, ...], content: tuple[ExchangeType, tuple[Payload, ...]] | None = None) -> None:
         """Our next request is on its way."""
         self.request = request
+        self.content = content
         self.tries = 0
 
     def close_request(self) -> None:
         """Our outstanding request was answered."""
-        self.request = None
+        self.request = self.content = None
         self.tries = 0
         self.next_request += 1
 
 
-def retransmit_delay(settings: EngineSettings, tries: int, rng: Rng) -> float:
-    """Seconds until the next retransmission after `tries` of them: timeout * base ** tries, less jitter percent."""
-    delay = settings.retransmit_timeout * settings.retransmit_base**tries
-    if settings.retransmit_limit:
-        delay = min(delay, settings.retransmit_limit)
-    if settings.retransmit_jitter:
-        delay -= delay * settings.retransmit_jitter / 100 * fraction(rng)
-    return delay
+@dataclass(frozen=True, slots=True)
+class Retransmission:
+    """When to send a request again: after timeout * base ** tries, at most `limit`, less `jitter` percent."""
+
+    timeout: float
+    base: float
+    tries: int
+    jitter: float
+    limit: float
+
+    def delay(self, tries: int, rng: Rng) -> float:
+        """Seconds until the next retransmission after `tries` of them."""
+        delay = self.timeout * self.base**tries
+        if self.limit:
+            delay = min(delay, self.limit)
+        return delay - delay * self.jitter / 100 * fraction(rng) if self.jitter else delay
+
+
+def retransmission(settings: EngineSettings, connection: ConnectionConfig) -> Retransmission:
+    """What holds for a connection: its own values, else those of the engine."""
+    return Retransmission(
+        timeout=_first(connection.retransmit_timeout, settings.retransmit_timeout),
+        base=_first(connection.retransmit_base, settings.retransmit_base),
+        tries=settings.retransmit_tries if connection.retransmit_tries is None else connection.retransmit_tries,
+        jitter=_first(connection.retransmit_jitter, settings.retransmit_jitter),
+        limit=_first(connection.retransmit_limit, settings.retransmit_limit),
+    )
+
+
+def _first(own: float | None, common: float) -> float:
+    return common if own is None else own

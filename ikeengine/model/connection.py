@@ -47,6 +47,19 @@ class Unique(Enum):
     REPLACE = "replace"
 
 
+class Fragmentation(Enum):
+    """When IKE messages are sent in fragments (RFC 7383). Fragments of the peer are always taken."""
+
+    YES = "yes"
+    """If the peer has announced that it takes them."""
+    ACCEPT = "accept"
+    """Never, but the peer is told that we take them."""
+    FORCE = "force"
+    """Even if the peer has not announced anything."""
+    NO = "no"
+    """Never, and nothing is announced."""
+
+
 class Childless(Enum):
     """Whether an IKE SA may begin without a Child SA (RFC 6023)."""
 
@@ -62,6 +75,26 @@ class SendCert(Enum):
     IF_ASKED = "ifasked"
     ALWAYS = "always"
     NEVER = "never"
+
+
+class Revocation(Enum):
+    """How sure to be that a peer's certificate is not revoked (`remote.revocation`)."""
+
+    STRICT = "strict"
+    """Refuse a certificate whose status is unknown."""
+    IF_URI = "ifuri"
+    """Refuse it if there is a URI where its status should be."""
+    RELAXED = "relaxed"
+    """Refuse only what is known to be revoked."""
+
+
+class Ocsp(Enum):
+    """OCSP responses inside IKE_AUTH (RFC 4806): answer the peer's request, ask the peer, or both."""
+
+    REPLY = "reply"
+    NEVER = "never"
+    REQUEST = "request"
+    BOTH = "both"
 
 
 class AuthKind(Enum):
@@ -80,6 +113,8 @@ class LocalAuth:
     certs: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +126,13 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted without a certificate, RFC 7670."""
+    chain_constraints: tuple[str, ...] = ()
+    """Keys and hashes that the certificates of the peer's chain must have, such as `rsa-3072-sha256-ecdsa-sha384`."""
+    cert_policy: tuple[str, ...] = ()
+    """OIDs of policies for which the peer's chain must be valid."""
+    revocation: Revocation = Revocation.RELAXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +157,8 @@ class ChildConfig:
     life_packets: int = 0
     rand_packets: int = 0
     inactivity: float = 0.0
+    keep_up: bool = False
+    """Bring it up at load, and again whenever it is down, whatever the reason."""
     replay_window: int = 32
     reqid: int = 0
     priority: int = 0
@@ -143,8 +187,17 @@ class ConnectionConfig:
     local_port: int = IKE_PORT
     remote_port: int = IKE_PORT
     encap: bool = False
+    fragmentation: Fragmentation = Fragmentation.YES
+    mobike: bool = True
     dpd_delay: float = 0.0
+    dpd_timeout: float = 0.0
     keyingtries: int = 1
+    retransmit_timeout: float | None = None
+    """This and the next four stand for the settings of the same names, if there is a value."""
+    retransmit_base: float | None = None
+    retransmit_tries: int | None = None
+    retransmit_jitter: float | None = None
+    retransmit_limit: float | None = None
     unique: Unique = Unique.NO
     reauth_time: float = 0.0
     rekey_time: float = 14400.0
@@ -153,7 +206,9 @@ class ConnectionConfig:
     childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
+    """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
 
@@ -176,6 +231,18 @@ class EngineSettings:
     ikesa_limit: int = 0
     keep_alive: float = 20.0
     retry_initiate_interval: float = 10.0
+    retry_initiate_limit: float = 120.0
+    make_before_break: bool = True
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    fragment_size: int = 1280
+    """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
+    multiple_authentication: bool = True
+    signature_authentication: bool = True
+    enable_crl: bool = True
+    enable_ocsp: bool = True
+    fetch_timeout: float = 10.0
+    cache_crls: bool = False
+    return_routability: bool = True
+    """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
     keylog: bool = False

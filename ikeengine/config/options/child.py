@@ -97,6 +97,13 @@ DPD_ACTION = Option(
 INACTIVITY = Option(
     "inactivity", DURATION, "Close the Child SA when nothing went through it for this long; 0 never.", "0s", unit="s"
 )
+KEEP_UP = Option(
+    "keep_up",
+    BOOLEAN,
+    "Keep the Child SA up: start it when the configuration is loaded, and again whenever it is down for any reason "
+    "but a `terminate` here.",
+    "no",
+)
 REQID = Option("reqid", COUNT, "Fixed number that ties policies to SAs in the kernel; 0 takes a free one.", "0")
 PRIORITY = Option("priority", COUNT, "Fixed priority of the policies; 0 derives it from the selectors.", "0")
 REPLAY_WINDOW = Option(
@@ -175,6 +182,7 @@ CHILD = Section(
         START_ACTION,
         CLOSE_ACTION,
         DPD_ACTION,
+        KEEP_UP,
         REKEY_TIME,
         LIFE_TIME,
         RAND_TIME,

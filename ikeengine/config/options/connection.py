@@ -9,7 +9,10 @@ from ikeengine.config.kinds import (
     COUNT,
     DURATION,
     FILE,
+    JITTERS,
     PORT,
+    RETRANSMISSIONS,
+    RETRANSMIT_BASES,
     Choice,
     Integer,
     Kind,
@@ -17,12 +20,16 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import Childless, SendCert, Unique
+from ikeengine.model.connection import Childless, Fragmentation, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
+_FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
 _CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
+_FACTOR: Kind[float | None] = RETRANSMIT_BASES
+_TRIES: Kind[int | None] = RETRANSMISSIONS
+_PERCENT: Kind[int | None] = JITTERS
 _FILES = ListOf(FILE)
 
 IKE_VERSION = Option("version", VERSION, "IKE major version.", "2")
@@ -42,15 +49,69 @@ LOCAL_PORT = Option("local_port", PORT, "Our UDP port for IKE.", "500")
 REMOTE_PORT = Option("remote_port", PORT, "The peer's UDP port for IKE.", "500")
 PROPOSALS = Option("proposals", IKE_PROPOSALS, "IKE proposals to offer and accept, best first.", "default")
 ENCAP = Option("encap", BOOLEAN, "Force UDP encapsulation of ESP, as if there were a NAT.", "no")
+FRAGMENTATION = Option(
+    "fragmentation",
+    _FRAGMENTATION,
+    "Send large IKE messages in fragments (RFC 7383): if the peer announces support, never but announce it, "
+    "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
+    "yes",
+)
+MOBIKE = Option(
+    "mobike", BOOLEAN, "Let the tunnels survive changes of addresses (RFC 4555), if the peer can do that, too.", "yes"
+)
 DPD_DELAY = Option(
     "dpd_delay",
-    DURATION,
+    _TIME,
     "Ask the peer whether it is alive when nothing came from it for this long; 0 never.",
+    derived="0s, or 30s if a child has `keep_up`",
+    unit="s",
+)
+DPD_TIMEOUT = Option(
+    "dpd_timeout",
+    DURATION,
+    "How long nothing may come from the peer before an unanswered `dpd_delay` question makes it count as dead; "
+    "0 leaves that to the retransmissions.",
     "0s",
     unit="s",
 )
 KEYINGTRIES = Option(
-    "keyingtries", COUNT, "How often to run through the retransmissions when connecting; 0 without end.", "1"
+    "keyingtries",
+    COUNT,
+    "How often to try to connect before giving up, with a growing pause in between; 0 without end.",
+    "1",
+)
+RETRANSMIT_TIMEOUT = Option(
+    "retransmit_timeout",
+    _TIME,
+    "Time before the first retransmission to this peer.",
+    derived="`engine.retransmit_timeout`",
+    unit="s",
+)
+RETRANSMIT_BASE = Option(
+    "retransmit_base",
+    _FACTOR,
+    "Factor by which each next waiting time grows.",
+    derived="`engine.retransmit_base`",
+)
+RETRANSMIT_TRIES = Option(
+    "retransmit_tries",
+    _TRIES,
+    "Retransmissions before this peer counts as dead.",
+    derived="`engine.retransmit_tries`",
+)
+RETRANSMIT_JITTER = Option(
+    "retransmit_jitter",
+    _PERCENT,
+    "Largest random part to subtract from a waiting time.",
+    derived="`engine.retransmit_jitter`",
+    unit="%",
+)
+RETRANSMIT_LIMIT = Option(
+    "retransmit_limit",
+    _TIME,
+    "Longest waiting time; 0 for none.",
+    derived="`engine.retransmit_limit`",
+    unit="s",
 )
 UNIQUE = Option(
     "unique",
@@ -101,6 +162,13 @@ _CACERT = Section(
     "connections.<conn>.remote<suffix>.cacert<suffix>", "One more authority's certificate.", (CERTIFICATE_FILE,), _TOKEN
 )
 
+ROUND = Option(
+    "round",
+    COUNT,
+    "Place of this section among several ones, which are rounds of one authentication (RFC 4739); "
+    "sections with the same number keep their order.",
+    "0",
+)
 LOCAL_AUTH = Option(
     "auth",
     AUTH,
@@ -120,6 +188,13 @@ LOCAL_CERTS = Option(
     "certificates in a file are sent as intermediate ones.",
     "",
 )
+LOCAL_PUBKEYS = Option(
+    "pubkeys",
+    _FILES,
+    "Our raw public keys instead of certificates (RFC 7670): files in the directory `pubkey`, or with absolute paths. "
+    "The first one whose private key is loaded is used.",
+    "",
+)
 REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
 REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
@@ -130,14 +205,15 @@ REMOTE_CACERTS = Option(
     "",
     derived="all of `authorities`",
 )
+REMOTE_PUBKEYS = Option(
+    "pubkeys", _FILES, "Raw public keys that the peer may use, trusted as they are; files as in `local.pubkeys`.", ""
+)
 
 _LOCAL = Section(
     "connections.<conn>.local<suffix>",
     "How we prove our identity.",
-    (LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS),
+    (ROUND, LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS, LOCAL_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("aaa_id", "EAP"),
         Fixed("xauth_id", "XAuth of IKEv1"),
@@ -147,10 +223,8 @@ _LOCAL = Section(
 _REMOTE = Section(
     "connections.<conn>.remote<suffix>",
     "What the peer must prove.",
-    (REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS),
+    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("groups", "group memberships"),
         Fixed("cert_policy", "certificate policies"),
@@ -165,9 +239,6 @@ _NOT_YET = (
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
-    Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
-    Fixed("fragmentation", "IKE fragmentation, RFC 7383", "no", BOOLEAN),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -194,10 +265,18 @@ CONNECTION = Section(
         RAND_TIME,
         REAUTH_TIME,
         DPD_DELAY,
+        DPD_TIMEOUT,
         KEYINGTRIES,
+        RETRANSMIT_TIMEOUT,
+        RETRANSMIT_BASE,
+        RETRANSMIT_TRIES,
+        RETRANSMIT_JITTER,
+        RETRANSMIT_LIMIT,
         UNIQUE,
         ENCAP,
+        FRAGMENTATION,
         CHILDLESS,
+        MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
     ),

@@ -40,11 +40,11 @@ from ikeengine.ikev2.exchanges.create_child import (
     fail,
     no_match,
     refusal,
-    retry_delay,
     wanted_group,
 )
 from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
 from ikeengine.outputs import ChildRekeyed
@@ -113,20 +113,19 @@ class RekeyChild(Exchange):
         if deleted_at_once(ctx, sa, self, new):
             sa.queue.append(DeleteChild(child_id=self.child_id, for_good=True))
             return
-        rival = sa.children.get(self.rival_id)
-        lost = rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest
+        lost = bool(self.rival_id) and min(self.nonce, nonce_peer) < self.rival_lowest
         child_sa.install(ctx, sa, new, keys, delay_outbound=lost)
-        if rival is not None and lost:
-            _make_redundant(ctx, sa, new, rival)
+        if lost:
+            _replace(ctx, sa, new, self.rival_id)
             sa.queue.append(DeleteChild(child_id=new.unique_id))
-            new = rival
-        elif rival is not None:
-            _make_redundant(ctx, sa, rival, new)
+            self._rival_survives(ctx, sa, child)
+            return
+        if (rival := sa.children.get(self.rival_id)) is not None:
+            _replace(ctx, sa, rival, new.unique_id)
         if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
-            _replace(ctx, sa, child, new)
-            if not lost:
-                sa.queue.append(DeleteChild(child_id=child.unique_id))
+            _replace(ctx, sa, child, new.unique_id)
+            new.supersedes = child.unique_id
         child_sa.confirm(ctx, new, self.ops)
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
@@ -154,38 +153,44 @@ class RekeyChild(Exchange):
         elif error is not None:
             fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
             self._try_again_later(ctx, sa, child)
+            if error.kind == NotifyType.NO_ADDITIONAL_SAS:
+                # RFC 7296 section 1.3: a minimal peer. A new IKE SA brings new Child SAs, make before break.
+                ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
         else:
             raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
 
     def _rival_survives(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
         rival = sa.children.get(self.rival_id)
-        if child is not None and rival is not None and child.state is ChildState.REKEYING:
+        if rival is None:
+            self._try_again_later(ctx, sa, child)
+            ctx.answer(self.ops, ok=False, reason="the peer has deleted what it had made of the Child SA")
+            return
+        if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), rival.status(sa)))
-            _replace(ctx, sa, child, rival)
-        ctx.answer(self.ops, ok=True)
+            _replace(ctx, sa, child, rival.unique_id)
+        child_sa.confirm(ctx, rival, self.ops)
 
     def _try_again_later(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
         if child is None or child.state is not ChildState.REKEYING:
             return
         child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "rekeying failed, try again later")
-        sa.timers.set(Timer.CHILD_RETRY, ctx.now + retry_delay(ctx), child.unique_id)
+        sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, child.refused), child.unique_id)
+        child.refused += 1
 
 
-def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:
-    """A Child SA has its replacement and waits to be deleted by whoever made that."""
-    child.replaced_by = new.unique_id
+def _replace(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:
+    """A Child SA has its replacement, or is the redundant one of two (RFC 7296 section 2.8.1), and waits to be deleted.
+
+    `winner` is the number of the Child SA that survives.
+    """
+    child.replaced_by = winner
     sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
     sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)
     for task in sa.queue:
         if isinstance(task, DeleteChild) and task.for_good and task.child_id == child.unique_id:
-            task.child_id = new.unique_id
+            task.child_id = winner
     if child.state in (ChildState.INSTALLED, ChildState.REKEYING):
         child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
-
-
-def _make_redundant(ctx: Context, sa: IkeSa, loser: ChildSa, winner: ChildSa) -> None:
-    """Of two replacements for the same Child SA this is the one to go (RFC 7296 section 2.8.1)."""
-    _replace(ctx, sa, loser, winner)
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[Payload]:
@@ -215,7 +220,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
         child.replaced_by = made.child.unique_id
     else:
         ctx.emit(ChildRekeyed(sa.status(), child.status(sa), made.child.status(sa)))
-        _replace(ctx, sa, child, made.child)
+        _replace(ctx, sa, child, made.child.unique_id)
     ctx.count("child-rekey", sa.name)
     return made.payloads
 
