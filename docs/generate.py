@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from docs.pages import ROOT, cli, plugins, roles, vici
+from docs.pages import ROOT, cli, plugins, roles, scenarios, vici
 from ikeengine.config import reference
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -16,12 +16,15 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/roles.md": roles.page,
     "docs/reference/vici.md": vici.page,
 }
-"""Every generated page, and what makes its text."""
+"""Every page that is generated from the code, and what makes its text."""
+
+RESULTS: Mapping[str, Callable[[], str]] = {"docs/reference/scenarios.md": scenarios.page}
+"""Those that are generated from the results of tests."""
 
 
 def main() -> int:
     """Write all pages, and tell which have changed."""
-    for name, make in PAGES.items():
+    for name, make in {**PAGES, **RESULTS}.items():
         path, text = ROOT / name, make()
         changed = not path.exists() or path.read_text() != text
         path.write_text(text)

@@ -41,6 +41,7 @@ STAGES = (
     Stage("engine", f"{PYTEST} -n 2 -m 'not interop and not kernel'", "engine", 1),
     Stage("interop", f"{PYTEST} tests/engine/interop -m interop", "interop", 1),
     Stage("kernel", f"{PYTEST} tests/engine/kernel -m kernel", "kernel", 1),
+    Stage("scenarios", f"{sys.executable} -m docs.pages.scenarios", "interop", 1),
     Stage("ansible-lint", "tests/collection/lint.sh", "lint", 2),
     Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
     Stage("units", "tests/collection/units.sh", "collection", 2),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ikeengine.crypto.cipher import PacketCipher
+from ikeengine.ikev2.fragmentation import FragmentState
 from ikeengine.ikev2.own_ke import OwnKe
 from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
+    from ikeengine.ikev2.reassembly import Partial
     from ikeengine.ikev2.received import Received
 
 NO_SPI = bytes(8)
@@ -91,6 +93,9 @@ class IkeSa:
     handshake: Handshake | None = None
     window: Window = field(default_factory=Window)
     timers: TimerTable = field(default_factory=TimerTable)
+    fragments: FragmentState = field(default_factory=FragmentState)
+    partials: dict[bool, Partial] = field(default_factory=dict)
+    """Messages that are not complete: at most one response (True) and one request (False)."""
     children: dict[int, ChildSa] = field(default_factory=dict)
     queue: deque[Exchange] = field(default_factory=deque)
     active: Exchange | None = None

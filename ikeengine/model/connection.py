@@ -14,6 +14,9 @@ from ikeengine.model.path import IKE_PORT
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import DynamicSelector, SelectorTemplate
 
+TFC_PAD_TO_MTU = -1
+"""Value of `tfc_padding` that fills every packet up to the MTU."""
+
 
 class Action(Enum):
     """What to do at load (`start_action`), when the peer closes (`close_action`) or is dead (`dpd_action`)."""
@@ -42,6 +45,28 @@ class Unique(Enum):
     NO = "no"
     KEEP = "keep"
     REPLACE = "replace"
+
+
+class Fragmentation(Enum):
+    """When IKE messages are sent in fragments (RFC 7383). Fragments of the peer are always taken."""
+
+    YES = "yes"
+    """If the peer has announced that it takes them."""
+    ACCEPT = "accept"
+    """Never, but the peer is told that we take them."""
+    FORCE = "force"
+    """Even if the peer has not announced anything."""
+    NO = "no"
+    """Never, and nothing is announced."""
+
+
+class Childless(Enum):
+    """Whether an IKE SA may begin without a Child SA (RFC 6023)."""
+
+    ALLOW = "allow"
+    PREFER = "prefer"
+    FORCE = "force"
+    NEVER = "never"
 
 
 class SendCert(Enum):
@@ -112,6 +137,11 @@ class ChildConfig:
     priority: int = 0
     policies: bool = True
     hw_offload: str = "no"
+    ipcomp: bool = False
+    tfc_padding: int = 0
+    """Octets to pad packets to; `TFC_PAD_TO_MTU` for as many as fit."""
+    single_pair: bool = False
+    """Each pair of addresses needs a Child SA of its own (RFC 7296 section 2.9)."""
     copy_df: bool = True
     copy_ecn: bool = True
     copy_dscp: str = "out"
@@ -130,6 +160,7 @@ class ConnectionConfig:
     local_port: int = IKE_PORT
     remote_port: int = IKE_PORT
     encap: bool = False
+    fragmentation: Fragmentation = Fragmentation.YES
     dpd_delay: float = 0.0
     keyingtries: int = 1
     unique: Unique = Unique.NO
@@ -137,6 +168,7 @@ class ConnectionConfig:
     rekey_time: float = 14400.0
     over_time: float = 1440.0
     rand_time: float = 1440.0
+    childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
@@ -167,4 +199,6 @@ class EngineSettings:
     reuse_ikesa: bool = True
     multiple_authentication: bool = True
     signature_authentication: bool = True
+    fragment_size: int = 1280
+    """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
     keylog: bool = False

@@ -1,11 +1,15 @@
-"""Hypothesis without a clock: a busy machine must not fail a test. In CI the examples are the same each time."""
+"""Hypothesis without a clock, because a busy machine must not fail a test, and a record of strongSwan's scenarios."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.engine import scenarios
+
+# In CI the examples are the same each time.
 settings.register_profile(
     "ikeengine",
     deadline=None,
@@ -13,3 +17,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ikeengine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect what the tests say of strongSwan's scenarios; a worker's reports reach the one that started it."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(scenarios.Recorder(), "scenarios")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let the report of a test say which scenarios it mirrors."""
+    item.user_properties.extend((scenarios.PROPERTY, described) for described in scenarios.describe(item))

@@ -17,10 +17,12 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import SendCert, Unique
+from ikeengine.model.connection import Childless, Fragmentation, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
+_FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
 _FILES = ListOf(FILE)
 
@@ -41,6 +43,13 @@ LOCAL_PORT = Option("local_port", PORT, "Our UDP port for IKE.", "500")
 REMOTE_PORT = Option("remote_port", PORT, "The peer's UDP port for IKE.", "500")
 PROPOSALS = Option("proposals", IKE_PROPOSALS, "IKE proposals to offer and accept, best first.", "default")
 ENCAP = Option("encap", BOOLEAN, "Force UDP encapsulation of ESP, as if there were a NAT.", "no")
+FRAGMENTATION = Option(
+    "fragmentation",
+    _FRAGMENTATION,
+    "Send large IKE messages in fragments (RFC 7383): if the peer announces support, never but announce it, "
+    "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
+    "yes",
+)
 DPD_DELAY = Option(
     "dpd_delay",
     DURATION,
@@ -79,6 +88,13 @@ RAND_TIME = Option(
     "Largest random time to subtract from `rekey_time` and `reauth_time`.",
     derived="over_time, at most half of rekey_time",
     unit="s",
+)
+CHILDLESS = Option(
+    "childless",
+    _CHILDLESS,
+    "IKE SAs that begin without a Child SA (RFC 6023): allow them to the peer, prefer or force them, or never have "
+    "them.",
+    "allow",
 )
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
@@ -172,8 +188,6 @@ _NOT_YET = (
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
     Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
     Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
-    Fixed("fragmentation", "IKE fragmentation, RFC 7383", "no", BOOLEAN),
-    Fixed("childless", "childless IKE SAs, RFC 6023", "never"),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -203,6 +217,8 @@ CONNECTION = Section(
         KEYINGTRIES,
         UNIQUE,
         ENCAP,
+        FRAGMENTATION,
+        CHILDLESS,
         SEND_CERT,
         SEND_CERTREQ,
     ),

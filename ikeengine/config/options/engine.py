@@ -77,6 +77,13 @@ SIGNATURE_AUTHENTICATION = Option(
     "yes",
 )
 
+FRAGMENT_SIZE = Option(
+    "fragment_size",
+    Integer(0, 65535),
+    "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
+    "1280",
+)
+
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
 LOG_JSON = Option("json", BOOLEAN, "Write JSON lines instead of text.", "no")
@@ -116,6 +123,7 @@ ENGINE = Section(
         REUSE_IKESA,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        FRAGMENT_SIZE,
     ),
     sections=(Subsection("log", LOG),),
 )

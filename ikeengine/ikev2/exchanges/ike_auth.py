@@ -20,6 +20,7 @@ from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_w
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.model.connection import Childless
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.registry import ExchangeType, NotifyType
@@ -80,7 +81,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | No
     is_first = handshake.rounds.own == 0
     payloads: list[Payload] = [] if auth is None else _proof(ctx, sa, handshake, auth, is_first=is_first)
     if is_first:
-        wanted = _first_child(ctx, sa, handshake)
+        wanted = _wanted_child(ctx, sa, handshake)
         if wanted is None:
             _fail(ctx, sa, reasons.not_childless(ctx, sa))
             return
@@ -108,14 +109,25 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     return payloads + handshake.rounds.count_own(sa.connection)
 
 
-def _first_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload] | None:
+def _wanted_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload] | None:
     """What asks for the first Child SA; None if there is none, but the peer cannot do without."""
-    first = next((task for task in sa.queue if isinstance(task, CreateChild)), None)
+    first = _first_child(ctx, sa, handshake)
     if first is not None:
-        sa.queue.remove(first)
         sa.active = first
         return list(first.first_offer(ctx, sa))
     return [] if handshake.peer_is_childless else None
+
+
+def _first_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> CreateChild | None:
+    """The Child SA that IKE_AUTH makes, taken from the queue. Without one the others follow by CREATE_CHILD_SA."""
+    childless = sa.connection.childless
+    if childless is Childless.FORCE or (childless is Childless.PREFER and handshake.peer_is_childless):
+        return None
+    for task in [task for task in sa.queue if isinstance(task, CreateChild)]:
+        sa.queue.remove(task)
+        if not task.is_behind_nat(ctx, sa):
+            return task
+    return None
 
 
 def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.errors import AuthFailed, LocalMisuse, PeerIncompatible, PeerMisbehaved
+from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import create_child
@@ -10,7 +10,7 @@ from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import AuthKind, ConnectionConfig
+from ikeengine.model.connection import AuthKind, Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.negotiate.identities import format_identity, matches
@@ -70,6 +70,8 @@ def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Rec
     """Check the AUTH payload of this round. Raises AuthFailed."""
     authentication.check_peer(ctx, sa, handshake, message.require(Auth), who.body, message.all(Cert))
     handshake.rounds.count_peer(sa.connection, message)
+    if message is handshake.request:
+        _check_childless(sa, message)
     if not handshake.rounds.peer_follows:
         uniqueness.check_new(ctx, sa, initial_contact=_is_initial_contact(handshake))
 
@@ -117,6 +119,14 @@ def _choose_connection(ctx: Context, sa: IkeSa, handshake: Handshake, message: R
         return first.id.exact is None, *other_way, connection.local[0].id is None
 
     sa.connection = min(fitting, key=misfit)
+
+
+def _check_childless(sa: IkeSa, message: Received) -> None:
+    """Whether a first Child SA is wanted here, and there (RFC 6023). Raises InvalidSyntax."""
+    with_child, childless = message.find(Sa) is not None, sa.connection.childless
+    if childless is (Childless.FORCE if with_child else Childless.NEVER):
+        begins = "with" if with_child else "without"
+        raise InvalidSyntax(f"the peer begins {begins} a Child SA, but here is `childless: {childless.value}`")
 
 
 def _identities(connection: ConnectionConfig) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import natd, reasons, transport
+from ikeengine.ikev2 import fragmentation, natd, reasons, transport
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
@@ -21,7 +21,7 @@ from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
@@ -30,9 +30,6 @@ from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
-
-NONCE_OCTETS = 32
-"""At least half the key size of every PRF that we have (RFC 7296 section 2.10)."""
 
 MAX_RESTARTS = 5
 """How often a COOKIE or INVALID_KE_PAYLOAD may send us back to the start."""
@@ -51,7 +48,7 @@ def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
         close(ctx, sa, Closing.UNREACHABLE, record)
         return
     sa.path = path
-    sa.handshake = Handshake(nonce_own=ctx.rng.bytes(NONCE_OCTETS))
+    sa.handshake = Handshake(nonce_own=ctx.new_nonce())
     enter(ctx, sa, IkeState.INIT_SENT, "send IKE_SA_INIT")
     _send_request(ctx, sa, sa.handshake, first_group(sa.connection.proposals))
 
@@ -68,6 +65,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
         *hashes_notify(ctx),
+        *fragmentation.announcement(sa.connection),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
 
@@ -95,6 +93,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     set_keys(ctx, sa, suite, material)
     handshake.ke = None
     _read_extensions(ctx, handshake, message)
+    sa.fragments = fragmentation.read(message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
     _float_to_nat_t(ctx, sa)
@@ -192,6 +191,12 @@ def choose_connection(
     raise failure or NoProposalChosen("no connection is configured for these addresses")
 
 
+def childless_notify(candidates: Sequence[ConnectionConfig]) -> list[Notify]:
+    """Say that an IKE SA needs no Child SA, unless no connection that could be meant allows that (RFC 6023)."""
+    allowed = any(connection.childless is not Childless.NEVER for connection in candidates)
+    return [Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)] if allowed else []
+
+
 def _accepts(connection: ConnectionConfig, chosen: Proposal) -> bool:
     """Whether a connection allows the same choice."""
     wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms}
@@ -219,10 +224,11 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         began_at=ctx.now,
     )
     handshake = sa.handshake = Handshake(
-        nonce_own=ctx.rng.bytes(NONCE_OCTETS), nonce_peer=nonce, init_peer=message.data, candidates=candidates
+        nonce_own=ctx.new_nonce(), nonce_peer=nonce, init_peer=message.data, candidates=candidates
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
     _read_extensions(ctx, handshake, message)
+    sa.fragments = fragmentation.read(message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
@@ -239,7 +245,8 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
             *hashes_notify(ctx),
-            Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED),
+            *fragmentation.answer(candidates[0], sa.fragments),
+            *childless_notify(candidates),
             *_multiple_auth(ctx),
         ],
     )

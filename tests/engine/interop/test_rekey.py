@@ -158,6 +158,7 @@ def test_reauthentication_by_the_engine(site: Lab, initiator: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2/reauth-mbb", role="responder")
 @pytest.mark.parametrize("first", ["make", "break"])
 def test_reauthentication_by_charon(site: Lab, first: str) -> None:
     """Mirrors ikev2/reauth-mbb and ikev2/reauth-late."""

@@ -167,7 +167,7 @@ def test_childless_peer_wanted() -> None:
     read = ike_sa_init._read_extensions
 
     def without(ctx, handshake: object, message: object) -> None:
-        read(handshake, message)  # type: ignore[arg-type]
+        read(ctx, handshake, message)  # type: ignore[arg-type]
         handshake.peer_is_childless = False  # type: ignore[attr-defined]
 
     ike_sa_init._read_extensions = without  # type: ignore[assignment]
