@@ -60,8 +60,8 @@ def _settings(values: Values) -> EngineSettings:
         retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
+        fragment_size=values[options.FRAGMENT_SIZE],
         multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
         signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
-        fragment_size=values[options.FRAGMENT_SIZE],
         keylog=bool(values[options.KEYLOG]),
     )

@@ -121,9 +121,9 @@ ENGINE = Section(
         RETRY_INITIATE_INTERVAL,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
-        FRAGMENT_SIZE,
     ),
     sections=(Subsection("log", LOG),),
 )

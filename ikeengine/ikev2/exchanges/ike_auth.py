@@ -81,7 +81,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | No
     is_first = handshake.rounds.own == 0
     payloads: list[Payload] = [] if auth is None else _proof(ctx, sa, handshake, auth, is_first=is_first)
     if is_first:
-        wanted = _wanted_child(ctx, sa, handshake)
+        wanted = _first_offer(ctx, sa, handshake)
         if wanted is None:
             _fail(ctx, sa, reasons.not_childless(ctx, sa))
             return
@@ -109,7 +109,7 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     return payloads + handshake.rounds.count_own(sa.connection)
 
 
-def _wanted_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload] | None:
+def _first_offer(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload] | None:
     """What asks for the first Child SA; None if there is none, but the peer cannot do without."""
     first = _first_child(ctx, sa, handshake)
     if first is not None:

@@ -69,6 +69,8 @@ def _answer(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
 def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, who: IdInitiator) -> None:
     """Check the AUTH payload of this round. Raises AuthFailed."""
     authentication.check_peer(ctx, sa, handshake, message.require(Auth), who.body, message.all(Cert))
+    if message is handshake.request:
+        _check_childless(sa, message)
     handshake.rounds.count_peer(sa.connection, message)
     if message is handshake.request:
         _check_childless(sa, message)

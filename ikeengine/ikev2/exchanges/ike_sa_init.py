@@ -64,8 +64,8 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Ke(group, handshake.ke.public),
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
-        *hashes_notify(ctx),
         *fragmentation.announcement(sa.connection),
+        *hashes_notify(ctx),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
 
@@ -92,8 +92,8 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     material = ike_keys(suite, handshake.nonce_own, handshake.nonce_peer, shared, sa.spi_i, sa.spi_r)
     set_keys(ctx, sa, suite, material)
     handshake.ke = None
-    _read_extensions(ctx, handshake, message)
     sa.fragments = fragmentation.read(message)
+    _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
     _float_to_nat_t(ctx, sa)
@@ -227,8 +227,8 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         nonce_own=ctx.new_nonce(), nonce_peer=nonce, init_peer=message.data, candidates=candidates
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
-    _read_extensions(ctx, handshake, message)
     sa.fragments = fragmentation.read(message)
+    _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
@@ -244,9 +244,9 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             Nonce(handshake.nonce_own),
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
-            *hashes_notify(ctx),
             *fragmentation.answer(candidates[0], sa.fragments),
             *childless_notify(candidates),
+            *hashes_notify(ctx),
             *_multiple_auth(ctx),
         ],
     )
