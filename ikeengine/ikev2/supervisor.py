@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import machine, reasons, tasks, transport
+from ikeengine.ikev2 import machine, reasons, silence, tasks, transport
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -19,7 +19,17 @@ from ikeengine.ikev2.matching import find
 from ikeengine.ikev2.sa import NO_SPI, IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState, Trigger
 from ikeengine.ikev2.traps import SHUNTS, TrapTable
-from ikeengine.model.commands import Acquire, Command, Initiate, Packet, Rekey, SaExpired, Shutdown, Terminate
+from ikeengine.model.commands import (
+    Acquire,
+    Command,
+    Initiate,
+    Packet,
+    Rekey,
+    SaExpired,
+    Shutdown,
+    Terminate,
+    Unreachable,
+)
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.negotiate.addresses import is_fixed
@@ -194,6 +204,9 @@ class Supervisor:
                 self._acquire(command, op)
             case SaExpired():
                 self._expired(command, op)
+            case Unreachable():
+                silence.note(self._ctx, command)
+                self._ctx.answer((op,), ok=True)
             case Shutdown():
                 self._shut_down(op)
 

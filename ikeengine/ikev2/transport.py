@@ -92,6 +92,7 @@ def repeat_response(ctx: Context, sa: IkeSa, request: bytes, path: Path) -> bool
 def answered(ctx: Context, sa: IkeSa) -> None:
     """Our outstanding request has its response."""
     sa.window.close_request()
+    sa.unreachable = ""
     sa.timers.stop(Timer.RETRANSMIT)
 
 

@@ -23,6 +23,7 @@ from ikeengine.errors import (
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
@@ -151,7 +152,10 @@ class RekeyChild(Exchange):
             )
             self._try_again_later(ctx, sa, child)
         elif error is not None:
-            fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
+            record = refusal(ctx, sa, PHASE, offer, error)
+            if error.kind == NotifyType.NO_PROPOSAL_CHOSEN and child.suite.ke is None:
+                record = reasons.pfs_mismatch(record)
+            fail(ctx, record, self.ops)
             self._try_again_later(ctx, sa, child)
         else:
             raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
