@@ -76,16 +76,16 @@ def _advice(ctx: Context, sa: IkeSa) -> str:
     if _is_large(ctx, sa):
         return (
             "fragments are lost: the request is larger than the path takes in one packet; set `fragmentation: yes` on "
-            f"both sides{_other_port(sa)}"
+            f"both sides{_or_the_port(sa)}"
         )
-    if len(sa.window.request or ()) > 1:
-        return f"fragments are lost: set a smaller `engine.fragment_size`{_other_port(sa)}"
     if sa.uses_nat_t:
         return f"check that UDP {sa.path.remote_port} passes every firewall: only UDP 500 has proven to do so"
-    return "the peer may have dropped the request without a word: its log says more"
+    smaller = ", or even small fragments are lost: try a smaller `engine.fragment_size`"
+    fragmented = len(sa.window.request or ()) > 1
+    return f"the peer may have dropped the request without a word: its log says more{smaller if fragmented else ''}"
 
 
-def _other_port(sa: IkeSa) -> str:
+def _or_the_port(sa: IkeSa) -> str:
     return f"; or UDP {sa.path.remote_port} is blocked, for only UDP 500 has proven to pass" if sa.uses_nat_t else ""
 
 

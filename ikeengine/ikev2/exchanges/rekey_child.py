@@ -211,7 +211,9 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
             ctx, sa, message, (child.config,), (nonce_peer, nonce), nonce_payload=Nonce(nonce), reqid=child.reqid
         )
     except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
-        ctx.fail(no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch))
+        record = no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch)
+        is_pfs = isinstance(mismatch, NoProposalChosen) and child.suite.ke is None
+        ctx.fail(reasons.pfs_mismatch(record) if is_pfs else record)
         raise
     child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=True)
     ours = sa.active
