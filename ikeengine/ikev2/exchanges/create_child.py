@@ -34,6 +34,7 @@ from ikeengine.ikev2.child_negotiation import (
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
+from ikeengine.ikev2.nearest_child import nearest_child
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
@@ -280,7 +281,8 @@ def no_match(
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
         accepted = tuple(reasons.child_selectors_text(config, sa.path) for config in configs)
-        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, child=name)
+        nearest = nearest_child(*offered, configs, sa.path)
+        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, nearest=nearest, child=name)
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     offered_proposals = message.require(Sa).proposals
     return reasons.proposal_mismatch(
