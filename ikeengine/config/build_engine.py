@@ -20,6 +20,11 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         datapath=values[options.DATAPATH],
         keylog=values[options.KEYLOG],
         metrics=values[options.METRICS],
+        lease_file=values[options.LEASE_FILE],
+        install_virtual_ip=values[options.INSTALL_VIRTUAL_IP],
+        install_virtual_ip_on=values[options.INSTALL_VIRTUAL_IP_ON],
+        resolv_conf=values[options.RESOLV_CONF],
+        resolvectl=values[options.RESOLVECTL],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
         settings=_settings(values),
@@ -50,5 +55,6 @@ def _settings(values: Values) -> EngineSettings:
         retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
+        lease_limit=values[options.LEASE_LIMIT],
         keylog=bool(values[options.KEYLOG]),
     )

@@ -13,6 +13,7 @@ from ikeengine.config.build_credentials import (
     build_shared_keys,
 )
 from ikeengine.config.build_engine import build_engine
+from ikeengine.config.build_pools import build_pools, check_pools
 from ikeengine.config.certificates import CertificateFiles
 from ikeengine.config.configuration import Configuration
 from ikeengine.config.cross_checks import Credentials, check_credentials
@@ -109,11 +110,14 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     drafts = [build_connection(name, section, certificates, problems) for name, section in connections.items()]
     complete = len(authorities) == len(values.named("authorities"))
     check_credentials(drafts, Credentials(shared_keys, private_keys, authorities, complete), problems)
+    pools = build_pools(values.named("pools"), problems)
+    check_pools(drafts, values.named("pools"), problems)
     return Configuration(
         engine=build_engine(values.one("engine"), problems),
         connections={draft.config.name: draft.config for draft in drafts},
         shared_keys=shared_keys,
         private_keys=private_keys.files,
         authorities=authorities,
+        pools=pools,
         certificates=tuple(dict.fromkeys(cert.der for draft in drafts for cert in draft.intermediates)),
     )

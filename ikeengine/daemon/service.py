@@ -15,6 +15,7 @@ from ikeengine.daemon.core import Core
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
+from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath.base import Datapath
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Acquire, Command, SaExpired, Shutdown
@@ -32,6 +33,8 @@ from ikeengine.outputs import (
     ChildUpdown,
     CommandDone,
     Counted,
+    DeleteAddress,
+    DeleteNameServers,
     DeletePolicies,
     DeleteSa,
     Dropped,
@@ -39,8 +42,11 @@ from ikeengine.outputs import (
     IkeKeys,
     IkeRekeyed,
     IkeUpdown,
+    InstallAddress,
+    InstallNameServers,
     InstallPolicies,
     InstallSa,
+    LeaseChanged,
     LogLine,
     OpId,
     StateChanged,
@@ -71,6 +77,7 @@ class Service:
         datapath: Datapath,
         signer: Signer,
         observer: Observer,
+        virtual_ips: VirtualIps | None = None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.core = core
@@ -81,6 +88,7 @@ class Service:
         """Installed policies by owner."""
         self.keep_final_usage = False
         """Whether somebody wants to know the counters of SAs that are gone."""
+        self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
         self._sockets = sockets
         self._signer = signer
         self._paths = PathFinder(sockets, self._prepare_socket)
@@ -97,6 +105,10 @@ class Service:
             DeleteSa: self._delete_sa,
             InstallPolicies: self._install_policies,
             DeletePolicies: self._delete_policies,
+            InstallAddress: self.virtual_ips.install,
+            DeleteAddress: self.virtual_ips.delete,
+            InstallNameServers: self.virtual_ips.use_name_servers,
+            DeleteNameServers: self.virtual_ips.forget_name_servers,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
             AskUsage: self._ask_usage,
@@ -107,7 +119,7 @@ class Service:
             Dropped: observer.dropped_datagram,
             IkeKeys: observer.ike_keys,
         }
-        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, ChildRekeyed, Failed):
+        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, ChildRekeyed, LeaseChanged, Failed):
             self._carry_out[kind] = observer.event
 
     def start(self) -> None:
@@ -115,8 +127,10 @@ class Service:
         self._sockets.on_error = self._socket_error
         self.datapath.start(self)
         try:
+            self.virtual_ips.start(lambda op, error: self.core.complete(op, error, self.now()))
             self._sockets.open(self._prepare_socket, join_esp=self.datapath.name == "userspace")
         except BaseException:
+            self.virtual_ips.stop()
             self.datapath.stop()
             raise
         self._sockets.start(self.loop, self._receive_ike, self.datapath.receive_esp)
@@ -128,6 +142,7 @@ class Service:
             self._timer.cancel()
         self._paths.close()
         self._sockets.close()
+        self.virtual_ips.stop()
         self.datapath.stop()
 
     async def shut_down(self, timeout: float) -> None:

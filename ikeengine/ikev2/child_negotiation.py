@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
+from ikeengine.ikev2 import virtual_ips
 from ikeengine.ikev2.child import ChildKeys, ChildSa
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.own_ke import OwnKe, generate
@@ -66,8 +67,8 @@ def make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, group: int) -> Chil
         config=config,
         spi_in=spi_in,
         proposals=offer(config.esp_proposals, spi=spi_in.to_bytes(SPI_OCTETS, "big"), with_ke=bool(group)),
-        local_ts=resolve(config.local_ts, sa.path.local),
-        remote_ts=resolve(config.remote_ts, sa.path.remote),
+        local_ts=resolve(config.local_ts, *virtual_ips.own(sa)),
+        remote_ts=resolve(config.remote_ts, *virtual_ips.peers(sa)),
         ke=generate(group, ctx.rng) if group else None,
     )
 
@@ -97,6 +98,11 @@ def take_answer(
     local_ts, remote_ts = message.require(TsInitiator).selectors, message.require(TsResponder).selectors
     if not is_subset(local_ts, offer.local_ts) or not is_subset(remote_ts, offer.remote_ts):
         raise TsUnacceptable("the peer's traffic selectors are not a subset of what was offered")
+    if sa.vips.local:
+        # We offered any address before we had one; the peer should have narrowed that to ours.
+        local_ts = narrow(local_ts, resolve(offer.config.local_ts, *virtual_ips.own(sa)))
+    if not local_ts:
+        raise TsUnacceptable("the peer's traffic selectors leave out the virtual IP that it has given to us")
     shared = b""
     if suite.ke is not None:
         ke = message.require(Ke)
@@ -155,7 +161,7 @@ def choose_config(
     for config in configs:
         if config.mode in (Mode.PASS, Mode.DROP):
             continue
-        allowed = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
+        allowed = resolve(config.local_ts, *virtual_ips.own(sa)), resolve(config.remote_ts, *virtual_ips.peers(sa))
         local, remote = narrow(ours, allowed[0]), narrow(theirs, allowed[1])
         if not local or not remote:
             continue

@@ -6,7 +6,7 @@ Only IKE SAs between the very same two authenticated identities ever affect each
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed
-from ikeengine.ikev2 import transport
+from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.lifecycle import Closing, close
@@ -45,6 +45,8 @@ def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
         elif policy is Unique.REPLACE:
             loser = _loser(sa, other)
             loser.queue.append(DeleteIke(why=Closing.REPLACED))
+            if loser is not sa:
+                virtual_ips.give_back(ctx, loser)
             ctx.touch(loser)
 
 

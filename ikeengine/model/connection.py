@@ -135,6 +135,10 @@ class ConnectionConfig:
     rand_time: float = 1440.0
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    vips: tuple[str, ...] = ()
+    """Virtual IP addresses to ask for; `0.0.0.0` and `::` ask for any of their family."""
+    pools: tuple[str, ...] = ()
+    """Names of the pools that virtual IP addresses for the peer come from."""
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
@@ -160,4 +164,5 @@ class EngineSettings:
     retry_initiate_interval: float = 10.0
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    lease_limit: int = 16
     keylog: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from ikeengine.model.failure import FailureRecord
@@ -18,6 +19,7 @@ from ikeengine.outputs import (
     Failed,
     IkeRekeyed,
     IkeUpdown,
+    LeaseChanged,
     LogLine,
     StateChanged,
 )
@@ -52,6 +54,15 @@ def story(event: Event) -> Story | None:
 
 def _log_line(event: LogLine) -> Story:
     return Story("log", event.group, event.level, event.text, {}, event.connection, event.ike_id)
+
+
+def _lease_changed(event: LeaseChanged) -> Story:
+    lease = event.lease
+    address, identity = str(ip_address(lease.address)), format_identity(lease.identity)
+    verb, preposition = ("assigned", "to") if lease.online else ("took back", "from")
+    text = f"{verb} virtual IP {address} of pool {lease.pool} {preposition} {identity}"
+    fields: Fields = {"pool": lease.pool, "address": address, "identity": identity}
+    return Story("lease", "IKE", 1, text, fields, event.connection, event.ike_id)
 
 
 def _dropped(event: Dropped) -> Story:
@@ -180,6 +191,7 @@ _TELL: dict[type, Callable[[Any], Story]] = {
     ChildUpdown: _child_updown,
     IkeRekeyed: _ike_rekeyed,
     ChildRekeyed: _child_rekeyed,
+    LeaseChanged: _lease_changed,
     Failed: _failed,
 }
 TOLD = {
@@ -190,6 +202,7 @@ TOLD = {
     ChildUpdown: Told(("CHD",), 0),
     IkeRekeyed: Told(("IKE",), 0),
     ChildRekeyed: Told(("CHD",), 0),
+    LeaseChanged: Told(("IKE",), 1),
     Failed: Told(("IKE",), 0),
 }
 """Most events are not wanted: this table saves their stories from being written. A LogLine has its own group."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.config.address_kinds import HOST_PATTERN
+from ikeengine.config.address_kinds import ADDRESS, HOST_PATTERN
 from ikeengine.config.ike_kinds import AUTH, IDENTITY, IKE_PROPOSALS, PATTERN, VERSION
 from ikeengine.config.kinds import (
     BOOLEAN,
@@ -10,6 +10,7 @@ from ikeengine.config.kinds import (
     DURATION,
     FILE,
     PORT,
+    TEXT,
     Choice,
     Integer,
     Kind,
@@ -79,6 +80,18 @@ RAND_TIME = Option(
     "Largest random time to subtract from `rekey_time` and `reauth_time`.",
     derived="over_time, at most half of rekey_time",
     unit="s",
+)
+VIPS = Option(
+    "vips",
+    ListOf(ADDRESS),
+    "Virtual IP addresses to ask the peer for; `0.0.0.0` and `::` ask for any of their family.",
+    "",
+)
+POOLS = Option(
+    "pools",
+    ListOf(TEXT),
+    "Pools (see `pools.<name>`) that virtual IP addresses for the peer come from; when one is full, the next.",
+    "",
 )
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
@@ -153,7 +166,6 @@ _REMOTE = Section(
 )
 
 _NOT_YET = (
-    Fixed("vips", "virtual IP addresses"),
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
@@ -164,7 +176,6 @@ _NOT_YET = (
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
-    Fixed("pools", "pools of virtual IP addresses"),
     Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
     Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
     Fixed("mediation", "mediation", "no", BOOLEAN),
@@ -189,6 +200,8 @@ CONNECTION = Section(
         DPD_DELAY,
         KEYINGTRIES,
         UNIQUE,
+        VIPS,
+        POOLS,
         ENCAP,
         SEND_CERT,
         SEND_CERTREQ,

@@ -14,7 +14,7 @@ from typing import ClassVar
 from ikeengine.crypto.rng import fraction
 from ikeengine.errors import NoAdditionalSas, NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import reasons
+from ikeengine.ikev2 import reasons, virtual_ips
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
@@ -82,7 +82,18 @@ class CreateChild(Exchange):
 
     def first_answer(self, ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> None:
         """The answer as part of IKE_AUTH. If it is an error, the IKE SA stays without a Child SA."""
+        if sa.vips.asked and not sa.vips.local:
+            self._without_address(ctx, sa, message)
+            return
         self._finish(ctx, sa, message, nonces, "IKE_AUTH response")
+
+    def _without_address(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """We were to get a virtual IP and did not: a Child SA would be for nobody."""
+        error = message.error()
+        why = "no address in its answer" if error is None else error.kind.name
+        fail(ctx, reasons.no_address_given(ctx, sa, "IKE_AUTH response", why), self.ops)
+        if message.find(Sa) is not None and self.offer is not None:
+            sa.queue.append(DeleteOrphan(self.offer.spi_in))
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
@@ -227,7 +238,8 @@ def no_match(
     name = configs[0].name if len(configs) == 1 else ""
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
-        accepted = tuple(reasons.child_selectors_text(config, sa.path) for config in configs)
+        addresses = virtual_ips.own(sa), virtual_ips.peers(sa)
+        accepted = tuple(reasons.child_selectors_text(config, *addresses) for config in configs)
         return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, child=name)
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     offered_proposals = message.require(Sa).proposals

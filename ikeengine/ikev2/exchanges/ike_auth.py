@@ -11,6 +11,7 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
 from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import config
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
@@ -64,6 +65,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth) -> 
     if remote.id.exact is not None:
         payloads.append(IdResponder(remote.id.exact))
     payloads.append(auth)
+    payloads += config.request(ctx, sa)
     first = next((task for task in sa.queue if isinstance(task, CreateChild)), None)
     if first is not None:
         sa.queue.remove(first)
@@ -100,6 +102,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
         part(ctx, sa, Closing.FAILED, record)
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
+    config.read_reply(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_established(ctx, sa, initial_contact=False)
     ctx.answer(take_waiting(sa), ok=True)

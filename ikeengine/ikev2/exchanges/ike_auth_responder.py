@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import create_child
+from ikeengine.ikev2.exchanges import config, create_child
 from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
@@ -117,10 +117,13 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, au
     payloads += authentication.certificate_payloads(sa, own, handshake)
     payloads.append(auth)
     nonces = (handshake.nonce_peer, handshake.nonce_own)
-    established(ctx, sa, "both sides are authenticated")
+    # What the initiator replaces goes first: its new IKE SA gets the virtual IP that the old one had.
     contact = message.notify(NotifyType.INITIAL_CONTACT) is not None
     uniqueness.on_established(ctx, sa, initial_contact=contact)
-    if message.find(Sa) is not None:
+    configured = config.respond(ctx, sa, message)
+    payloads += configured
+    established(ctx, sa, "both sides are authenticated")
+    if message.find(Sa) is not None and not config.refuses_child(configured):
         payloads += _first_child(ctx, sa, message, nonces)
     transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)
 
