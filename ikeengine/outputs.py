@@ -147,6 +147,19 @@ class AskPath:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRoutes:
+    """Ask with which source address each of these peer addresses can be reached; never resolves a name.
+
+    `preferred` is the source address to stay with where it still does. Answer: a dictionary of remote to local
+    addresses, without those that cannot be reached.
+    """
+
+    op: OpId
+    preferred: str
+    remotes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AskUsage:
     """Ask the datapath for the counters of an SA. Answer: `model.sa.Usage` or None."""
 
@@ -176,6 +189,7 @@ class DropReason(Enum):
     BAD_COOKIE = "bad-cookie"
     LIMIT = "limit"
     REFLECTED = "reflected"
+    FRAGMENT = "fragment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +236,14 @@ class IkeRekeyed:
 
     old: IkeStatus
     new: IkeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class IkeMoved:
+    """An IKE SA moves with its Child SAs (VICI event ike-update). `ike` is as it was, `path` is new."""
+
+    ike: IkeStatus
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +313,7 @@ Event = (
     | IkeUpdown
     | ChildUpdown
     | IkeRekeyed
+    | IkeMoved
     | ChildRekeyed
     | LeaseChanged
     | Failed
@@ -299,6 +322,6 @@ Event = (
     | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskUsage | AskConfirmation
+Ask = AskSignature | AskPath | AskRoutes | AskUsage | AskConfirmation
 AddressOutput = InstallAddress | DeleteAddress | InstallNameServers | DeleteNameServers
 Output = Transmit | DatapathOutput | AddressOutput | Ask | Event | CommandDone

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ikeengine import __version__
@@ -20,6 +21,7 @@ from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
 from ikeengine.daemon.keystore import KeyStore
 from ikeengine.daemon.lease_file import LeaseFile
+from ikeengine.daemon.network import InterfaceFilter, NetworkWatch
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.reload import Loader
 from ikeengine.daemon.scrape import MetricsServer
@@ -31,6 +33,7 @@ from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.server import ViciServer
 from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath import probe
+from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.endpoint import Endpoint
 from ikeengine.errors import IkeError
 from ikeengine.observe.keylog import KeyLog
@@ -76,6 +79,11 @@ def log_settings(engine: EngineConfig) -> LogSettings:
     return LogSettings(levels.pop("default", 1), levels, json=engine.log_json)
 
 
+def interface_filter(engine: EngineConfig) -> InterfaceFilter:
+    """Whose addresses a configuration lets peers know."""
+    return InterfaceFilter(engine.interfaces_use, engine.interfaces_ignore, (UserspaceSettings().device,))
+
+
 async def _live(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
     daemon = Daemon(configuration, config_path, run_dir, Path(socket_path) if socket_path else run_dir / SOCKET_NAME)
     await daemon.start()
@@ -110,6 +118,9 @@ class Daemon:
             ),
             loop=self.loop,
         )
+        self._network = NetworkWatch(
+            interface_filter(engine), self.service.network_changed, partial(self.observer.say, "KNL", 0)
+        )
         credentials = Credentials(store, keys)
         self.loader = Loader(config_path, self.service, credentials, self._apply_engine)
         hub = EventHub()
@@ -130,8 +141,10 @@ class Daemon:
         # The control socket first: it is what keeps a second daemon from touching what the first one has installed.
         await self._server.start()
         try:
+            await self._network.start()
             self._serve()
         except BaseException:
+            self._network.stop()
             await self._server.stop()
             raise
         for number, handler in (
@@ -164,6 +177,7 @@ class Daemon:
     async def stop(self) -> None:
         """Delete all SAs and leave nothing behind. A second SIGTERM ends the waiting for peers."""
         self._notifier.stopping()
+        self._network.stop()
         await self._server.stop()
         if self._metrics is not None:
             self._metrics.stop()
@@ -202,10 +216,21 @@ class Daemon:
             self._ready()
 
     def _apply_engine(self, engine: EngineConfig) -> None:
+        """What needs no restart. Raises LocalMisuse if the key log cannot be written; then nothing has changed."""
+        self._change_keylog(engine.keylog)
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
         self.service.virtual_ips.name_servers.configure(engine.resolv_conf, engine.resolvectl)
+        self._network.interfaces = interface_filter(engine)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
+
+    def _change_keylog(self, directory: str) -> None:
+        old, wanted = self.observer.keylog, Path(directory) if directory else None
+        if wanted == (old.directory if old is not None else None):
+            return
+        self.observer.keylog = KeyLog(wanted) if wanted is not None else None
+        if old is not None:
+            old.close()
 
     def _metrics_page(self) -> str:
         core = self.service.core

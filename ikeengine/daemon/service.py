@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
+from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.virtual_ips import VirtualIps
-from ikeengine.datapath.base import Datapath
+from ikeengine.datapath.base import Datapath, DatapathEvent
 from ikeengine.errors import DatapathError, LocalMisuse
-from ikeengine.model.commands import Acquire, Command, SaExpired, Shutdown
+from ikeengine.model.commands import Command, NetworkChanged, Shutdown
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
@@ -27,6 +28,7 @@ from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
     AskPath,
+    AskRoutes,
     AskSignature,
     AskUsage,
     ChildRekeyed,
@@ -40,6 +42,7 @@ from ikeengine.outputs import (
     Dropped,
     Failed,
     IkeKeys,
+    IkeMoved,
     IkeRekeyed,
     IkeUpdown,
     InstallAddress,
@@ -86,6 +89,8 @@ class Service:
         self.loop = loop
         self.policies: dict[int, PolicySet] = {}
         """Installed policies by owner."""
+        self.host_addresses: HostAddresses | None = None
+        """The host's addresses with their interfaces, once they are known."""
         self.keep_final_usage = False
         """Whether somebody wants to know the counters of SAs that are gone."""
         self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
@@ -111,6 +116,7 @@ class Service:
             DeleteNameServers: self.virtual_ips.forget_name_servers,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
+            AskRoutes: self._ask_routes,
             AskUsage: self._ask_usage,
             AskConfirmation: self._ask_confirmation,
             CommandDone: self._command_done,
@@ -119,7 +125,7 @@ class Service:
             Dropped: observer.dropped_datagram,
             IkeKeys: observer.ike_keys,
         }
-        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, ChildRekeyed, LeaseChanged, Failed):
+        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, LeaseChanged, Failed):
             self._carry_out[kind] = observer.event
 
     def start(self) -> None:
@@ -194,9 +200,15 @@ class Service:
         """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
         self._sockets.send_encapsulated(packets, path)
 
-    def event(self, event: Acquire | SaExpired) -> None:
-        """A packet needs an SA, or an SA is at its limit."""
+    def event(self, event: DatapathEvent) -> None:
+        """A packet needs an SA, an SA is at its limit, or a peer's NAT mapping has changed."""
         self.core.command(event, self.now())
+        self.pump()
+
+    def network_changed(self, host: HostAddresses) -> None:
+        """The host has other addresses or routes."""
+        self.host_addresses = host
+        self.core.command(NetworkChanged(host.addresses), self.now())
         self.pump()
 
     # --- the loop
@@ -259,6 +271,7 @@ class Service:
         self._to_datapath(output.op, lambda: self.datapath.install_sa(output.sa))
 
     def _update_sa(self, output: UpdateSa) -> None:
+        self.observer.esp_moved(output.sa, output.source, output.destination)
         self._to_datapath(
             output.op,
             lambda: self.datapath.update_sa(output.sa, output.source, output.destination, output.encap),
@@ -267,6 +280,7 @@ class Service:
     def _delete_sa(self, output: DeleteSa) -> None:
         if self.keep_final_usage:
             self._remember_usage(output.sa)
+        self.observer.esp_gone(output.sa)
         try:
             self.datapath.delete_sa(output.sa)
         except DatapathError as error:
@@ -316,6 +330,9 @@ class Service:
             self.pump()
 
         self._paths.find(output, answer)
+
+    def _ask_routes(self, output: AskRoutes) -> None:
+        self.core.complete(output.op, self._paths.routes(output, self.host_addresses), self.now())
 
     def _ask_usage(self, output: AskUsage) -> None:
         try:

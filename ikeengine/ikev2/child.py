@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
+from ikeengine.ikev2.address_pairs import covers
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
-from ikeengine.model.commands import SaExpired
+from ikeengine.model.commands import Packet, SaExpired
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ChildSuite
@@ -64,6 +65,14 @@ class ChildSa:
     waiting_outbound: IpsecSa | None = None
     """The outbound SA of a Child SA that the peer made by rekeying. It is installed when the old one is deleted:
     only then the peer is known to have our response (RFC 7296 section 2.8)."""
+    cpi_in: int = 0
+    """Compression Parameter Indices of IPComp, 0 without (RFC 3173)."""
+    cpi_out: int = 0
+    tfc_padding: int = 0
+    single_pair: bool = False
+    """Negotiated for one pair of addresses, and rekeyed for that one."""
+    more_possible: bool = False
+    """The peer allows more traffic than this, in other Child SAs (ADDITIONAL_TS_POSSIBLE)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
     waiting: tuple[OpId, ...] = ()
@@ -89,7 +98,17 @@ class ChildSa:
             remote_ts=self.remote_ts,
             sa_in=self.sa_in,
             sa_out=self.sa_out,
+            cpi_in=self.cpi_in,
+            cpi_out=self.cpi_out,
         )
+
+
+def serves(child: ChildSa, packet: Packet | None) -> bool:
+    """Whether a Child SA is up and nobody needs another one for a packet. The peer decides what one is for."""
+    if child.state not in UP_STATES:
+        return False
+    several = child.single_pair or child.more_possible
+    return packet is None or not several or covers(packet, child.local_ts, child.remote_ts)
 
 
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
@@ -156,8 +175,9 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         mode=child.mode,
         protocol=child.suite.protocol,
         reqid=child.reqid,
-        local=sa.path.local,
-        remote=sa.path.remote,
+        ipcomp=bool(child.cpi_in),
+        local=sa.traffic_path.local,
+        remote=sa.traffic_path.remote,
         priority=child.config.priority,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
@@ -210,13 +230,17 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
+    child.encap = sa.uses_nat_t
     encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
-    local, remote = sa.path.local, sa.path.remote
+    local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_in, remote, local, encap_in))
         child.sa_in = SaId(child.suite.protocol, local, child.spi_in)
-    if child.sa_out is not None and child.waiting_outbound is None:
+    if child.waiting_outbound is not None:
+        child.waiting_outbound = replace(child.waiting_outbound, source=local, destination=remote, encap=encap_out)
+    elif child.sa_out is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_out, local, remote, encap_out))
+    if child.sa_out is not None:
         child.sa_out = SaId(child.suite.protocol, remote, child.spi_out)
     if child.state is not ChildState.DELETED:
         install_policies(ctx, sa, child)
@@ -243,13 +267,13 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 
 def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret) -> IpsecSa:
     inbound = direction is Direction.IN
-    config = child.config
+    config, path = child.config, sa.traffic_path
     return IpsecSa(
         direction=direction,
         protocol=child.suite.protocol,
         spi=child.spi_in if inbound else child.spi_out,
-        source=sa.path.remote if inbound else sa.path.local,
-        destination=sa.path.local if inbound else sa.path.remote,
+        source=path.remote if inbound else path.local,
+        destination=path.local if inbound else path.remote,
         mode=child.mode,
         reqid=child.reqid,
         encr=child.suite.encr,
@@ -263,6 +287,9 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         copy_df=config.copy_df,
         copy_ecn=config.copy_ecn,
         copy_dscp=config.copy_dscp,
+        cpi=child.cpi_in if inbound else child.cpi_out,
+        tfc_padding=child.tfc_padding,
+        hw_offload=config.hw_offload,
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
     )
@@ -271,9 +298,10 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
 def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
     if not child.encap:
         return None
+    path = sa.traffic_path
     if direction is Direction.IN:
-        return UdpEncap(sa.path.remote_port, sa.path.local_port)
-    return UdpEncap(sa.path.local_port, sa.path.remote_port)
+        return UdpEncap(path.remote_port, path.local_port)
+    return UdpEncap(path.local_port, path.remote_port)
 
 
 def _limits(config: ChildConfig) -> Limits:

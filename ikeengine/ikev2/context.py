@@ -12,6 +12,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import Rng
 from ikeengine.ikev2.states import Trigger
 from ikeengine.ikev2.table import SaTable
+from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.negotiate.leases import LeaseTable
@@ -55,7 +56,7 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again.
+    an IKE SA that is to be authenticated again. `packet` is the one that sprang a trap.
     """
 
     connection: str
@@ -65,6 +66,7 @@ class Wanted:
     ops: tuple[OpId, ...] = ()
     refused: int = 0
     trap: bool = False
+    packet: Packet | None = None
     replaces: bytes = b""
 
 
@@ -90,6 +92,7 @@ class Context:
         "_reqid_of",
         "_reqid_users",
         "address_ops",
+        "addresses",
         "confirmations",
         "connections",
         "credentials",
@@ -113,6 +116,8 @@ class Context:
         self.credentials = credentials
         self.table = SaTable()
         self.connections: dict[str, ConnectionConfig] = {}
+        self.addresses: tuple[str, ...] = ()
+        """Where this host can be reached, as far as anybody has told."""
         self.now = 0.0
         self.wall_offset = 0.0
         self.outputs: list[Output] = []

@@ -22,6 +22,11 @@ def own(sa: IkeSa) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked)) or (sa.path.local,)
 
 
+def is_missing(sa: IkeSa) -> bool:
+    """Whether we have asked the peer for an address and got none: then a Child SA would be for nobody."""
+    return bool(sa.vips.asked) and not sa.vips.local
+
+
 def peers(sa: IkeSa) -> tuple[str, ...]:
     """The addresses that `dynamic` stands for in the peer's traffic selectors."""
     return sa.vips.remote or (sa.path.remote,)

@@ -39,6 +39,14 @@ class Rekey:
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """The selectors of one packet: its own addresses, protocol and ports."""
+
+    source: TrafficSelector
+    destination: TrafficSelector
+
+
+@dataclass(frozen=True, slots=True)
 class Acquire:
     """The datapath saw a packet that matches a trap policy."""
 
@@ -47,6 +55,13 @@ class Acquire:
     reqid: int = 0
     source: TrafficSelector | None = None
     destination: TrafficSelector | None = None
+
+    @property
+    def packet(self) -> Packet | None:
+        """The packet, if the datapath has told."""
+        if self.source is None or self.destination is None:
+            return None
+        return Packet(self.source, self.destination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +73,24 @@ class SaExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class NatMappingChanged:
+    """The datapath saw an authentic UDP-encapsulated packet of a peer from another address or port than before."""
+
+    sa: SaId
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
-Command = Initiate | Terminate | Rekey | Acquire | SaExpired | Shutdown
+Command = Initiate | Terminate | Rekey | Acquire | SaExpired | NatMappingChanged | NetworkChanged | Shutdown

@@ -17,6 +17,7 @@ from ikeengine.outputs import (
     Dropped,
     Event,
     Failed,
+    IkeMoved,
     IkeRekeyed,
     IkeUpdown,
     LeaseChanged,
@@ -106,6 +107,13 @@ def _ike_rekeyed(event: IkeRekeyed) -> Story:
     return Story("ike-rekey", "IKE", 0, text, {"old-id": old.unique_id} | _ike(new), new.name, new.unique_id)
 
 
+def _ike_moved(event: IkeMoved) -> Story:
+    ike = event.ike
+    text = f"IKE_SA {ike.name}[{ike.unique_id}] moves from {ike.path} to {event.path}"
+    fields = _ike(ike) | {"new-path": str(event.path)}
+    return Story("ike-update", "IKE", 1, text, fields, ike.name, ike.unique_id)
+
+
 def _child_rekeyed(event: ChildRekeyed) -> Story:
     old, new = event.old, event.new
     text = (
@@ -190,6 +198,7 @@ _TELL: dict[type, Callable[[Any], Story]] = {
     IkeUpdown: _ike_updown,
     ChildUpdown: _child_updown,
     IkeRekeyed: _ike_rekeyed,
+    IkeMoved: _ike_moved,
     ChildRekeyed: _child_rekeyed,
     LeaseChanged: _lease_changed,
     Failed: _failed,
@@ -201,6 +210,7 @@ TOLD = {
     IkeUpdown: Told(("IKE",), 0),
     ChildUpdown: Told(("CHD",), 0),
     IkeRekeyed: Told(("IKE",), 0),
+    IkeMoved: Told(("IKE",), 1),
     ChildRekeyed: Told(("CHD",), 0),
     LeaseChanged: Told(("IKE",), 1),
     Failed: Told(("IKE",), 0),

@@ -19,6 +19,7 @@ from ikeengine.errors import (
     NoProposalChosen,
     PeerIncompatible,
     PeerMisbehaved,
+    SinglePairRequired,
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
@@ -78,7 +79,7 @@ class RekeyChild(Exchange):
             ctx.answer(self.ops, ok=True)
             return None
         child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer to rekey")
-        self.offer = make_offer(ctx, sa, child.config, self._choose_group(child))
+        self.offer = make_offer(ctx, sa, child.config, self._choose_group(child), rekeyed=child)
         self.nonce = ctx.new_nonce()
         spi = child.spi_in.to_bytes(SPI_OCTETS, "big")
         rekey = Notify(NotifyType.REKEY_SA, protocol=child.suite.protocol, spi=spi)
@@ -106,7 +107,7 @@ class RekeyChild(Exchange):
             )
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
             fail(ctx, bad_answer(ctx, sa, PHASE, self.offer, message, mismatch), self.ops)
-            sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            sa.queue.append(DeleteOrphan(self.offer.spi_in, self.offer.proposals[0].protocol))
             self._try_again_later(ctx, sa, child)
             return
         if deleted_at_once(ctx, sa, self, new):
@@ -205,7 +206,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
         made = make_answer(
             ctx, sa, message, (child.config,), (nonce_peer, nonce), nonce_payload=Nonce(nonce), reqid=child.reqid
         )
-    except (NoProposalChosen, TsUnacceptable) as mismatch:
+    except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
         ctx.fail(no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch))
         raise
     child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=True)

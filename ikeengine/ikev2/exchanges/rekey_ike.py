@@ -16,7 +16,7 @@ from typing import ClassVar
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import reasons, virtual_ips
+from ikeengine.ikev2 import moving, reasons, virtual_ips
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
@@ -173,6 +173,7 @@ def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     """Give everything that the old IKE SA has to the one that replaces it."""
     ctx.touch(new)
     before = old.status()
+    moving.inherit(ctx, old, new)
     virtual_ips.move(ctx, old, new)
     ctx.emit(IkeRekeyed(before, new.status()))
     old.is_announced, new.is_announced = False, True
@@ -231,6 +232,7 @@ def _successor(
         nat_local=old.nat_local,
         nat_remote=old.nat_remote,
         nat_fake=old.nat_fake,
+        fragments=old.fragments,
         predecessor=old.local_spi,
         began_at=ctx.now,
         established_at=ctx.now,
