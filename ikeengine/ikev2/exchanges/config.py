@@ -39,6 +39,7 @@ _ASKED_WITH = {
 }
 _ONLY_IF_ASKED = (CpAttribute.INTERNAL_DNS_DOMAIN, CpAttribute.INTERNAL_DNSSEC_TA)
 """RFC 8598 section 3.1: who does not ask for these does not want them."""
+_BROADCAST = ip_address(b"\xff" * 4)
 _WHOLE_HOST = 128
 _SUPPORTED = (*_ADDRESSES, *_DNS, CpAttribute.APPLICATION_VERSION, CpAttribute.SUPPORTED_ATTRIBUTES)
 
@@ -88,7 +89,7 @@ def _host_address(octets: bytes) -> str:
     """An address that a host can have, as text; else nothing."""
     address = ip_address(octets)
     unusable = address.is_unspecified or address.is_multicast or address.is_loopback or address.is_link_local
-    return "" if unusable else str(address)
+    return "" if unusable or address == _BROADCAST else str(address)
 
 
 def _use_name_servers(ctx: Context, sa: IkeSa, attributes: Sequence[CpAttributeValue]) -> None:

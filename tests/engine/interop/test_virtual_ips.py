@@ -11,6 +11,8 @@ import pytest
 
 from tests.engine.interop.lab import Lab, lab, merged
 from tests.lab import charon as charons
+from tests.lab.certs import authority
+from tests.lab.control import Section
 from tests.lab.netns import wait_until
 from tests.lab.topology import Site
 from tests.lab.traffic import captured
@@ -55,15 +57,22 @@ class RoadWarrior:
         self.client, self.server = site.daemon(client), site.peer(client)
         self.ends: tuple[Site, Site] = (site.left, site.right) if client == "engine" else (site.right, site.left)
 
-    def connect(self, vips: list[str], pools: Mapping[str, Mapping[str, Any]], **server: Any) -> None:
+    def connect(
+        self,
+        vips: list[str],
+        pools: Mapping[str, Mapping[str, Any]],
+        *,
+        client: Section | None = None,
+        server: Section | None = None,
+    ) -> None:
         """Load both sides: the client asks for these addresses, the gateway has these pools in this order."""
         for name, pool in pools.items():
             self.server.request("load_pool", {name: pool})
         nets = [self.gateway.net, self.gateway.net6]
         asks = {"vips": vips, "children": {"net": {"local_ts": ["dynamic"], "remote_ts": nets}}}
         gives = {"pools": list(pools), "children": {"net": {"local_ts": nets, "remote_ts": ["dynamic"]}}}
-        gives |= server
-        engine, charon = (asks, gives) if self.name == "engine" else (gives, asks)
+        sides = merged(asks, client or {}), merged(gives, server or {})
+        engine, charon = sides if self.name == "engine" else reversed(sides)
         self.site.connect(engine=engine, charon=charon)
 
     @property
@@ -177,7 +186,7 @@ def test_the_second_pool_when_the_first_is_full(site: Lab, initiator: str) -> No
     """Mirrors ikev2/ip-two-pools and the semantics of ikev2/ip-split-pools-db: two users of one connection."""
     warrior = rw(site, initiator)
     pools = {"one": {"addrs": "10.3.0.7-10.3.0.7"}, "two": {"addrs": "10.4.0.0/28"}}
-    warrior.connect([ANY4], pools, remote={"id": "%any"})
+    warrior.connect([ANY4], pools, server={"remote": {"id": "%any"}})
     warrior.client.initiate("net")
     assert warrior.addresses() == ["10.3.0.7"]
     plain = site.connection(initiator)
@@ -229,3 +238,46 @@ def test_an_address_is_demanded(site: Lab, initiator: str) -> None:
         warrior.client.initiate("net")
     reason = site.engine.failures(site.name)[0]["reason"]
     assert "FAILED_CP_REQUIRED" in reason or "did not ask" in reason
+
+
+@pytest.mark.scenario("ikev2/rw-cert")
+def test_road_warrior_with_a_certificate(site: Lab, initiator: str) -> None:
+    """Mirrors ikev2/rw-cert, with an address of a pool, from anywhere."""
+    warrior = rw(site, initiator)
+    root = authority()
+    mine, theirs = root.leaf("left.example.com"), root.leaf("right.example.com")
+    for daemon, own in ((site.engine, mine), (site.charon, theirs)):
+        daemon.load_authority(root.pem)
+        daemon.load_certificate(own.pem)
+        daemon.load_key(own.key_pem)
+    proof = {"remote": {"auth": "pubkey"}}
+    client = {**proof, "local": {"auth": "pubkey", "certs": [mine.pem if initiator == "engine" else theirs.pem]}}
+    server = {**proof, "local": {"auth": "pubkey", "certs": [theirs.pem if initiator == "engine" else mine.pem]}}
+    warrior.connect(
+        [ANY4], {"rw": {"addrs": "10.3.0.0/28"}}, client=client, server={**server, "remote_addrs": ["%any"]}
+    )
+    warrior.client.initiate("net")
+    assert warrior.addresses() == ["10.3.0.1"]
+    assert warrior.host.gateway.ping(warrior.gateway.host)
+
+
+def test_leases_survive_a_restart_of_the_gateway(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Two clients; the engine is killed in between, and everybody gets the same address as before."""
+    with lab(tmp_path_factory.mktemp("restart")) as site:
+        _twice_around_a_restart(site)
+
+
+def _twice_around_a_restart(site: Lab) -> None:
+    given: list[set[str]] = []
+    for names in (("dave", "carol"), ("carol", "dave")):
+        warrior, given = rw(site, "charon"), [*given, set()]
+        for name in names:
+            client = {"local": {"id": f"{name}.example.com"}}
+            warrior.connect([ANY4], {"rw": {"addrs": "10.3.0.0/28"}}, client=client, server={"remote": {"id": "%any"}})
+            site.charon.initiate("net")
+            given[-1].add(f"{name} {site.charon.ike()['local-vips'][0]}")
+            site.charon.terminate(ike=site.name)
+            wait_until(lambda: not site.engine.sas())
+        assert site.engine.stop() == 0
+        site.engine.start()
+    assert given[0] == given[1] == {"dave 10.3.0.1", "carol 10.3.0.2"}

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
+
 from ikeengine.config.vici import pool_from_vici
+from ikeengine.ikev2 import transport
+from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import config
+from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Unique
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert, Side
 from ikeengine.model.selector import DynamicSelector
 from ikeengine.negotiate.selectors import format_selector, parse_selector
-from ikeengine.outputs import InstallAddress, InstallNameServers, InstallPolicies, LeaseChanged
+from ikeengine.outputs import Counted, InstallAddress, InstallNameServers, InstallPolicies, LeaseChanged
+from ikeengine.registry import CpAttribute, CpType, ExchangeType
+from ikeengine.wire.payloads import Configuration, CpAttributeValue, Payload
+from ikeengine.wire.payloads.configuration import VALUE_LENGTHS
+from tests.engine.support.forge import TO_RIGHT, deliver, sealed
 from tests.engine.support.pair import Host, Net
 from tests.engine.support.site import PSK, psk_pair
 
@@ -264,3 +277,130 @@ def test_another_child_sa_has_the_same_address():
     net.settle()
     assert net.done(carol, op).ok
     assert {child.local_ts for child in carol.children()} == {(parse_selector("10.3.0.1/32"),)}
+
+
+# --- what nobody should send
+
+
+Change = Callable[[Configuration], list[Configuration]]
+
+
+def rewritten(patch: pytest.MonkeyPatch, sender: Host, change: Change) -> None:
+    """Let a host send other Configuration payloads than it wants to."""
+    respond, request = transport.respond, transport.send_request
+
+    def changed(payloads: Sequence[Payload]) -> list[Payload]:
+        return [new for old in payloads for new in (change(old) if isinstance(old, Configuration) else [old])]
+
+    def respond_otherwise(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
+        respond(ctx, sa, exchange, changed(payloads) if ctx is sender.endpoint._ctx else payloads)
+
+    def request_otherwise(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
+        request(ctx, sa, exchange, changed(payloads) if ctx is sender.endpoint._ctx else payloads)
+
+    patch.setattr(transport, "respond", respond_otherwise)
+    patch.setattr(transport, "send_request", request_otherwise)
+
+
+@pytest.fixture
+def lies(monkeypatch: pytest.MonkeyPatch) -> Callable[[Host, Change], None]:
+    """`lies(host, change)`: see `rewritten`."""
+    return partial(rewritten, monkeypatch)
+
+
+def reply(*attributes: tuple[int, bytes]) -> Change:
+    values = tuple(CpAttributeValue(CpAttribute(kind), value) for kind, value in attributes)
+    return lambda asked: [Configuration(asked.kind, values)]
+
+
+IP4, IP6, DNS = CpAttribute.INTERNAL_IP4_ADDRESS, CpAttribute.INTERNAL_IP6_ADDRESS, CpAttribute.INTERNAL_IP4_DNS
+
+
+def test_a_reply_without_address(lies):
+    net, carol, moon = roadwarrior()
+    lies(moon, reply((DNS, bytes(4))))
+    done = net.initiate(carol)
+    net.settle()
+    assert not done.ok
+    assert "no address in its answer" in done.reason
+    assert not carol.children()
+    assert not moon.children(), "the peer is told that its Child SA is of no use"
+
+
+@pytest.mark.parametrize(
+    "address", [bytes(4), bytes([127, 0, 0, 1]), bytes([224, 0, 0, 1]), b"\xff" * 4, bytes([169, 254, 0, 1])]
+)
+def test_addresses_that_no_host_can_have(lies, address):
+    net, carol, moon = roadwarrior()
+    lies(moon, reply((IP4, address)))
+    assert not net.initiate(carol).ok
+    assert not carol.events(InstallAddress)
+
+
+def test_more_addresses_than_were_asked_for(lies):
+    net, carol, moon = roadwarrior()
+    flood = [(IP4, bytes([10, 3, 0, n])) for n in range(1, 100)] + [(IP6, b"\xfd" + bytes(14) + b"\1" + b"\x80")]
+    lies(moon, reply(*flood))
+    net.initiate(carol)
+    assert carol.addresses == ["10.3.0.1"]
+
+
+def test_a_reply_that_nobody_asked_for(monkeypatch):
+    net, carol, _moon = roadwarrior(vips=(), pools=(), right={"child_remote_ts": (parse_selector("192.0.2.1"),)})
+    original = config.respond
+    gift = Configuration(CpType.CFG_REPLY, (CpAttributeValue(IP4, bytes([10, 3, 0, 1])),))
+    monkeypatch.setattr(config, "respond", lambda *arguments: [*original(*arguments), gift])
+    assert net.initiate(carol).ok
+    assert not carol.events(InstallAddress)
+
+
+@pytest.mark.parametrize("kind", [CpType.CFG_SET, CpType.CFG_ACK, CpType.CFG_REPLY, CpType(77)])
+def test_other_payloads_are_no_request(lies, kind):
+    net, carol, moon = roadwarrior()
+    lies(carol, lambda asked: [Configuration(kind, asked.attributes)])
+    assert not net.initiate(carol).ok
+    assert online(moon) == []
+    assert "FAILED_CP_REQUIRED" in carol.failures()[0].reason
+
+
+@pytest.mark.parametrize("kind", sorted({*VALUE_LENGTHS, 7, 14, 25, 26, 20000}))
+@pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 8, 15, 16, 17, 18, 255])
+def test_values_of_every_length(lies, kind, length):
+    """Nothing but the documented outcome: an IKE SA with or without an address, or a refused message."""
+    for liar in ("left", "right"):
+        net, carol, moon = roadwarrior()
+        lies(carol if liar == "left" else moon, reply((kind, bytes([10]) * length), (IP4, b"")))
+        net.initiate(carol)
+        net.run(30)
+        assert len(online(moon)) <= 1 + (kind == IP4)
+        assert len(carol.addresses) <= 1
+
+
+def test_hoarding_addresses(lies):
+    net, carol, moon = roadwarrior()
+    moon.endpoint.leases.set_pool(pool("pool", "10.3.0.0/16"))
+    lies(carol, reply(*[(IP4, bytes([10, 3, 0, n])) for n in range(1, 250)]))
+    net.initiate(carol)
+    assert len(online(moon)) == config.MAX_ADDRESSES
+    for life in range(6):
+        other = net.add(carol.address, f"life {life}")
+        other.endpoint.credentials.add_shared(SharedKey("psk", PSK))
+        quiet = dataclasses.replace(carol.endpoint.connections["left"], unique=Unique.NEVER)
+        other.endpoint.load_connection(quiet, net.now)
+        lies(other, reply(*[(IP4, bytes([10, 3, life, n])) for n in range(1, 250)]))
+        net.initiate(other)
+    assert len(moon.ikes()) > 1
+    assert len(online(moon)) <= moon.endpoint._ctx.settings.lease_limit
+
+
+def test_a_request_in_informational():
+    net, carol, moon = roadwarrior()
+    net.initiate(carol)
+    net.settle()
+    asked = [CpAttributeValue(CpAttribute.APPLICATION_VERSION), CpAttributeValue(IP4)]
+    request = Configuration(CpType.CFG_REQUEST, tuple(asked))
+    outputs = deliver(net, moon, sealed(carol, ExchangeType.INFORMATIONAL, 2, [request]))
+    assert [type(output).__name__ for output in outputs if not isinstance(output, Counted)] == ["Transmit"]
+    answer = config.inform(Received(ExchangeType.INFORMATIONAL, False, (request,), b"", TO_RIGHT))
+    assert answer == [Configuration(CpType.CFG_REPLY, (CpAttributeValue(CpAttribute.APPLICATION_VERSION),))]
+    assert online(moon) == ["10.3.0.1"], "addresses are for IKE_AUTH"
