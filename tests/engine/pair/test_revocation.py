@@ -162,6 +162,36 @@ def test_connection_changed_meanwhile() -> None:
     assert not right.ikes()
 
 
+def test_the_responder_gives_up_meanwhile() -> None:
+    """The initiator still asks around when the responder deletes the IKE SA: the command ends, and says so."""
+    net, left, right, _anchor, _issued = pair(crl_at(CRL))
+    left.web = serves(None)
+    op = net.command(left, Initiate(child="net"))
+    while not left.events(AskFetch):
+        net.step()
+    net.command(right, Terminate(ike="right"))
+    net.settle()
+    done = net.done(left, op)
+    assert done is not None
+    assert not done.ok
+    net.run(200)
+    assert not left.ikes()
+    assert not left.children()
+    assert not left.sas
+
+
+def test_the_responder_asks_for_a_sign_of_life_meanwhile() -> None:
+    net, left, right, _anchor, _issued = pair(crl_at(CRL))
+    left.web = serves(None)
+    certs.use(net, right)
+    ((_, config),) = right.endpoint.connections.items()
+    right.endpoint.load_connection(replace(config, dpd_delay=1.0), net.now)
+    net.pump(right)
+    assert net.initiate(left).ok
+    net.settle(5)
+    assert len(right.ikes()) == len(left.ikes()) == 1
+
+
 def test_ocsp_goes_first_and_the_crl_helps() -> None:
     net, left, right, anchor, issued = pair(crl_at(CRL), ocsp_at(OCSP), revocation=Revocation.STRICT)
 
