@@ -29,6 +29,7 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         listen=values[options.LISTEN],
         datapath=values[options.DATAPATH],
         keylog=values[options.KEYLOG],
+        qcd_secret=values[options.QCD_SECRET],
         metrics=values[options.METRICS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],

@@ -31,6 +31,8 @@ class EngineConfig:
     """Directory of the Wireshark tables, empty for none."""
     metrics: str = ""
     """`address:port`, IPv6 addresses in brackets; empty for none."""
+    qcd_secret: str = ""
+    """File with the secret of quick crash detection; empty for one in the run directory."""
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False

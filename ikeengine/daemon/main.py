@@ -16,6 +16,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.load import load
 from ikeengine.config.problems import ConfigErrors
+from ikeengine.daemon import crash_secret
 from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
@@ -100,8 +101,11 @@ class Daemon:
         self._log = EngineLog(log_settings(engine), self.loop.time)
         self.observer = Observer(self._log, KeyLog(Path(engine.keylog)) if engine.keylog else None)
         store, keys = CredentialStore(), KeyStore()
+        endpoint = Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time())
+        secret_file = Path(engine.qcd_secret) if engine.qcd_secret else run_dir / crash_secret.FILE_NAME
+        endpoint.set_qcd_secret(crash_secret.load(secret_file, SystemRng()))
         self.service = Service(
-            Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time()),
+            endpoint,
             sockets=UdpSockets(engine.listen, engine.port, engine.port_nat_t),
             datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
             signer=keys,

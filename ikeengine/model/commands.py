@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikeengine.model.path import Path
 from ikeengine.model.sa import SaId
 from ikeengine.model.selector import TrafficSelector
 
@@ -82,6 +83,14 @@ class NatMappingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """The datapath got a packet for an SA that it does not have. `path` leads to its sender."""
+
+    spi: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkChanged:
     """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
 
@@ -93,4 +102,6 @@ class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
-Command = Initiate | Terminate | Rekey | Acquire | SaExpired | NatMappingChanged | NetworkChanged | Shutdown
+Command = (
+    Initiate | Terminate | Rekey | Acquire | SaExpired | NatMappingChanged | UnknownSpi | NetworkChanged | Shutdown
+)

@@ -40,6 +40,13 @@ KEYLOG = Option(
     "Whoever reads them reads the traffic.",
     "",
 )
+QCD_SECRET = Option(
+    "qcd_secret",
+    TEXT,
+    "File that keeps the secret of quick crash detection over restarts; it is made if it is not there.",
+    "",
+    derived="`qcd.secret` in the run directory",
+)
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
 RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
@@ -127,13 +134,15 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
+    "The daemon as a whole. "
+    "`listen`, `port`, `port_nat_t`, `datapath`, `qcd_secret` and `metrics` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
         PORT_NAT_T,
         DATAPATH,
         KEYLOG,
+        QCD_SECRET,
         METRICS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, crash_tokens, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
@@ -184,12 +184,13 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
     contact = _is_initial_contact(handshake)
+    crash_tokens.take(sa, message)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
     uniqueness.on_responder(ctx, sa, initial_contact=contact)
     uniqueness.take_over(ctx, sa)
     child = _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
-    return [*child, *mobility, *auth_lifetime.announce(ctx, sa)]
+    return [*crash_tokens.offer(ctx, sa), *child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:
