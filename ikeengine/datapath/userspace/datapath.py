@@ -21,7 +21,7 @@ from functools import partial
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.esp import EspSender
-from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah, spi_of_esp
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
 from ikeengine.datapath.userspace.raw import (
     BATCH,
@@ -39,7 +39,7 @@ from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import NatMappingChanged, SaExpired
+from ikeengine.model.commands import NatMappingChanged, SaExpired, UnknownSpi
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
@@ -172,7 +172,9 @@ class UserspaceDatapath:
     def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
         sa = self._inbound.process(packet, traffic_class)
-        if sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
+        if sa is None and self._inbound.get(spi_of_esp(packet)) is None:
+            self._tell(UnknownSpi(spi_of_esp(packet), path))
+        elif sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
             self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
     def _started(self) -> DatapathHost:
