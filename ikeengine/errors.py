@@ -57,6 +57,12 @@ class TsUnacceptable(PeerIncompatible):
     notify = NotifyType.TS_UNACCEPTABLE
 
 
+class SinglePairRequired(PeerIncompatible):
+    """Traffic selectors for one pair of addresses only are acceptable (RFC 7296 section 2.9)."""
+
+    notify = NotifyType.SINGLE_PAIR_REQUIRED
+
+
 class NoAdditionalSas(PeerIncompatible):
     """The peer has as many Child SAs as it may have (RFC 7296 section 1.3)."""
 

@@ -16,6 +16,13 @@ def source_prefix(address: str) -> bytes:
     return octets if len(octets) == 4 else octets[:IPV6_PREFIX_OCTETS]
 
 
+FRAGMENTS_OF_SOURCE = 1 << 19
+"""Octets of incomplete messages kept from one source: eight IKE SAs behind one NAT with the longest of messages."""
+
+FRAGMENTS_IN_ALL = 1 << 25
+"""Octets of incomplete messages kept from everybody."""
+
+
 class HalfOpenLimits:
     """Counts the IKE SAs that are not authenticated yet."""
 
@@ -41,6 +48,37 @@ class HalfOpenLimits:
     def of_source(self, address: str) -> int:
         """Half-open IKE SAs of this sender."""
         return self._by_source[source_prefix(address)]
+
+
+class FragmentMemory:
+    """Counts the octets of fragments that wait for the rest of their message (RFC 7383 section 5)."""
+
+    __slots__ = ("_by_source", "total")
+
+    def __init__(self) -> None:
+        self._by_source: Counter[bytes] = Counter()
+        self.total = 0
+
+    def take(self, address: str, octets: int) -> bool:
+        """Whether so many more may be kept from this sender; if so, they count."""
+        source = source_prefix(address)
+        if self._by_source[source] + octets > FRAGMENTS_OF_SOURCE or self.total + octets > FRAGMENTS_IN_ALL:
+            return False
+        self._by_source[source] += octets
+        self.total += octets
+        return True
+
+    def release(self, address: str, octets: int) -> None:
+        """So many are no longer kept."""
+        source = source_prefix(address)
+        self.total -= octets
+        self._by_source[source] -= octets
+        if self._by_source[source] <= 0:
+            del self._by_source[source]
+
+    def of_source(self, address: str) -> int:
+        """Octets kept from this sender."""
+        return self._by_source.get(source_prefix(address), 0)
 
 
 class TokenBucket:

@@ -142,6 +142,7 @@ class DropReason(Enum):
     BAD_COOKIE = "bad-cookie"
     LIMIT = "limit"
     REFLECTED = "reflected"
+    FRAGMENT = "fragment"
 
 
 @dataclass(frozen=True, slots=True)

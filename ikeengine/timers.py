@@ -23,6 +23,7 @@ class Timer(Enum):
     KEEPALIVE = "keep the NAT mapping alive"
     LINGER = "a replaced IKE SA was not deleted by its peer"
     FORGET = "a rival IKE SA that lost was not deleted by its peer"
+    FRAGMENTS = "a message in fragments did not become complete"
     CHILD_REKEY = "rekey a Child SA"
     CHILD_EXPIRE = "a Child SA is over its lifetime"
     CHILD_LINGER = "the last packets of a replaced Child SA have arrived"

@@ -50,6 +50,10 @@ def build_child(name: str, values: Values, problems: Problems) -> ChildConfig:
         copy_df=values[options.COPY_DF],
         copy_ecn=values[options.COPY_ECN],
         copy_dscp=values[options.COPY_DSCP],
+        ipcomp=values[options.IPCOMP],
+        tfc_padding=values[options.TFC_PADDING],
+        hw_offload=values[options.HW_OFFLOAD],
+        single_pair=values[options.SINGLE_PAIR],
     )
 
 

@@ -7,6 +7,10 @@ from ikeengine.config.options import engine as options
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Values
 from ikeengine.model.connection import EngineSettings
+from ikeengine.wire.caps import MAX_FRAGMENTS
+
+LEAST_FRAGMENT_SIZE = 400
+"""Octets of an IP datagram, of which 255 take the longest of messages."""
 
 
 def build_engine(values: Values, problems: Problems) -> EngineConfig:
@@ -14,6 +18,12 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
     if values[options.PORT_IKE] == values[options.PORT_NAT_T]:
         problems.add(
             values.mark_of(options.PORT_NAT_T), values.key(options.PORT_NAT_T), "port and port_nat_t must differ"
+        )
+    if 0 < values[options.FRAGMENT_SIZE] < LEAST_FRAGMENT_SIZE:
+        problems.add(
+            values.mark_of(options.FRAGMENT_SIZE),
+            values.key(options.FRAGMENT_SIZE),
+            f"must be 0 or at least {LEAST_FRAGMENT_SIZE}: a message has {MAX_FRAGMENTS} fragments at most",
         )
     return EngineConfig(
         listen=values[options.LISTEN],
@@ -53,5 +63,8 @@ def _settings(values: Values) -> EngineSettings:
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
         return_routability=values[options.RETURN_ROUTABILITY],
+        fragment_size=values[options.FRAGMENT_SIZE],
+        multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
+        signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
         keylog=bool(values[options.KEYLOG]),
     )

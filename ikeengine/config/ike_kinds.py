@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from ikeengine.config.kinds import JsonSchema, Listing, ListOf, suggestion
+from ikeengine.config.kinds import Integer, JsonSchema, Listing, ListOf, suggestion
 from ikeengine.crypto.sign import parse_constraint
 from ikeengine.errors import IkeError
-from ikeengine.model.connection import AuthKind
+from ikeengine.model.connection import TFC_PAD_TO_MTU, AuthKind
 from ikeengine.model.identity import Identity, IdentityPattern
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import SelectorTemplate
@@ -158,6 +158,22 @@ class _Version:
         return {"enum": [2, "2"]}
 
 
+class _Padding:
+    """Octets to pad packets to, or `mtu`."""
+
+    label = "number or mtu"
+
+    def parse(self, text: str) -> int:
+        """The number; `TFC_PAD_TO_MTU` for `mtu`."""
+        return TFC_PAD_TO_MTU if text.lower() == "mtu" else _OCTETS.parse(text)
+
+    def json_schema(self) -> JsonSchema:
+        """A number, or the word."""
+        return {"anyOf": [_OCTETS.json_schema(), {"enum": ["mtu"]}]}
+
+
+_OCTETS = Integer(0, 65535)
+TFC = _Padding()
 IKE_PROPOSALS = _ProposalList(_Proposals(lru_cache(4096)(parse_ike), DEFAULT_IKE))
 ESP_PROPOSALS = _ProposalList(_Proposals(lru_cache(4096)(parse_esp), DEFAULT_ESP))
 AH_PROPOSALS = _ProposalList(_Proposals(lru_cache(4096)(parse_ah), DEFAULT_AH))

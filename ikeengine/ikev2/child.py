@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
+from ikeengine.ikev2.address_pairs import covers
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
-from ikeengine.model.commands import SaExpired
+from ikeengine.model.commands import Packet, SaExpired
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ChildSuite
@@ -64,6 +65,14 @@ class ChildSa:
     waiting_outbound: IpsecSa | None = None
     """The outbound SA of a Child SA that the peer made by rekeying. It is installed when the old one is deleted:
     only then the peer is known to have our response (RFC 7296 section 2.8)."""
+    cpi_in: int = 0
+    """Compression Parameter Indices of IPComp, 0 without (RFC 3173)."""
+    cpi_out: int = 0
+    tfc_padding: int = 0
+    single_pair: bool = False
+    """Negotiated for one pair of addresses, and rekeyed for that one."""
+    more_possible: bool = False
+    """The peer allows more traffic than this, in other Child SAs (ADDITIONAL_TS_POSSIBLE)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
     waiting: tuple[OpId, ...] = ()
@@ -89,7 +98,17 @@ class ChildSa:
             remote_ts=self.remote_ts,
             sa_in=self.sa_in,
             sa_out=self.sa_out,
+            cpi_in=self.cpi_in,
+            cpi_out=self.cpi_out,
         )
+
+
+def serves(child: ChildSa, packet: Packet | None) -> bool:
+    """Whether a Child SA is up and nobody needs another one for a packet. The peer decides what one is for."""
+    if child.state not in UP_STATES:
+        return False
+    several = child.single_pair or child.more_possible
+    return packet is None or not several or covers(packet, child.local_ts, child.remote_ts)
 
 
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
@@ -158,6 +177,7 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         reqid=child.reqid,
         local=sa.traffic_path.local,
         remote=sa.traffic_path.remote,
+        ipcomp=bool(child.cpi_in),
         priority=child.config.priority,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
@@ -267,6 +287,9 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         copy_df=config.copy_df,
         copy_ecn=config.copy_ecn,
         copy_dscp=config.copy_dscp,
+        cpi=child.cpi_in if inbound else child.cpi_out,
+        tfc_padding=child.tfc_padding,
+        hw_offload=config.hw_offload,
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
     )

@@ -7,17 +7,22 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
+from ikeengine.ikev2 import nat_transport
+from ikeengine.ikev2.address_pairs import offered_for
 from ikeengine.ikev2.child import ChildKeys, ChildSa
+from ikeengine.ikev2.child_choice import choose_config
+from ikeengine.ikev2.child_notifies import allowed_padding, child_notifies, new_cpi, peer_cpi
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
+from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite, Proposal
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.proposals import accept_child, offer, select_child
-from ikeengine.negotiate.selectors import is_subset, narrow, resolve
-from ikeengine.registry import NotifyType, TransformType
+from ikeengine.negotiate.selectors import is_host, is_subset, resolve
+from ikeengine.registry import NotifyType, Protocol, TransformType
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder
 
 SPI_OCTETS = 4
@@ -35,6 +40,9 @@ class ChildOffer:
     local_ts: Selectors
     remote_ts: Selectors
     ke: OwnKe | None
+    cpi_in: int = 0
+    """Our Compression Parameter Index, 0 without IPComp."""
+    single_pair: bool = False
 
 
 @dataclass(slots=True)
@@ -59,24 +67,44 @@ def offers_group(proposals: Iterable[Proposal], group: int) -> bool:
     return any(t.id == group for proposal in proposals for t in proposal.of_type(TransformType.KE))
 
 
-def make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, group: int) -> ChildOffer:
-    """Prepare an offer. `group` 0 leaves the key exchange out, as IKE_AUTH must."""
+def make_offer(
+    ctx: Context,
+    sa: IkeSa,
+    config: ChildConfig,
+    group: int,
+    *,
+    packet: Packet | None = None,
+    single_pair: bool = False,
+    rekeyed: ChildSa | None = None,
+) -> ChildOffer:
+    """Prepare an offer. `group` 0 leaves the key exchange out, as IKE_AUTH must.
+
+    `packet` is what the Child SA is wanted for; `single_pair` leaves no other addresses than its own. A Child SA that
+    was `rekeyed` and is for one pair of addresses stays so.
+    """
     spi_in = ctx.new_child_spi()
+    single_pair = single_pair or config.single_pair
+    if rekeyed is not None and rekeyed.single_pair:
+        selectors = [rekeyed.local_ts, rekeyed.remote_ts]
+    else:
+        configured = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
+        single_pair = single_pair and (packet is not None or all(is_host(half[0]) for half in configured))
+        selectors = offered_for(packet, *configured, single_pair=single_pair)
     return ChildOffer(
         config=config,
         spi_in=spi_in,
         proposals=offer(config.esp_proposals, spi=spi_in.to_bytes(SPI_OCTETS, "big"), with_ke=bool(group)),
-        local_ts=resolve(config.local_ts, sa.path.local),
-        remote_ts=resolve(config.remote_ts, sa.path.remote),
+        local_ts=selectors[0],
+        remote_ts=selectors[1],
         ke=generate(group, ctx.rng) if group else None,
+        cpi_in=new_cpi(ctx) if config.ipcomp else 0,
+        single_pair=single_pair,
     )
 
 
 def offer_payloads(offer: ChildOffer, nonce: Payload | None) -> list[Payload]:
     """The payloads of an offer, in the order of RFC 7296. `nonce` is None in IKE_AUTH."""
-    payloads: list[Payload] = []
-    if offer.config.mode is Mode.TRANSPORT:
-        payloads.append(Notify(NotifyType.USE_TRANSPORT_MODE))
+    payloads: list[Payload] = [*child_notifies(offer.config.mode, offer.cpi_in)]
     payloads.append(Sa(offer.proposals))
     if nonce is not None:
         payloads.append(nonce)
@@ -94,7 +122,10 @@ def take_answer(
     Raises NoProposalChosen, TsUnacceptable or InvalidSyntax if the answer is not one that our offer allows.
     """
     proposal, suite = accept_child(message.require(Sa).proposals, offer.proposals, with_ke=offer.ke is not None)
+    transport = offer.config.mode is Mode.TRANSPORT and message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
     local_ts, remote_ts = message.require(TsInitiator).selectors, message.require(TsResponder).selectors
+    if transport:
+        local_ts, remote_ts = nat_transport.as_seen_here(sa, local_ts, remote_ts)
     if not is_subset(local_ts, offer.local_ts) or not is_subset(remote_ts, offer.remote_ts):
         raise TsUnacceptable("the peer's traffic selectors are not a subset of what was offered")
     shared = b""
@@ -103,8 +134,10 @@ def take_answer(
         if offer.ke is None or ke.group != offer.ke.group or ke.group != suite.ke.id:
             raise InvalidSyntax(f"the answer's KE payload uses method {ke.group}, which is not the one in our request")
         shared = offer.ke.shared(ke.data)
-    transport = offer.config.mode is Mode.TRANSPORT and message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
     child = _new_child(ctx, sa, offer.config, suite, proposal, transport, local_ts, remote_ts, reqid, offer.spi_in)
+    _add_extras(child, message, offer.cpi_in)
+    child.single_pair = offer.single_pair
+    child.more_possible = message.notify(NotifyType.ADDITIONAL_TS_POSSIBLE) is not None
     keys = _keys(sa, suite, nonces, shared)
     return child, ChildKeys(keys.encr_r, keys.integ_r, keys.encr_i, keys.integ_i)
 
@@ -121,17 +154,23 @@ def make_answer(
 ) -> ChildAnswer:
     """Answer the peer's offer with one of `configs`. `nonce_payload` is None in IKE_AUTH, where there is no PFS.
 
-    Raises TsUnacceptable, NoProposalChosen, InvalidKeGroup or InvalidSyntax; nothing has changed then.
+    Raises TsUnacceptable, SinglePairRequired, NoProposalChosen, InvalidKeGroup or InvalidSyntax; nothing has changed
+    then.
     """
     offered = message.require(Sa).proposals
-    config, local_ts, remote_ts = choose_config(sa, message, configs)
+    choice = choose_config(sa, message, configs)
+    config, local_ts, remote_ts = choice.config, choice.local_ts, choice.remote_ts
     proposal, suite = select_child(offered, config.esp_proposals, with_ke=nonce_payload is not None)
-    payloads: list[Payload] = []
-    transport = config.mode is Mode.TRANSPORT and message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
-    if transport:
-        payloads.append(Notify(NotifyType.USE_TRANSPORT_MODE))
+    check_nat(sa, suite.protocol)
+    transport = choice.transport
+    cpi_in = new_cpi(ctx) if config.ipcomp and peer_cpi(message) else 0
+    payloads: list[Payload] = [*child_notifies(Mode.TRANSPORT if transport else Mode.TUNNEL, cpi_in)]
+    if choice.more_possible:
+        payloads.append(Notify(NotifyType.ADDITIONAL_TS_POSSIBLE))
     shared, ke_payload = _answer_ke(ctx, message, suite)
     child = _new_child(ctx, sa, config, suite, proposal, transport, local_ts, remote_ts, reqid)
+    _add_extras(child, message, cpi_in)
+    child.single_pair = config.single_pair
     payloads.append(Sa((replace(proposal, spi=child.spi_in.to_bytes(SPI_OCTETS, "big")),)))
     if nonce_payload is not None:
         payloads.append(nonce_payload)
@@ -142,29 +181,17 @@ def make_answer(
     return ChildAnswer(child, ChildKeys(keys.encr_i, keys.integ_i, keys.encr_r, keys.integ_r), payloads)
 
 
-def choose_config(
-    sa: IkeSa, message: Received, configs: Sequence[ChildConfig]
-) -> tuple[ChildConfig, Selectors, Selectors]:
-    """The child configuration that fits the offered selectors best, with the narrowed local and remote selectors.
+def _add_extras(child: ChildSa, message: Received, cpi_in: int) -> None:
+    """IPComp if both sides want it, and padding if the peer bears it."""
+    child.cpi_out = peer_cpi(message) if cpi_in else 0
+    child.cpi_in = cpi_in if child.cpi_out else 0
+    child.tfc_padding = allowed_padding(child.config, child.mode, message)
 
-    Equal selectors are better than wider ones, and those better than ones that only overlap; among equals the first
-    counts. Raises TsUnacceptable if none fits at all.
-    """
-    theirs, ours = message.require(TsInitiator).selectors, message.require(TsResponder).selectors
-    best, best_fit = None, 0
-    for config in configs:
-        if config.mode in (Mode.PASS, Mode.DROP):
-            continue
-        allowed = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
-        local, remote = narrow(ours, allowed[0]), narrow(theirs, allowed[1])
-        if not local or not remote:
-            continue
-        fit = 3 if allowed == (ours, theirs) else 2 if (local, remote) == (ours, theirs) else 1
-        if fit > best_fit:
-            best, best_fit = (config, local, remote), fit
-    if best is None:
-        raise TsUnacceptable("no child of this connection has traffic selectors in common with the offer")
-    return best
+
+def check_nat(sa: IkeSa, protocol: Protocol) -> None:
+    """AH covers the addresses that a NAT changes (RFC 4302 section 1.1). Raises NoProposalChosen."""
+    if protocol == Protocol.AH and sa.uses_nat_t:
+        raise NoProposalChosen("AH cannot pass the NAT between the peers; use ESP")
 
 
 def _answer_ke(ctx: Context, message: Received, suite: ChildSuite) -> tuple[bytes, Payload | None]:

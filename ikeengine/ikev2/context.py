@@ -12,6 +12,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import Rng
 from ikeengine.ikev2.states import Trigger
 from ikeengine.ikev2.table import SaTable
+from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
@@ -28,6 +29,9 @@ FAILURES_KEPT = 16
 
 LAST_CONFIGURED_REQID = 0x3FFF
 """Reqids up to here are left to configurations that choose their own."""
+
+NONCE_OCTETS = 32
+"""At least half of the key length of every PRF that there is (RFC 7296 section 2.10)."""
 
 LOWEST_CHILD_SPI = 0x100
 """RFC 4303 section 2.1 reserves the SPIs 1 to 255."""
@@ -51,7 +55,7 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again.
+    an IKE SA that is to be authenticated again. `packet` is the one that sprang a trap.
     """
 
     connection: str
@@ -61,6 +65,7 @@ class Wanted:
     ops: tuple[OpId, ...] = ()
     refused: int = 0
     trap: bool = False
+    packet: Packet | None = None
     replaces: bytes = b""
 
 
@@ -191,6 +196,10 @@ class Context:
             spi = b"\0" + self.rng.bytes(7)
             if spi != bytes(8) and self.table.find(spi) is None:
                 return spi
+
+    def new_nonce(self) -> bytes:
+        """A fresh nonce for one exchange."""
+        return self.rng.bytes(NONCE_OCTETS)
 
     def new_child_spi(self) -> int:
         """A fresh inbound SPI for a Child SA."""

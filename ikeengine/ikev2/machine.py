@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, moving, reasons, roaming, tasks, transport
+from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
@@ -83,10 +83,16 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
     try:
         if sa.keys is None or parsed.encrypted is None:
             raise IntegrityFailed("the message is not protected")
-        if parsed.encrypted.fragment is not None:
-            raise IntegrityFailed("a fragment, which we have not announced to support")
-        payloads = open_message(data, parsed, sa.keys.cipher_in)
-        rules.check(header.exchange, header.is_response, parsed.payloads, payloads)
+        clear = parsed.payloads
+        if parsed.encrypted.fragment is None:
+            payloads = open_message(data, parsed, sa.keys.cipher_in)
+        else:
+            whole = reassembly.add(ctx, sa, parsed, data, path, sa.keys.cipher_in)
+            if whole is None:
+                return
+            data, clear = whole.first, whole.clear
+            payloads = whole.payloads()
+        rules.check(header.exchange, header.is_response, clear, payloads)
     except IntegrityFailed as failure:
         _drop(ctx, DropReason.INTEGRITY, path, str(failure))
         return
@@ -180,6 +186,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         close(ctx, sa, Closing.REPLACED)
     elif timer is Timer.HALF_OPEN:
         _initiator_is_gone(ctx, sa)
+    elif timer is Timer.FRAGMENTS:
+        reassembly.expire(ctx, sa)
     elif timer is Timer.GRACE:
         _believe_unproven(ctx, sa)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ikeengine.crypto.cipher import PacketCipher
+from ikeengine.ikev2.fragmentation import FragmentState
 from ikeengine.ikev2.own_ke import OwnKe
+from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.window import Window
 from ikeengine.model.connection import ConnectionConfig
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
     from ikeengine.ikev2.mobility import Mobility
+    from ikeengine.ikev2.reassembly import Partial
     from ikeengine.ikev2.received import Received
 
 NO_SPI = bytes(8)
@@ -63,12 +66,15 @@ class Handshake:
     """The peer's SIGNATURE_HASH_ALGORITHMS (RFC 7427); None if it did not send any."""
     peer_authorities: bytes | None = None
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
+    peer_asks_raw: bool = False
+    """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
     peer_is_childless: bool = False
     peer_does_nat_t: bool = False
     """Whether the peer has sent NAT_DETECTION notifies: without NAT traversal there is no MOBIKE."""
     own: OwnCredential | None = None
+    rounds: Rounds = field(default_factory=Rounds)
     request: Received | None = None
-    """Responder: the IKE_AUTH request that waits for our signature."""
+    """Responder: the first IKE_AUTH request, which says what is wanted once both sides are authenticated."""
     unproven: FailureRecord | None = None
     """An error that came without protection: believed only if nothing better comes (RFC 7296 section 2.21.1)."""
 
@@ -90,6 +96,9 @@ class IkeSa:
     handshake: Handshake | None = None
     window: Window = field(default_factory=Window)
     timers: TimerTable = field(default_factory=TimerTable)
+    fragments: FragmentState = field(default_factory=FragmentState)
+    partials: dict[bool, Partial] = field(default_factory=dict)
+    """Messages that are not complete: at most one response (True) and one request (False)."""
     children: dict[int, ChildSa] = field(default_factory=dict)
     queue: deque[Exchange] = field(default_factory=deque)
     active: Exchange | None = None

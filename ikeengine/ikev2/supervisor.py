@@ -25,6 +25,7 @@ from ikeengine.model.commands import (
     Initiate,
     NatMappingChanged,
     NetworkChanged,
+    Packet,
     Rekey,
     SaExpired,
     Shutdown,
@@ -118,14 +119,14 @@ class Supervisor:
             self._traps.set(ctx, config, child)
             ctx.answer(wanted.ops, ok=True)
             return
-        if child is not None and not wanted.ops and self._is_coming(config, child):
+        if child is not None and not wanted.ops and self._is_coming(config, child, wanted.packet):
             return
         sa = self._usable(config)
         if sa is None:
             sa = self._new_ike_sa(config, wanted.attempt)
         ctx.touch(sa)
         if child is not None:
-            sa.queue.append(CreateChild(child, refused=wanted.refused, ops=wanted.ops))
+            sa.queue.append(CreateChild(child, refused=wanted.refused, packet=wanted.packet, ops=wanted.ops))
         elif sa.state is IkeState.ESTABLISHED:
             ctx.answer(wanted.ops, ok=True)
         else:
@@ -151,12 +152,12 @@ class Supervisor:
             new.queue.append(Supersede(old_spi=old.local_spi, ops=wanted.ops))
             ctx.touch(new)
 
-    def _is_coming(self, config: ConnectionConfig, child: ChildConfig) -> bool:
+    def _is_coming(self, config: ConnectionConfig, child: ChildConfig, packet: Packet | None) -> bool:
         """Whether a Child SA is up or under way already, so that nobody needs a second one."""
         for sa in self._ctx.table.of_connection(config.name):
             if not _is_usable(sa, config):
                 continue
-            if any(c.config == child and c.state in UP_STATES for c in sa.children.values()):
+            if any(c.config == child and child_sa.serves(c, packet) for c in sa.children.values()):
                 return True
             pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
             if any(isinstance(task, CreateChild) and task.config == child for task in pending):
@@ -289,7 +290,7 @@ class Supervisor:
     def _acquire(self, command: Acquire, op: OpId) -> None:
         trap = self._traps.find(command.owner, command.reqid)
         if trap is not None:
-            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name))
+            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name, packet=command.packet))
         self._ctx.answer((op,), ok=trap is not None, reason="" if trap is not None else "no such trap")
 
     def _expired(self, command: SaExpired, op: OpId) -> None:

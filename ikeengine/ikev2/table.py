@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ikeengine.limits import HalfOpenLimits
+from ikeengine.limits import FragmentMemory, HalfOpenLimits
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import Path
 
@@ -18,7 +18,16 @@ Identities = tuple[Identity | None, Identity | None]
 class SaTable:
     """IKE SAs by local SPI, a responder's also by what their initiator sent, Child SAs by inbound SPI."""
 
-    __slots__ = ("_by_identities", "_by_init", "_by_name", "_by_spi", "_child_owners", "_child_spis", "limits")
+    __slots__ = (
+        "_by_identities",
+        "_by_init",
+        "_by_name",
+        "_by_spi",
+        "_child_owners",
+        "_child_spis",
+        "fragments",
+        "limits",
+    )
 
     def __init__(self) -> None:
         self._by_spi: dict[bytes, IkeSa] = {}
@@ -28,6 +37,7 @@ class SaTable:
         self._by_identities: dict[Identities, dict[bytes, IkeSa]] = {}
         self._by_name: dict[str, dict[bytes, IkeSa]] = {}
         self.limits = HalfOpenLimits()
+        self.fragments = FragmentMemory()
 
     def add(self, sa: IkeSa) -> None:
         """Take in an IKE SA."""
@@ -52,6 +62,8 @@ class SaTable:
     def remove(self, sa: IkeSa) -> None:
         """Forget an IKE SA."""
         self.authenticated(sa)
+        for partial in sa.partials.values():
+            self.fragments.release(partial.source, partial.held)
         if sa.init_path is not None:
             self._by_init.pop((sa.init_path.remote, sa.init_path.remote_port, sa.spi_i), None)
         self._by_spi.pop(sa.local_spi, None)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ikeengine.ikev2 import fragmentation
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.reassembly import repeats_request
 from ikeengine.ikev2.sa import IkeSa, Keys
 from ikeengine.ikev2.window import retransmit_delay
 from ikeengine.model.path import Path
-from ikeengine.outputs import Transmit
+from ikeengine.outputs import LogLine, Transmit
 from ikeengine.registry import ExchangeType
 from ikeengine.timers import Timer
 from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE
 from ikeengine.wire.message import write_message
 from ikeengine.wire.payloads import Payload
-from ikeengine.wire.sk import seal_message
+from ikeengine.wire.sk import seal_fragments, seal_message
 
 KEEPALIVE = b"\xff"
 """RFC 3948 section 2.3."""
@@ -37,21 +39,22 @@ COUNTERS = {
 def send_init_request(ctx: Context, sa: IkeSa, payloads: Sequence[Payload]) -> bytes:
     """Send an IKE_SA_INIT request, with message ID 0 even if it is repeated with a cookie or another group."""
     data = write_message(sa.spi_i, bytes(8), ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
-    _send_request(ctx, sa, ExchangeType.IKE_SA_INIT, data)
+    sa.window.send((data,))
+    _send_request(ctx, sa, ExchangeType.IKE_SA_INIT)
     return data
 
 
 def send_init_response(ctx: Context, sa: IkeSa, payloads: Sequence[Payload]) -> bytes:
     """Send the IKE_SA_INIT response that goes with a half-open IKE SA."""
     data = write_message(sa.spi_i, sa.spi_r, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, payloads)
-    _send_response(ctx, sa, ExchangeType.IKE_SA_INIT, data)
+    _send_response(ctx, sa, ExchangeType.IKE_SA_INIT, (data,))
     return data
 
 
 def send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
     """Protect and send our next request."""
-    flags = FLAG_INITIATOR if sa.is_initiator else 0
-    _send_request(ctx, sa, exchange, _seal(ctx, sa, exchange, flags, sa.window.next_request, payloads))
+    _seal_request(ctx, sa, exchange, payloads)
+    _send_request(ctx, sa, exchange)
 
 
 def respond(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
@@ -61,30 +64,34 @@ def respond(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[
 
 
 def retransmit(ctx: Context, sa: IkeSa) -> bool:
-    """Send the outstanding request once more. False when the tries are used up."""
+    """Send the outstanding request once more, and in smaller fragments after some tries (RFC 7383 section 2.5.2).
+
+    False when the tries are used up.
+    """
     window = sa.window
     if window.request is None:
         return True
     if window.tries >= ctx.settings.retransmit_tries:
         return False
+    if window.tries == fragmentation.PROBE_TRIES:
+        _probe_smaller(ctx, sa)
     window.tries += 1
-    ctx.emit(Transmit(window.request, sa.path))
+    _transmit(ctx, window.request, sa.path)
     _arm_retransmit(ctx, sa)
     return True
 
 
 def repeat_response(ctx: Context, sa: IkeSa, request: bytes, path: Path) -> bool:
     """Answer a repeated request with the very same response, if it really is the same request."""
-    if sa.window.response is None or request != sa.window.answered:
+    if sa.window.response is None or not (request == sa.window.answered or repeats_request(sa, request)):
         return False
-    ctx.emit(Transmit(sa.window.response, path))
+    _transmit(ctx, sa.window.response, path)
     return True
 
 
 def send_on(ctx: Context, sa: IkeSa, path: Path) -> None:
     """Send the outstanding request on a path, octet for octet, without counting it as a try."""
-    if sa.window.request is not None:
-        ctx.emit(Transmit(sa.window.request, path))
+    _transmit(ctx, sa.window.request or (), path)
 
 
 def restart(ctx: Context, sa: IkeSa) -> None:
@@ -117,11 +124,17 @@ def start_keepalive(ctx: Context, sa: IkeSa) -> None:
 
 def _seal(
     ctx: Context, sa: IkeSa, exchange: ExchangeType, flags: int, message_id: int, payloads: Sequence[Payload]
-) -> bytes:
-    keys = _keys(sa)
-    keys.sent += 1
-    iv = keys.cipher_out.next_iv(keys.sent, ctx.rng)
-    return seal_message(sa.spi_i, sa.spi_r, exchange, flags, message_id, payloads, keys.cipher_out, iv)
+) -> tuple[bytes, ...]:
+    keys, limit = _keys(sa), fragmentation.message_limit(ctx.settings, sa)
+
+    def next_iv() -> bytes:
+        keys.sent += 1
+        return keys.cipher_out.next_iv(keys.sent, ctx.rng)
+
+    head = (sa.spi_i, sa.spi_r, exchange, flags, message_id)
+    if limit is None:
+        return (seal_message(*head, payloads, keys.cipher_out, next_iv()),)
+    return seal_fragments(*head, payloads, keys.cipher_out, next_iv, limit)
 
 
 def _keys(sa: IkeSa) -> Keys:
@@ -130,16 +143,40 @@ def _keys(sa: IkeSa) -> Keys:
     return sa.keys
 
 
-def _send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType, data: bytes) -> None:
-    sa.window.send(data)
-    ctx.emit(Transmit(data, sa.path))
+def _seal_request(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:
+    flags = FLAG_INITIATOR if sa.is_initiator else 0
+    data = _seal(ctx, sa, exchange, flags, sa.window.next_request, payloads)
+    sa.window.send(data, (exchange, tuple(payloads)))
+
+
+def _probe_smaller(ctx: Context, sa: IkeSa) -> None:
+    """Cut the outstanding request into more fragments than before, if that is possible; its tries begin anew."""
+    window = sa.window
+    if window.request is None or window.content is None:
+        return
+    longest, pieces = max(map(len, window.request)), len(window.request)
+    if not fragmentation.shrink(ctx.settings, sa, longest):
+        return
+    exchange, payloads = window.content
+    _seal_request(ctx, sa, exchange, payloads)
+    text = f"no answer to {pieces} datagrams of up to {longest} octets: sending {len(window.request)} smaller ones"
+    ctx.emit(LogLine(1, "IKE", text, sa.name, sa.unique_id))
+
+
+def _transmit(ctx: Context, message: tuple[bytes, ...], path: Path) -> None:
+    for datagram in message:
+        ctx.emit(Transmit(datagram, path))
+
+
+def _send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType) -> None:
+    _transmit(ctx, sa.window.request or (), sa.path)
     ctx.count(COUNTERS[exchange, "out", False], sa.name)
     _arm_retransmit(ctx, sa)
 
 
-def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, data: bytes) -> None:
-    sa.window.finish_answer(data)
-    ctx.emit(Transmit(data, sa.reply_path or sa.path))
+def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, message: tuple[bytes, ...]) -> None:
+    sa.window.finish_answer(message)
+    _transmit(ctx, message, sa.reply_path or sa.path)
     ctx.count(COUNTERS[exchange, "out", True], sa.name)
 
 

@@ -11,6 +11,7 @@ from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.negotiate.selectors import resolve
 from ikeengine.outputs import AskPath, DeletePolicies, InstallPolicies, LogLine, OpId
+from ikeengine.registry import Protocol
 
 SHUNTS = {Mode.PASS: PolicyAction.PASS, Mode.DROP: PolicyAction.DROP}
 """Modes of a child that is nothing but policies."""
@@ -106,6 +107,7 @@ def _install(ctx: Context, trap: Trap, path: Path) -> None:
         local_ts=local_ts,
         remote_ts=remote_ts,
         mode=child.mode,
+        protocol=child.esp_proposals[0].protocol if child.esp_proposals else Protocol.ESP,
         reqid=trap.reqid,
         local=path.local,
         remote=path.remote,

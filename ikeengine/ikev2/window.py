@@ -7,6 +7,8 @@ from enum import Enum
 
 from ikeengine.crypto.rng import Rng, fraction
 from ikeengine.model.connection import EngineSettings
+from ikeengine.registry import ExchangeType
+from ikeengine.wire.payloads import Payload
 
 
 class Arrival(Enum):
@@ -26,13 +28,15 @@ class Window:
     """Message ID of our next request."""
     expected_request: int = 0
     """Message ID of the peer's next request."""
-    request: bytes | None = None
-    """Our outstanding request, retransmitted octet for octet."""
+    request: tuple[bytes, ...] | None = None
+    """Our outstanding request, in one datagram or in fragments, retransmitted octet for octet."""
+    content: tuple[ExchangeType, tuple[Payload, ...]] | None = None
+    """What it carries, to cut it into smaller fragments; None if it cannot be fragmented."""
     tries: int = 0
     """How often it was retransmitted."""
     answered: bytes | None = None
-    """The peer's last request that we have answered, or are answering."""
-    response: bytes | None = None
+    """The peer's last request that we have answered, or are answering; its first fragment, if it came in several."""
+    response: tuple[bytes, ...] | None = None
     """Our response to it; None while we are still working on it."""
 
     def classify(self, message_id: int, is_response: bool) -> Arrival:
@@ -56,19 +60,20 @@ class Window:
         self.answered = request
         self.response = None
 
-    def finish_answer(self, response: bytes) -> None:
+    def finish_answer(self, response: tuple[bytes, ...]) -> None:
         """The response to the accepted request is on its way."""
         self.response = response
         self.expected_request += 1
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: tuple[bytes, ...], content: tuple[ExchangeType, tuple[Payload, ...]] | None = None) -> None:
         """Our next request is on its way."""
         self.request = request
+        self.content = content
         self.tries = 0
 
     def close_request(self) -> None:
         """Our outstanding request was answered."""
-        self.request = None
+        self.request = self.content = None
         self.tries = 0
         self.next_request += 1
 

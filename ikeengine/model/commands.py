@@ -39,6 +39,14 @@ class Rekey:
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """The selectors of one packet: its own addresses, protocol and ports."""
+
+    source: TrafficSelector
+    destination: TrafficSelector
+
+
+@dataclass(frozen=True, slots=True)
 class Acquire:
     """The datapath saw a packet that matches a trap policy."""
 
@@ -47,6 +55,13 @@ class Acquire:
     reqid: int = 0
     source: TrafficSelector | None = None
     destination: TrafficSelector | None = None
+
+    @property
+    def packet(self) -> Packet | None:
+        """The packet, if the datapath has told."""
+        if self.source is None or self.destination is None:
+            return None
+        return Packet(self.source, self.destination)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from ikeengine.model.path import IKE_PORT
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import DynamicSelector, SelectorTemplate
 
+TFC_PAD_TO_MTU = -1
+"""Value of `tfc_padding` that fills every packet up to the MTU."""
+
 
 class Action(Enum):
     """What to do at load (`start_action`), when the peer closes (`close_action`) or is dead (`dpd_action`)."""
@@ -44,12 +47,54 @@ class Unique(Enum):
     REPLACE = "replace"
 
 
+class Fragmentation(Enum):
+    """When IKE messages are sent in fragments (RFC 7383). Fragments of the peer are always taken."""
+
+    YES = "yes"
+    """If the peer has announced that it takes them."""
+    ACCEPT = "accept"
+    """Never, but the peer is told that we take them."""
+    FORCE = "force"
+    """Even if the peer has not announced anything."""
+    NO = "no"
+    """Never, and nothing is announced."""
+
+
+class Childless(Enum):
+    """Whether an IKE SA may begin without a Child SA (RFC 6023)."""
+
+    ALLOW = "allow"
+    PREFER = "prefer"
+    FORCE = "force"
+    NEVER = "never"
+
+
 class SendCert(Enum):
     """When to send our certificate."""
 
     IF_ASKED = "ifasked"
     ALWAYS = "always"
     NEVER = "never"
+
+
+class Revocation(Enum):
+    """How sure to be that a peer's certificate is not revoked (`remote.revocation`)."""
+
+    STRICT = "strict"
+    """Refuse a certificate whose status is unknown."""
+    IF_URI = "ifuri"
+    """Refuse it if there is a URI where its status should be."""
+    RELAXED = "relaxed"
+    """Refuse only what is known to be revoked."""
+
+
+class Ocsp(Enum):
+    """OCSP responses inside IKE_AUTH (RFC 4806): answer the peer's request, ask the peer, or both."""
+
+    REPLY = "reply"
+    NEVER = "never"
+    REQUEST = "request"
+    BOTH = "both"
 
 
 class AuthKind(Enum):
@@ -68,6 +113,8 @@ class LocalAuth:
     certs: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +126,13 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted without a certificate, RFC 7670."""
+    chain_constraints: tuple[str, ...] = ()
+    """Keys and hashes that the certificates of the peer's chain must have, such as `rsa-3072-sha256-ecdsa-sha384`."""
+    cert_policy: tuple[str, ...] = ()
+    """OIDs of policies for which the peer's chain must be valid."""
+    revocation: Revocation = Revocation.RELAXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +162,11 @@ class ChildConfig:
     priority: int = 0
     policies: bool = True
     hw_offload: str = "no"
+    ipcomp: bool = False
+    tfc_padding: int = 0
+    """Octets to pad packets to; `TFC_PAD_TO_MTU` for as many as fit."""
+    single_pair: bool = False
+    """Each pair of addresses needs a Child SA of its own (RFC 7296 section 2.9)."""
     copy_df: bool = True
     copy_ecn: bool = True
     copy_dscp: str = "out"
@@ -127,6 +186,7 @@ class ConnectionConfig:
     remote_port: int = IKE_PORT
     encap: bool = False
     mobike: bool = True
+    fragmentation: Fragmentation = Fragmentation.YES
     dpd_delay: float = 0.0
     keyingtries: int = 1
     unique: Unique = Unique.NO
@@ -134,9 +194,12 @@ class ConnectionConfig:
     rekey_time: float = 14400.0
     over_time: float = 1440.0
     rand_time: float = 1440.0
+    childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
+    """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
 
@@ -163,4 +226,12 @@ class EngineSettings:
     reuse_ikesa: bool = True
     return_routability: bool = True
     """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
+    fragment_size: int = 1280
+    """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
+    multiple_authentication: bool = True
+    signature_authentication: bool = True
+    enable_crl: bool = True
+    enable_ocsp: bool = True
+    fetch_timeout: float = 10.0
+    cache_crls: bool = False
     keylog: bool = False

@@ -81,6 +81,11 @@ class IpsecSa:
     copy_df: bool = True
     copy_ecn: bool = True
     copy_dscp: str = "out"
+    cpi: int = 0
+    """IPComp with this Compression Parameter Index (RFC 3173 section 2.2), DEFLATE; 0 for none."""
+    tfc_padding: int = 0
+    """As in `ChildConfig`."""
+    hw_offload: str = "no"
     local_ts: tuple[TrafficSelector, ...] = ()
     remote_ts: tuple[TrafficSelector, ...] = ()
 
@@ -108,6 +113,8 @@ class PolicySet:
     local: str = ""
     """Outer address of this host; empty for PASS and DROP."""
     remote: str = ""
+    ipcomp: bool = False
+    """Packets are compressed before they are protected."""
     priority: int = 0
     """0: calculated from the selectors, the more specific first."""
 

@@ -35,6 +35,9 @@ class ChildStatus:
     sa_in: SaId | None
     """Key for asking the datapath for usage counters; None before installation."""
     sa_out: SaId | None
+    cpi_in: int = 0
+    """Compression Parameter Indices of IPComp, 0 without."""
+    cpi_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 type_of_key = {
     "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
     "rsa3072": lambda: rsa.generate_private_key(65537, 3072),
+    "rsa4096": lambda: rsa.generate_private_key(65537, 4096),
     "ecdsa256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ecdsa384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "ecdsa521": lambda: ec.generate_private_key(ec.SECP521R1()),

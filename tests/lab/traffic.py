@@ -16,6 +16,7 @@ IKE_OR_ESP = "udp port 500 or udp port 4500 or esp or ah"
 HOUSEKEEPING = "arp or ip6 multicast or icmp6"
 IKE = "udp port 500 or (udp port 4500 and udp[8:4] = 0)"
 ESP = "esp or (udp port 4500 and udp[4:2] > 9 and udp[8:4] != 0)"
+IP_FRAGMENTS = "(ip[6:2] & 0x3fff != 0) or ip6 proto 44"
 KEEPALIVE = "udp port 4500 and udp[4:2] = 9"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ikeengine.config.ike_kinds import AH_PROPOSALS, ESP_PROPOSALS, SELECTORS
-from ikeengine.config.kinds import BOOLEAN, COUNT, DURATION, SIZE, VOLUME_COUNT, Choice, Integer, Kind
+from ikeengine.config.ike_kinds import AH_PROPOSALS, ESP_PROPOSALS, SELECTORS, TFC
+from ikeengine.config.kinds import BOOLEAN, COUNT, DURATION, SIZE, TRUE_WORDS, VOLUME_COUNT, Choice, Integer, Kind
 from ikeengine.config.schema import Fixed, Option, Section
 from ikeengine.model.connection import Action, Mode
 from ikeengine.model.proposal import Proposal
@@ -19,6 +19,7 @@ _DPD_ACTIONS = Choice(
 )
 _MODES = Choice({mode.value: mode for mode in Mode}, unsupported=("transport_proxy", "iptfs", "beet"))
 _DSCP = Choice({word: word for word in ("out", "in", "yes", "no")})
+_HW_OFFLOAD = Choice({word: word for word in ("no", "crypto", "packet", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"))
 _TIME: Kind[float | None] = DURATION
 _BYTES: Kind[int | None] = SIZE
 _PACKETS: Kind[int | None] = VOLUME_COUNT
@@ -108,6 +109,31 @@ COPY_ECN = Option("copy_ecn", BOOLEAN, "Copy the ECN field between the headers i
 COPY_DSCP = Option(
     "copy_dscp", _DSCP, "Copy the DSCP field in tunnel mode: to the outer header, from it, both, or not.", "out"
 )
+IPCOMP = Option(
+    "ipcomp",
+    BOOLEAN,
+    "Compress packets before they are protected (DEFLATE, RFC 2394), if the peer wants that too.",
+    "no",
+)
+TFC_PADDING = Option(
+    "tfc_padding",
+    TFC,
+    "Pad packets to this length in tunnel mode, so that it tells nothing; `mtu` pads to the largest that fits.",
+    "0",
+    unit="bytes",
+)
+HW_OFFLOAD = Option(
+    "hw_offload",
+    _HW_OFFLOAD,
+    "Let the network card do the cryptography (`crypto`) or all of ESP (`packet`); `auto` does without if it cannot.",
+    "no",
+)
+SINGLE_PAIR = Option(
+    "single_pair",
+    BOOLEAN,
+    "Make a Child SA of its own for each pair of addresses, and demand the same of the peer (SINGLE_PAIR_REQUIRED).",
+    "no",
+)
 START_ACTION = Option(
     "start_action",
     _START_ACTIONS,
@@ -121,7 +147,6 @@ _NOT_YET = (
     Fixed("updown", "scripts; subscribe to the events of the control socket instead"),
     Fixed("hostaccess", "a variable for updown scripts", "no", BOOLEAN),
     Fixed("policies_fwd_out", "outbound forward policies", "no", BOOLEAN),
-    Fixed("ipcomp", "IP payload compression, RFC 3173", "no", BOOLEAN),
     Fixed("interface", "policies of one interface"),
     Fixed("mark_in", "Netfilter marks", "0", COUNT),
     Fixed("mark_in_sa", "Netfilter marks", "no", BOOLEAN),
@@ -132,9 +157,7 @@ _NOT_YET = (
     Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
     Fixed("label", "labelled IPsec, RFC 9478"),
     Fixed("label_mode", "labelled IPsec, RFC 9478", "system"),
-    Fixed("tfc_padding", "traffic flow confidentiality padding", "0", COUNT),
     Fixed("per_cpu_sas", "SAs for each CPU, RFC 9611", "no", BOOLEAN),
-    Fixed("hw_offload", "offload to network cards", "no", BOOLEAN),
     Fixed("icmp", "forwarding of ICMP errors", "no", BOOLEAN),
 )
 
@@ -167,6 +190,10 @@ CHILD = Section(
         COPY_DF,
         COPY_ECN,
         COPY_DSCP,
+        IPCOMP,
+        TFC_PADDING,
+        HW_OFFLOAD,
+        SINGLE_PAIR,
     ),
     _NOT_YET,
 )

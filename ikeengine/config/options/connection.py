@@ -17,10 +17,12 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import SendCert, Unique
+from ikeengine.model.connection import Childless, Fragmentation, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
+_FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
 _FILES = ListOf(FILE)
 
@@ -43,6 +45,13 @@ PROPOSALS = Option("proposals", IKE_PROPOSALS, "IKE proposals to offer and accep
 ENCAP = Option("encap", BOOLEAN, "Force UDP encapsulation of ESP, as if there were a NAT.", "no")
 MOBIKE = Option(
     "mobike", BOOLEAN, "Let the tunnels survive changes of addresses (RFC 4555), if the peer can do that, too.", "yes"
+)
+FRAGMENTATION = Option(
+    "fragmentation",
+    _FRAGMENTATION,
+    "Send large IKE messages in fragments (RFC 7383): if the peer announces support, never but announce it, "
+    "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
+    "yes",
 )
 DPD_DELAY = Option(
     "dpd_delay",
@@ -83,6 +92,13 @@ RAND_TIME = Option(
     derived="over_time, at most half of rekey_time",
     unit="s",
 )
+CHILDLESS = Option(
+    "childless",
+    _CHILDLESS,
+    "IKE SAs that begin without a Child SA (RFC 6023): allow them to the peer, prefer or force them, or never have "
+    "them.",
+    "allow",
+)
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
 
@@ -96,6 +112,13 @@ _CACERT = Section(
     "connections.<conn>.remote<suffix>.cacert<suffix>", "One more authority's certificate.", (CERTIFICATE_FILE,), _TOKEN
 )
 
+ROUND = Option(
+    "round",
+    COUNT,
+    "Place of this section among several ones, which are rounds of one authentication (RFC 4739); "
+    "sections with the same number keep their order.",
+    "0",
+)
 LOCAL_AUTH = Option(
     "auth",
     AUTH,
@@ -115,6 +138,13 @@ LOCAL_CERTS = Option(
     "certificates in a file are sent as intermediate ones.",
     "",
 )
+LOCAL_PUBKEYS = Option(
+    "pubkeys",
+    _FILES,
+    "Our raw public keys instead of certificates (RFC 7670): files in the directory `pubkey`, or with absolute paths. "
+    "The first one whose private key is loaded is used.",
+    "",
+)
 REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
 REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
@@ -125,14 +155,15 @@ REMOTE_CACERTS = Option(
     "",
     derived="all of `authorities`",
 )
+REMOTE_PUBKEYS = Option(
+    "pubkeys", _FILES, "Raw public keys that the peer may use, trusted as they are; files as in `local.pubkeys`.", ""
+)
 
 _LOCAL = Section(
     "connections.<conn>.local<suffix>",
     "How we prove our identity.",
-    (LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS),
+    (ROUND, LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS, LOCAL_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("aaa_id", "EAP"),
         Fixed("xauth_id", "XAuth of IKEv1"),
@@ -142,10 +173,8 @@ _LOCAL = Section(
 _REMOTE = Section(
     "connections.<conn>.remote<suffix>",
     "What the peer must prove.",
-    (REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS),
+    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("groups", "group memberships"),
         Fixed("cert_policy", "certificate policies"),
@@ -161,8 +190,6 @@ _NOT_YET = (
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
     Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
-    Fixed("fragmentation", "IKE fragmentation, RFC 7383", "no", BOOLEAN),
-    Fixed("childless", "childless IKE SAs, RFC 6023", "never"),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -193,6 +220,8 @@ CONNECTION = Section(
         UNIQUE,
         ENCAP,
         MOBIKE,
+        FRAGMENTATION,
+        CHILDLESS,
         SEND_CERT,
         SEND_CERTREQ,
     ),

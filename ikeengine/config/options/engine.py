@@ -83,6 +83,23 @@ INTERFACES_USE = Option(
 INTERFACES_IGNORE = Option(
     "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
+MULTIPLE_AUTHENTICATION = Option(
+    "multiple_authentication", BOOLEAN, "Offer and accept several authentication rounds (RFC 4739).", "yes"
+)
+SIGNATURE_AUTHENTICATION = Option(
+    "signature_authentication",
+    BOOLEAN,
+    "Negotiate the hash of signatures (RFC 7427). Without it, RSA signs with SHA-1 and ECDSA with the hash of its "
+    "curve, for peers that cannot do better.",
+    "yes",
+)
+
+FRAGMENT_SIZE = Option(
+    "fragment_size",
+    Integer(0, 65535),
+    "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
+    "1280",
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -124,6 +141,9 @@ ENGINE = Section(
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,
+        FRAGMENT_SIZE,
+        MULTIPLE_AUTHENTICATION,
+        SIGNATURE_AUTHENTICATION,
     ),
     sections=(Subsection("log", LOG),),
 )

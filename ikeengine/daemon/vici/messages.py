@@ -90,6 +90,8 @@ def _installed(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:
     section: Section = {"protocol": child.protocol.name}
     section |= _flags({"encap": child.encap})
     section |= {"spi-in": f"{child.spi_in:08x}", "spi-out": f"{child.spi_out:08x}"}
+    if child.cpi_in:
+        section |= {"cpi-in": f"{child.cpi_in:04x}", "cpi-out": f"{child.cpi_out:04x}"}
     if child.suite is not None:
         section |= _child_suite(child.suite)
     section |= _usage("in", usage_of(child.sa_in)) | _usage("out", usage_of(child.sa_out))

@@ -143,7 +143,7 @@ class Inbound:
         self._sas: dict[int, InboundSa] = {}
 
     def process(self, packet: bytes, traffic_class: int | None) -> InboundSa | None:
-        """Decapsulate one packet and give it to the host, or drop it. Never raises. Returns the SA if it is authentic."""
+        """Decapsulate one packet and give it to the host, or drop it. Never raises. The SA, if it was authentic."""
         sa = self._sas.get(_SPI.unpack_from(packet)[0]) if len(packet) >= _SPI_LENGTH else None
         if sa is None:
             self._drops["unknown-spi"] += 1

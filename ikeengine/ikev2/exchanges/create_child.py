@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.crypto.rng import fraction
-from ikeengine.errors import NoAdditionalSas, NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.errors import (
+    NoAdditionalSas,
+    NoProposalChosen,
+    PeerIncompatible,
+    PeerMisbehaved,
+    SinglePairRequired,
+    TsUnacceptable,
+)
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.child import ChildSa
@@ -30,13 +37,13 @@ from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
+from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.outputs import ChildUpdown, OpId
-from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsResponder
 
-NONCE_OCTETS = 32
 RETRY_SECONDS = (5.0, 15.0)
 """How long to wait after a TEMPORARY_FAILURE: random between these (RFC 7296 section 2.25)."""
 
@@ -70,6 +77,10 @@ class CreateChild(Exchange):
     """Key exchange method that the peer wants, None until it has said so."""
     refused: int = 0
     """How often the peer has asked to try again later."""
+    packet: Packet | None = None
+    """The packet that the Child SA is wanted for: its selectors go first (RFC 7296 section 2.9)."""
+    single_pair: bool = False
+    """The peer wants a Child SA for each pair of addresses (SINGLE_PAIR_REQUIRED)."""
 
     @property
     def brings_up(self) -> str:
@@ -78,7 +89,7 @@ class CreateChild(Exchange):
 
     def first_offer(self, ctx: Context, sa: IkeSa) -> list[Payload]:
         """The offer as part of IKE_AUTH: no nonce and no key exchange of its own."""
-        self.offer = make_offer(ctx, sa, self.config, 0)
+        self.offer = make_offer(ctx, sa, self.config, 0, packet=self.packet)
         return offer_payloads(self.offer, None)
 
     def first_answer(self, ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> None:
@@ -87,38 +98,62 @@ class CreateChild(Exchange):
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
+        if self.is_behind_nat(ctx, sa):
+            return None
         group = first_group(self.config.esp_proposals) if self.group is None else self.group
-        self.offer = make_offer(ctx, sa, self.config, group)
-        self.nonce = ctx.rng.bytes(NONCE_OCTETS)
+        self.offer = make_offer(ctx, sa, self.config, group, packet=self.packet, single_pair=self.single_pair)
+        self.nonce = ctx.new_nonce()
         return offer_payloads(self.offer, Nonce(self.nonce))
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Install the Child SA, or take the peer's no for an answer."""
         wanted = wanted_group(message, self.config, self.offer)
         if wanted and self.group is None:
-            sa.queue.appendleft(CreateChild(self.config, group=wanted, refused=self.refused, ops=self.ops))
+            sa.queue.appendleft(self._again(group=wanted))
             return
         busy = message.notify(NotifyType.TEMPORARY_FAILURE) is not None
         if busy and (self.refused < MAX_REFUSED or not self.ops):
             delay = retry_delay(ctx)
-            ctx.wanted.append(Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1))
+            again = Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1, packet=self.packet)
+            ctx.wanted.append(again)
             return
         peer_nonce = message.find(Nonce)
         nonces = (self.nonce, b"" if peer_nonce is None else peer_nonce.data)
         self._finish(ctx, sa, message, nonces, "CREATE_CHILD_SA response")
+
+    def is_behind_nat(self, ctx: Context, sa: IkeSa) -> bool:
+        """Whether this is AH, which no NAT lets through. Then the commands are answered already."""
+        if self.config.esp_proposals[0].protocol != Protocol.AH or not sa.uses_nat_t:
+            return False
+        fail(ctx, reasons.ah_behind_nat(ctx, sa, self.config.name), self.ops)
+        return True
+
+    def _again(self, *, group: int | None = None, single_pair: bool = False) -> CreateChild:
+        """The same wish, put in another way."""
+        return CreateChild(
+            self.config,
+            group=self.group if group is None else group,
+            refused=self.refused,
+            packet=self.packet,
+            single_pair=single_pair or self.single_pair,
+            ops=self.ops,
+        )
 
     def _finish(self, ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes], phase: str) -> None:
         if self.offer is None:
             raise AssertionError("an answered request has made an offer")
         error = message.error()
         if error is not None and message.find(Sa) is None:
+            if error.kind == NotifyType.SINGLE_PAIR_REQUIRED and not self.offer.single_pair and self.packet is not None:
+                sa.queue.appendleft(self._again(single_pair=True))
+                return
             fail(ctx, refusal(ctx, sa, phase, self.offer, error), self.ops)
             return
         try:
             child, keys = take_answer(ctx, sa, self.offer, message, nonces)
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
             fail(ctx, bad_answer(ctx, sa, phase, self.offer, message, mismatch), self.ops)
-            sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            sa.queue.append(DeleteOrphan(self.offer.spi_in, self.offer.proposals[0].protocol))
             return
         if deleted_at_once(ctx, sa, self, child):
             return
@@ -132,7 +167,7 @@ class CreateChild(Exchange):
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     """The peer wants a new Child SA. Raises PeerIncompatible or InvalidSyntax, which become the answer."""
-    nonce = ctx.rng.bytes(NONCE_OCTETS)
+    nonce = ctx.new_nonce()
     nonces = (message.require(Nonce).data, nonce)
     return answer(ctx, sa, message, nonces, Nonce(nonce), "CREATE_CHILD_SA request")
 
@@ -146,7 +181,7 @@ def answer(
         raise NoAdditionalSas(f"the peer has {len(sa.children)} Child SAs already")
     try:
         made = make_answer(ctx, sa, message, configs, nonces, nonce_payload=nonce)
-    except (NoProposalChosen, TsUnacceptable) as mismatch:
+    except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
         ctx.fail(no_match(ctx, sa, phase, message, configs, mismatch, with_ke=nonce is not None))
         raise
     if _twins(sa, made.child) >= MAX_TWINS:
@@ -192,6 +227,10 @@ def refusal(ctx: Context, sa: IkeSa, phase: str, offer: ChildOffer, error: Notif
     if error.kind == NotifyType.TS_UNACCEPTABLE:
         offered = (offer.local_ts, offer.remote_ts)
         return reasons.selectors_mismatch(ctx, sa, phase, Side.PEER, offered, child=child)
+    if error.kind == NotifyType.SINGLE_PAIR_REQUIRED:
+        return reasons.single_pair_required(ctx, sa, phase, Side.PEER, child=child)
+    if error.kind == NotifyType.NO_ADDITIONAL_SAS:
+        return reasons.no_additional_sas(ctx, sa, phase, child=child)
     return reasons.refused(ctx, sa, phase, error.kind, child=child)
 
 
@@ -226,6 +265,10 @@ def no_match(
 ) -> FailureRecord:
     """The record of an offer that none of our children accepts. `with_ke`: whether PFS plays a part."""
     name = configs[0].name if len(configs) == 1 else ""
+    if isinstance(error, SinglePairRequired):
+        return reasons.single_pair_required(ctx, sa, phase, Side.LOCAL, child=name)
+    if sa.uses_nat_t and any(offered.protocol == Protocol.AH for offered in message.require(Sa).proposals):
+        return reasons.ah_behind_nat(ctx, sa, name)
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
         accepted = tuple(reasons.child_selectors_text(config, sa.path) for config in configs)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import natd, reasons, transport
-from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_hashes
+from ikeengine.ikev2 import fragmentation, natd, reasons, transport
+from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import ike_auth, mobike_requests
@@ -21,7 +21,7 @@ from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
@@ -30,9 +30,6 @@ from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
-
-NONCE_OCTETS = 32
-"""At least half the key size of every PRF that we have (RFC 7296 section 2.10)."""
 
 MAX_RESTARTS = 5
 """How often a COOKIE or INVALID_KE_PAYLOAD may send us back to the start."""
@@ -51,7 +48,7 @@ def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
         close(ctx, sa, Closing.UNREACHABLE, record)
         return
     sa.path = path
-    sa.handshake = Handshake(nonce_own=ctx.rng.bytes(NONCE_OCTETS))
+    sa.handshake = Handshake(nonce_own=ctx.new_nonce())
     enter(ctx, sa, IkeState.INIT_SENT, "send IKE_SA_INIT")
     _send_request(ctx, sa, sa.handshake, first_group(sa.connection.proposals))
 
@@ -67,7 +64,8 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Ke(group, handshake.ke.public),
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
-        hashes_notify(),
+        *fragmentation.announcement(sa.connection),
+        *hashes_notify(ctx),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
 
@@ -94,7 +92,8 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     material = ike_keys(suite, handshake.nonce_own, handshake.nonce_peer, shared, sa.spi_i, sa.spi_r)
     set_keys(ctx, sa, suite, material)
     handshake.ke = None
-    _read_extensions(handshake, message)
+    sa.fragments = fragmentation.read(message)
+    _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
     _float_to_nat_t(ctx, sa, handshake)
@@ -152,13 +151,17 @@ def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, record: Failur
         sa.timers.set(Timer.GRACE, ctx.now + ctx.settings.retransmit_timeout + UNPROVEN_GRACE)
 
 
-def _read_extensions(handshake: Handshake, message: Received) -> None:
-    handshake.peer_hashes = read_hashes(message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS))
+def _multiple_auth(ctx: Context) -> list[Payload]:
+    """RFC 4739 section 2.1: the responder says so here, the initiator in IKE_AUTH."""
+    return [Notify(NotifyType.MULTIPLE_AUTH_SUPPORTED)] if ctx.settings.multiple_authentication else []
+
+
+def _read_extensions(ctx: Context, handshake: Handshake, message: Received) -> None:
+    handshake.peer_hashes = read_hashes(ctx, message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS))
+    handshake.rounds.peer_can = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
     handshake.peer_does_nat_t = natd.is_told(message)
     handshake.peer_is_childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
-    requests = message.all(CertReq)
-    if requests:
-        handshake.peer_authorities = b"".join(request.authorities for request in requests)
+    read_certificate_request(handshake, message.all(CertReq))
 
 
 def _float_to_nat_t(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
@@ -193,6 +196,12 @@ def choose_connection(
     raise failure or NoProposalChosen("no connection is configured for these addresses")
 
 
+def childless_notify(candidates: Sequence[ConnectionConfig]) -> list[Notify]:
+    """Say that an IKE SA needs no Child SA, unless no connection that could be meant allows that (RFC 6023)."""
+    allowed = any(connection.childless is not Childless.NEVER for connection in candidates)
+    return [Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)] if allowed else []
+
+
 def _accepts(connection: ConnectionConfig, chosen: Proposal) -> bool:
     """Whether a connection allows the same choice."""
     wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms}
@@ -220,10 +229,11 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         began_at=ctx.now,
     )
     handshake = sa.handshake = Handshake(
-        nonce_own=ctx.rng.bytes(NONCE_OCTETS), nonce_peer=nonce, init_peer=message.data, candidates=candidates
+        nonce_own=ctx.new_nonce(), nonce_peer=nonce, init_peer=message.data, candidates=candidates
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
-    _read_extensions(handshake, message)
+    sa.fragments = fragmentation.read(message)
+    _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
@@ -239,8 +249,10 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             Nonce(handshake.nonce_own),
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
-            hashes_notify(),
-            Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED),
+            *fragmentation.answer(candidates[0], sa.fragments),
+            *childless_notify(candidates),
+            *hashes_notify(ctx),
+            *_multiple_auth(ctx),
         ],
     )
     return sa

@@ -19,6 +19,7 @@ from ikeengine.errors import (
     NoProposalChosen,
     PeerIncompatible,
     PeerMisbehaved,
+    SinglePairRequired,
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
@@ -35,7 +36,6 @@ from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.create_child import (
     MAX_CHILDREN,
-    NONCE_OCTETS,
     bad_answer,
     fail,
     no_match,
@@ -79,8 +79,8 @@ class RekeyChild(Exchange):
             ctx.answer(self.ops, ok=True)
             return None
         child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer to rekey")
-        self.offer = make_offer(ctx, sa, child.config, self._choose_group(child))
-        self.nonce = ctx.rng.bytes(NONCE_OCTETS)
+        self.offer = make_offer(ctx, sa, child.config, self._choose_group(child), rekeyed=child)
+        self.nonce = ctx.new_nonce()
         spi = child.spi_in.to_bytes(SPI_OCTETS, "big")
         rekey = Notify(NotifyType.REKEY_SA, protocol=child.suite.protocol, spi=spi)
         return [rekey, *offer_payloads(self.offer, Nonce(self.nonce))]
@@ -107,26 +107,25 @@ class RekeyChild(Exchange):
             )
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
             fail(ctx, bad_answer(ctx, sa, PHASE, self.offer, message, mismatch), self.ops)
-            sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            sa.queue.append(DeleteOrphan(self.offer.spi_in, self.offer.proposals[0].protocol))
             self._try_again_later(ctx, sa, child)
             return
         if deleted_at_once(ctx, sa, self, new):
             sa.queue.append(DeleteChild(child_id=self.child_id, for_good=True))
             return
-        rival = sa.children.get(self.rival_id)
-        lost = rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest
+        lost = bool(self.rival_id) and min(self.nonce, nonce_peer) < self.rival_lowest
         child_sa.install(ctx, sa, new, keys, delay_outbound=lost)
-        if rival is not None and lost:
-            _make_redundant(ctx, sa, new, rival)
+        if lost:
+            _replace(ctx, sa, new, self.rival_id)
             sa.queue.append(DeleteChild(child_id=new.unique_id))
-            new = rival
-        elif rival is not None:
-            _make_redundant(ctx, sa, rival, new)
+            self._rival_survives(ctx, sa, child)
+            return
+        if (rival := sa.children.get(self.rival_id)) is not None:
+            _replace(ctx, sa, rival, new.unique_id)
         if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
-            _replace(ctx, sa, child, new)
-            if not lost:
-                sa.queue.append(DeleteChild(child_id=child.unique_id))
+            _replace(ctx, sa, child, new.unique_id)
+            sa.queue.append(DeleteChild(child_id=child.unique_id))
         child_sa.confirm(ctx, new, self.ops)
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
@@ -159,10 +158,14 @@ class RekeyChild(Exchange):
 
     def _rival_survives(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
         rival = sa.children.get(self.rival_id)
-        if child is not None and rival is not None and child.state is ChildState.REKEYING:
+        if rival is None:
+            self._try_again_later(ctx, sa, child)
+            ctx.answer(self.ops, ok=False, reason="the peer has deleted what it had made of the Child SA")
+            return
+        if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), rival.status(sa)))
-            _replace(ctx, sa, child, rival)
-        ctx.answer(self.ops, ok=True)
+            _replace(ctx, sa, child, rival.unique_id)
+        child_sa.confirm(ctx, rival, self.ops)
 
     def _try_again_later(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
         if child is None or child.state is not ChildState.REKEYING:
@@ -171,21 +174,19 @@ class RekeyChild(Exchange):
         sa.timers.set(Timer.CHILD_RETRY, ctx.now + retry_delay(ctx), child.unique_id)
 
 
-def _replace(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa) -> None:
-    """A Child SA has its replacement and waits to be deleted by whoever made that."""
-    child.replaced_by = new.unique_id
+def _replace(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:
+    """A Child SA has its replacement, or is the redundant one of two (RFC 7296 section 2.8.1), and waits to be deleted.
+
+    `winner` is the number of the Child SA that survives.
+    """
+    child.replaced_by = winner
     sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
     sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)
     for task in sa.queue:
         if isinstance(task, DeleteChild) and task.for_good and task.child_id == child.unique_id:
-            task.child_id = new.unique_id
+            task.child_id = winner
     if child.state in (ChildState.INSTALLED, ChildState.REKEYING):
         child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
-
-
-def _make_redundant(ctx: Context, sa: IkeSa, loser: ChildSa, winner: ChildSa) -> None:
-    """Of two replacements for the same Child SA this is the one to go (RFC 7296 section 2.8.1)."""
-    _replace(ctx, sa, loser, winner)
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[Payload]:
@@ -200,12 +201,12 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
         return [Notify(NotifyType.TEMPORARY_FAILURE)]
     if len(sa.children) >= 2 * MAX_CHILDREN:
         raise NoAdditionalSas(f"the peer has rekeyed without deleting until there were {len(sa.children)} Child SAs")
-    nonce, nonce_peer = ctx.rng.bytes(NONCE_OCTETS), message.require(Nonce).data
+    nonce, nonce_peer = ctx.new_nonce(), message.require(Nonce).data
     try:
         made = make_answer(
             ctx, sa, message, (child.config,), (nonce_peer, nonce), nonce_payload=Nonce(nonce), reqid=child.reqid
         )
-    except (NoProposalChosen, TsUnacceptable) as mismatch:
+    except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
         ctx.fail(no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch))
         raise
     child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=True)
@@ -215,7 +216,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
         child.replaced_by = made.child.unique_id
     else:
         ctx.emit(ChildRekeyed(sa.status(), child.status(sa), made.child.status(sa)))
-        _replace(ctx, sa, child, made.child)
+        _replace(ctx, sa, child, made.child.unique_id)
     ctx.count("child-rekey", sa.name)
     return made.payloads
 

@@ -20,7 +20,7 @@ from ikeengine.ikev2 import moving, reasons
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.exchanges.create_child import NONCE_OCTETS, CreateChild, fail, retry_delay
+from ikeengine.ikev2.exchanges.create_child import CreateChild, fail, retry_delay
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
@@ -68,7 +68,7 @@ class RekeyIke(Exchange):
             return None
         used = sa.suite.ke.id if sa.suite is not None else first_group(sa.connection.proposals)
         group = self.group if self.group is not None else used
-        self.spi, self.nonce, self.ke = ctx.new_ike_spi(), ctx.rng.bytes(NONCE_OCTETS), generate(group, ctx.rng)
+        self.spi, self.nonce, self.ke = ctx.new_ike_spi(), ctx.new_nonce(), generate(group, ctx.rng)
         return [Sa(offer(sa.connection.proposals, spi=self.spi)), Nonce(self.nonce), Ke(group, self.ke.public)]
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -157,7 +157,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
         raise
     if ke.group != suite.ke.id:
         raise InvalidKeGroup(suite.ke.id)
-    spi_i, spi_r, nonce = _checked_spi(proposal), ctx.new_ike_spi(), ctx.rng.bytes(NONCE_OCTETS)
+    spi_i, spi_r, nonce = _checked_spi(proposal), ctx.new_ike_spi(), ctx.new_nonce()
     own_ke = generate(suite.ke.id, ctx.rng)
     shared = own_ke.shared(ke.data)
     new = _successor(ctx, sa, suite, (spi_i, spi_r), (nonce_peer, nonce), shared, is_initiator=False)
@@ -230,6 +230,7 @@ def _successor(
         nat_local=old.nat_local,
         nat_remote=old.nat_remote,
         nat_fake=old.nat_fake,
+        fragments=old.fragments,
         predecessor=old.local_spi,
         began_at=ctx.now,
         established_at=ctx.now,

@@ -166,8 +166,8 @@ def test_childless_peer_wanted() -> None:
 
     read = ike_sa_init._read_extensions
 
-    def without(handshake: object, message: object) -> None:
-        read(handshake, message)  # type: ignore[arg-type]
+    def without(ctx, handshake: object, message: object) -> None:
+        read(ctx, handshake, message)  # type: ignore[arg-type]
         handshake.peer_is_childless = False  # type: ignore[attr-defined]
 
     ike_sa_init._read_extensions = without  # type: ignore[assignment]

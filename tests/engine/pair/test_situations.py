@@ -1,8 +1,4 @@
-"""strongSwan's named rekeying situations that the other files do not have yet, and answers that an offer forbids.
-
-Its suites are test_child_rekey.c, test_ike_rekey.c and test_child_create.c; here `regular`, `collision` and the delayed
-and dropped ones are in test_rekey_child.py, test_rekey_ike.py and, for each single datagram, in test_faults.py.
-"""
+"""Situations of rekeying and deleting beyond strongSwan's (those are in situations/), and forbidden answers."""
 
 from __future__ import annotations
 
@@ -21,7 +17,6 @@ from ikeengine.outputs import ChildRekeyed, ChildUpdown, IkeUpdown, Transmit
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.wire.header import FLAG_RESPONSE
 from ikeengine.wire.payloads import Delete, Ke, Notify, Payload, Sa, TsInitiator, TsResponder
-from tests.engine.pair.test_operation import reload
 from tests.engine.pair.test_states import send
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import LEFT, RIGHT, psk_pair
@@ -106,54 +101,8 @@ def test_child_rekey_responder_handle_hard_expire() -> None:
     assert len(right.events(ChildRekeyed)) >= 1
 
 
-def test_child_rekey_responder_ignores_soft_expire() -> None:
-    """A soft limit of a Child SA that the peer has just replaced asks for nothing any more."""
-    net, left, right = up()
-    lose(net, LEFT, 37, response=False)
-    net.command(left, Rekey(child="net"))
-    net.settle(1)
-    (old,) = right.children("REKEYED")
-    op = net.command(right, Rekey(child_id=old.unique_id))
-    assert not net.done(right, op).ok
-    net.rewrite = lambda datagram: datagram
-    assert_one_child(net, left, right)
-
-
-def test_child_rekey_collision_ke_invalid() -> None:
-    """Both rekey at once, and each must be told the right key exchange method first."""
-    net, left, right = up(
-        left={"child_esp_proposals": (TWO_GROUPS,)},
-        right={"child_esp_proposals": (parse_esp("aes128gcm16-x25519-ecp256"),)},
-    )
-    net.watch = lambda: assert_flows(left, right)
-    for host in (left, right):
-        net.command(host, Rekey(child="net"))
-    assert_one_child(net, left, right)
-
-
 def assert_flows(left: Host, right: Host) -> None:
     assert traffic_flows(left, right)
-
-
-@pytest.mark.parametrize("late", [LEFT, RIGHT])
-def test_child_rekey_collision_ke_invalid_delayed_retry(late: str) -> None:
-    net, left, right = up(
-        left={"child_esp_proposals": (TWO_GROUPS,)},
-        right={"child_esp_proposals": (parse_esp("aes128gcm16-x25519-ecp256"),)},
-    )
-    net.watch = lambda: assert_flows(left, right)
-    requests = []
-
-    def delay(datagram: Transmit) -> float:
-        if datagram.path.local == late and datagram.data[18] == 36 and not datagram.data[19] & FLAG_RESPONSE:
-            requests.append(datagram)
-            return 1.0 if len(requests) == 2 else 0.0
-        return 0.0
-
-    net.delay = delay
-    for host in (left, right):
-        net.command(host, Rekey(child="net"))
-    assert_one_child(net, left, right)
 
 
 def test_child_create_ke_invalid() -> None:
@@ -328,19 +277,6 @@ def test_child_answer_without_sa_and_without_error(monkeypatch: pytest.MonkeyPat
 
 
 # --- IKE SAs --------------------------------------------------------------------------------------------------
-
-
-def test_ike_rekey_collision_ke_invalid() -> None:
-    net, left, right = up(
-        left={"proposals": (parse_ike("aes128gcm16-prfsha256-ecp256-x25519"),)},
-        right={"proposals": (parse_ike("aes128gcm16-prfsha256-x25519-ecp256"),)},
-    )
-    reload(net, left)
-    for host, name in ((left, "left"), (right, "right")):
-        net.command(host, Rekey(ike=name))
-    net.run(150)
-    assert len(left.endpoint.status()) == len(right.endpoint.status()) == 1
-    assert traffic_flows(left, right)
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -160,7 +160,12 @@ class Net:
         if datagram.keepalive:
             return
         changed = self.rewrite(datagram)
-        if changed is None or self._random.random() < self.loss:
+        if changed is not None:
+            self.transmit(changed)
+
+    def transmit(self, changed: Transmit) -> None:
+        """Carry a datagram as the network is: with its loss, duplicates, delay and jitter."""
+        if self._random.random() < self.loss:
             return
         copies = self.copies(changed) + (self._random.random() < self.duplicate)
         for _ in range(copies):

@@ -35,6 +35,7 @@ engine:
   retry_initiate_interval: 30s
   delete_rekeyed_delay: 7
   reuse_ikesa: no
+  fragment_size: 0
 """
     ).engine
     assert engine == EngineConfig(
@@ -61,6 +62,7 @@ engine:
             retry_initiate_interval=30.0,
             delete_rekeyed_delay=7.0,
             reuse_ikesa=False,
+            fragment_size=0,
             keylog=True,
         ),
     )
@@ -69,3 +71,9 @@ engine:
 
 def test_the_two_ports_must_differ(site: Any) -> None:
     assert site.errors("engine: {port: 4500}\n") == ["ike.yml:1:1: engine.port_nat_t: port and port_nat_t must differ"]
+
+
+def test_fragments_must_not_be_tiny(site: Any) -> None:
+    assert site.load("engine: {fragment_size: 400}\n").engine.settings.fragment_size == 400
+    (error,) = site.errors("engine: {fragment_size: 399}\n")
+    assert "engine.fragment_size: must be 0 or at least 400" in error

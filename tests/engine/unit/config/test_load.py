@@ -10,7 +10,16 @@ import pytest
 
 from ikeengine.config.load import load
 from ikeengine.config.problems import ConfigErrors
-from ikeengine.model.connection import Action, AuthKind, ConnectionConfig, EngineSettings, Mode, SendCert, Unique
+from ikeengine.model.connection import (
+    Action,
+    AuthKind,
+    ConnectionConfig,
+    EngineSettings,
+    Fragmentation,
+    Mode,
+    SendCert,
+    Unique,
+)
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.identities import parse_identity, parse_pattern
 from ikeengine.negotiate.proposals import DEFAULT_ESP, DEFAULT_IKE, parse_esp, parse_ike
@@ -85,7 +94,7 @@ connections:
     local: {auth: psk, id: 192.0.2.1}
     remote: {auth: psk, id: "*.example.com"}
     mobike: no
-    fragmentation: no
+    fragmentation: force
     dscp: 000000
     children:
       one:
@@ -127,6 +136,7 @@ secrets:
     assert [proposal.number for proposal in full.proposals] == [1, 2]
     assert (full.dpd_delay, full.keyingtries, full.unique) == (30, 0, Unique.REPLACE)
     assert (full.reauth_time, full.rekey_time, full.over_time, full.rand_time) == (28800, 7200, 600, 300)
+    assert full.fragmentation is Fragmentation.FORCE
     assert (full.send_cert, full.send_certreq) == (SendCert.ALWAYS, False)
     one, two = full.children["one"], full.children["two"]
     assert one.esp_proposals[0].transforms == parse_esp("aes128gcm16-x25519-esn").transforms
@@ -277,7 +287,7 @@ def test_a_merge_key_gives_connections_common_settings(site: Any) -> None:
     assert (connection.dpd_delay, connection.remote_addrs) == (30, ("192.0.2.2",))
 
 
-@pytest.mark.parametrize("option", ["aggressive", "fragmentation", "mediation", "ppk_required"])
+@pytest.mark.parametrize("option", ["aggressive", "mediation", "ppk_required"])
 def test_options_of_other_releases_accept_what_this_one_does(site: Any, option: str) -> None:
     assert site.load(PSK.replace("    local:", f"    {option}: no\n    local:")).connections
     (error,) = site.errors(PSK.replace("    local:", f"    {option}: yes\n    local:"))

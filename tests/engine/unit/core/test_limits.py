@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ikeengine.limits import HalfOpenLimits, TokenBucket, source_prefix
+from ikeengine.limits import (
+    FRAGMENTS_IN_ALL,
+    FRAGMENTS_OF_SOURCE,
+    FragmentMemory,
+    HalfOpenLimits,
+    TokenBucket,
+    source_prefix,
+)
 
 
 def test_sources() -> None:
@@ -36,3 +43,22 @@ def test_r07_bucket_and_a_clock_that_jumps_back() -> None:
         bucket.take(1000.0)
     assert not bucket.take(-86400.0)
     assert bucket.take(-86399.0), "the time goes on from there"
+
+
+def test_d05_fragments_of_a_source() -> None:
+    memory = FragmentMemory()
+    assert memory.take("2001:db8::1", FRAGMENTS_OF_SOURCE)
+    assert not memory.take("2001:db8::2", 1), "the same /64"
+    assert memory.take("192.0.2.1", 1)
+    memory.release("2001:db8::1", 100)
+    assert memory.take("2001:db8::2", 100)
+    memory.release("2001:db8::1", FRAGMENTS_OF_SOURCE)
+    memory.release("192.0.2.1", 1)
+    assert (memory.total, memory._by_source) == (0, {})
+
+
+def test_d05_fragments_of_everybody() -> None:
+    memory = FragmentMemory()
+    sources = FRAGMENTS_IN_ALL // FRAGMENTS_OF_SOURCE
+    assert all(memory.take(f"198.51.100.{number}", FRAGMENTS_OF_SOURCE) for number in range(sources))
+    assert not memory.take("192.0.2.1", 1)

@@ -16,7 +16,7 @@ def test_requests_of_the_peer() -> None:
     window.begin_answer(b"request")
     assert window.is_answering
     assert window.classify(0, False) is Arrival.REPEATED_REQUEST, "it is still being answered"
-    window.finish_answer(b"response")
+    window.finish_answer((b"response",))
     assert not window.is_answering
     assert window.classify(0, False) is Arrival.REPEATED_REQUEST
     assert window.classify(1, False) is Arrival.NEW_REQUEST
@@ -27,7 +27,7 @@ def test_requests_of_the_peer() -> None:
 def test_responses_to_us() -> None:
     window = Window()
     assert window.classify(0, True) is Arrival.OUT_OF_WINDOW, "nothing was asked"
-    window.send(b"request")
+    window.send((b"request",))
     assert window.classify(0, True) is Arrival.AWAITED_RESPONSE
     assert window.classify(1, True) is Arrival.OUT_OF_WINDOW
     window.close_request()
@@ -39,10 +39,10 @@ def test_only_the_last_request_is_remembered() -> None:
     window = Window()
     for number in range(3):
         window.begin_answer(b"%d" % number)
-        window.finish_answer(b"r%d" % number)
+        window.finish_answer((b"r%d" % number,))
     assert window.classify(2, False) is Arrival.REPEATED_REQUEST
     assert window.classify(1, False) is Arrival.OUT_OF_WINDOW
-    assert (window.answered, window.response) == (b"2", b"r2")
+    assert (window.answered, window.response) == (b"2", (b"r2",))
 
 
 def test_schedule() -> None:

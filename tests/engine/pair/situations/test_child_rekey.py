@@ -1,0 +1,339 @@
+"""Every situation of strongSwan's suite child_rekey (src/libcharon/tests/suites/test_child_rekey.c), by its name there.
+
+`one` begins, `peer` answers; where both begin, `nonces` decide which replacement survives (RFC 7296 section 2.8.1).
+The order of nonces: one's request, peer's request, peer's answer, one's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ikeengine.ikev2 import child as child_sa
+from ikeengine.model.commands import Rekey, Terminate
+from ikeengine.negotiate.proposals import parse_esp
+from ikeengine.outputs import ChildRekeyed
+from ikeengine.registry import ExchangeType, Protocol
+from ikeengine.wire.payloads import Delete
+from tests.engine.pair.test_states import send
+from tests.engine.support.pair import Host
+from tests.engine.support.situations import INFORMATIONAL, Stage, choose_nonces
+
+LOW, HIGH = 0x00, 0xFF
+NONCES = [tuple(LOW if place == lowest else HIGH for place in range(4)) for lowest in range(4)]
+REKEY = Rekey(child="net")
+GROUPS = {
+    "left": {"child_esp_proposals": (parse_esp("aes128gcm16-ecp256-x25519"),)},
+    "right": {"child_esp_proposals": (parse_esp("aes128gcm16-x25519-ecp256"),)},
+}
+"""Each side likes another key exchange method best."""
+
+Nonces = Callable[..., None]
+
+
+@pytest.fixture(params=["left", "right"], ids=["initiator", "responder"])
+def role(request: pytest.FixtureRequest) -> str:
+    """Which side of the IKE SA `one` is."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=NONCES, ids=["own-request", "peer-request", "peer-answer", "own-answer"])
+def nonces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Nonces:
+    """Choose which of the four nonces is the lowest."""
+    return lambda: choose_nonces(monkeypatch, *request.param)
+
+
+def stage(role: str, **changes: object) -> tuple[Stage, Host, Host]:
+    """An established pair: the stage, `one` and `peer`."""
+    built = Stage(**changes)
+    one = built.left if role == "left" else built.right
+    return built, one, built.other(one)
+
+
+# --- one side rekeys ------------------------------------------------------------------------------------------
+
+
+def test_regular(role: str) -> None:
+    on, one, _peer = stage(role)
+    before = one.children()[0]
+    op = on.net.command(one, REKEY)
+    on.net.settle()
+    assert on.net.done(one, op).ok
+    assert one.children()[0].spi_in != before.spi_in
+    on.assert_one_tunnel()
+    assert [len(host.events(ChildRekeyed)) for host in on.hosts] == [1, 1]
+
+
+def test_regular_ke_invalid(role: str) -> None:
+    on, one, _peer = stage(role, **GROUPS)
+    op = on.net.command(one, REKEY)
+    on.assert_one_tunnel()
+    assert on.net.done(one, op).ok
+
+
+def test_regular_responder_ignore_soft_expire(role: str) -> None:
+    on, one, peer = stage(role)
+    held = on.hold(one, INFORMATIONAL, response=False)
+    on.net.command(one, REKEY)
+    on.net.settle(1)
+    (old,) = peer.children("REKEYED")
+    op = on.net.command(peer, Rekey(child_id=old.unique_id))
+    assert not on.net.done(peer, op).ok
+    assert peer.children("REKEYED")
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_regular_responder_handle_hard_expire(role: str) -> None:
+    """The initiator of the rekeying is slow to delete, so the responder deletes too: the Deletes cross."""
+    on, one, peer = stage(role)
+    held = on.hold(one, INFORMATIONAL, response=False)
+    on.net.command(one, REKEY)
+    on.net.settle(1)
+    (old,) = peer.children("REKEYED")
+    on.net.command(peer, Terminate(child_id=old.unique_id))
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_regular_responder_delete(role: str) -> None:
+    """The responder's operator closes the tunnel while the Delete of the old Child SA is awaited."""
+    on, one, peer = stage(role)
+    held = on.hold(one, INFORMATIONAL, response=False)
+    on.net.command(one, REKEY)
+    on.net.settle(1)
+    on.anything_goes()
+    op = on.net.command(peer, Terminate(child="net"))
+    on.net.settle(1)
+    held.release()
+    on.assert_no_child()
+    assert on.net.done(peer, op).ok
+
+
+def test_regular_responder_lost_sa(role: str) -> None:
+    """CHILD_SA_NOT_FOUND (section 2.25): the initiator makes a new Child SA from scratch."""
+    on, one, peer = stage(role)
+    on.anything_goes()
+    lost = peer.children()[0]
+    (ike,) = peer.endpoint._ctx.table
+    child_sa.remove(peer.endpoint._ctx, ike, ike.children[lost.unique_id], announce=False)
+    on.net.pump(peer)
+    on.net.command(one, REKEY)
+    on.net.run(60)
+    (ours,), (theirs,) = one.children(), peer.children()
+    assert (ours.spi_in, ours.spi_out) == (theirs.spi_out, theirs.spi_in)
+    assert theirs.spi_in != lost.spi_in
+
+
+def test_regular_responder_incorrect_delete(role: str) -> None:
+    """The responder deletes the old Child SA, which is for the initiator of the rekeying to do."""
+    on, one, peer = stage(role)
+    held = on.hold(one, INFORMATIONAL, response=False)
+    on.net.command(one, REKEY)
+    on.net.settle(1)
+    (old,) = peer.children("REKEYED")
+    send(on.net, peer, one, ExchangeType.INFORMATIONAL, [delete(old.spi_in)])
+    held.release()
+    on.assert_one_tunnel()
+
+
+def delete(spi: int) -> Delete:
+    return Delete(Protocol.ESP, (spi.to_bytes(4, "big"),))
+
+
+def test_delete_timeout(role: str) -> None:
+    """The Delete of the old Child SA never gets through: the peer is dead, and nothing of it stays."""
+    on, one, _peer = stage(role)
+    on.hold(one, INFORMATIONAL, response=False)
+    on.net.command(one, REKEY)
+    on.net.settle(1)
+    on.anything_goes()
+    on.net.run(300)
+    assert not one.sas
+    assert not one.endpoint.status()
+
+
+# --- both sides rekey -----------------------------------------------------------------------------------------
+
+
+def both(on: Stage, one: Host, peer: Host) -> None:
+    """Both give the command before either hears of the other's."""
+    on.net.command(one, REKEY)
+    on.net.command(peer, REKEY)
+
+
+def test_collision(nonces: Nonces) -> None:
+    on, one, peer = stage("left")
+    nonces()
+    both(on, one, peer)
+    on.assert_one_tunnel()
+    assert [len(host.events(ChildRekeyed)) for host in on.hosts] == [1, 1]
+
+
+def test_collision_delayed_response(role: str, nonces: Nonces) -> None:
+    """One has deleted what it had to before the peer has even got the answer to its rekeying."""
+    on, one, peer = stage(role)
+    nonces()
+    held = on.hold(one, response=True)
+    both(on, one, peer)
+    on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_response_delete(role: str, nonces: Nonces) -> None:
+    """The same, and before the answer arrives one's operator closes the tunnel."""
+    on, one, peer = stage(role)
+    nonces()
+    held = on.hold(one, response=True)
+    both(on, one, peer)
+    on.net.settle(1)
+    on.anything_goes()
+    op = on.net.command(one, Terminate(child="net"))
+    on.net.settle(1)
+    held.release()
+    on.assert_no_child()
+    assert on.net.done(one, op).ok
+
+
+def test_collision_delayed_request(role: str) -> None:
+    """The peer never sees a collision: one's request arrives when the peer's rekeying is finished."""
+    on, one, peer = stage(role)
+    held = on.hold(one, response=False)
+    both(on, one, peer)
+    on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_request_more(role: str) -> None:
+    """The same, and the peer has rekeyed once more meanwhile."""
+    on, one, peer = stage(role)
+    held = on.hold(one, response=False)
+    both(on, one, peer)
+    on.net.settle(1)
+    op = on.net.command(peer, REKEY)
+    on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+    assert on.net.done(peer, op).ok
+
+
+def test_collision_delayed_request_more_delete(role: str) -> None:
+    """The same, and then the peer's operator has closed the tunnel."""
+    on, one, peer = stage(role)
+    held = on.hold(one, response=False)
+    both(on, one, peer)
+    on.net.settle(1)
+    on.net.command(peer, REKEY)
+    on.net.settle(1)
+    on.anything_goes()
+    op = on.net.command(peer, Terminate(child="net"))
+    on.net.settle(1)
+    held.release()
+    on.assert_no_child()
+    assert on.net.done(peer, op).ok
+
+
+def test_collision_ke_invalid(nonces: Nonces) -> None:
+    """Each must be told the right key exchange method first."""
+    on, one, peer = stage("left", **GROUPS)
+    nonces()
+    both(on, one, peer)
+    on.assert_one_tunnel()
+
+
+def test_collision_ke_invalid_delayed_retry(role: str) -> None:
+    """The second request of one arrives when the peer's rekeying is finished."""
+    on, one, peer = stage(role, **GROUPS)
+    first = on.hold(one, response=False)
+    both(on, one, peer)
+    on.net.settle(0.005)
+    first.release()
+    retry = on.hold(one, response=False)
+    on.net.settle(1)
+    retry.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_responder_incorrect_delete(role: str, nonces: Nonces) -> None:
+    """In a collision too the loser may delete the old Child SA, although that is for the winner to do."""
+    on, one, peer = stage(role)
+    nonces()
+    old = {host.address: host.children()[0].unique_id for host in on.hosts}
+    deletes = [on.hold(host, INFORMATIONAL, response=False) for host in on.hosts]
+    both(on, one, peer)
+    on.net.settle(0.5)
+    (loser,) = [host for host in on.hosts if old[host.address] in {sa.unique_id for sa in host.children("REKEYED")}]
+    on.net.command(loser, Terminate(child_id=old[loser.address]))
+    for held in deletes:
+        held.release()
+    on.assert_one_tunnel()
+
+
+# --- one side rekeys, the other deletes -----------------------------------------------------------------------
+
+
+def rekey_and_delete(on: Stage, one: Host, peer: Host) -> tuple[int, int]:
+    on.anything_goes()
+    return on.net.command(one, REKEY), on.net.command(peer, Terminate(child="net"))
+
+
+def test_collision_delete(role: str) -> None:
+    """Section 2.25.1: the Delete is answered as usual, the rekeying gets TEMPORARY_FAILURE."""
+    on, one, peer = stage(role)
+    _rekey, terminate = rekey_and_delete(on, one, peer)
+    on.assert_no_child()
+    assert on.net.done(peer, terminate).ok
+
+
+def test_collision_delete_drop_delete(role: str) -> None:
+    """The Delete is lost: the peer answers TEMPORARY_FAILURE before the Delete arrives again."""
+    on, one, peer = stage(role)
+    on.drop(peer, INFORMATIONAL, response=False)
+    rekey_and_delete(on, one, peer)
+    on.assert_no_child()
+
+
+def test_collision_delete_drop_rekey(role: str) -> None:
+    """The rekeying is lost: it arrives again when the Child SA is gone, and gets CHILD_SA_NOT_FOUND."""
+    on, one, peer = stage(role)
+    on.drop(one, response=False)
+    rekey_and_delete(on, one, peer)
+    on.assert_no_child()
+
+
+def test_collision_delete_delayed_response(role: str) -> None:
+    """The answer to the Delete is slow."""
+    on, one, peer = stage(role)
+    held = on.hold(one, INFORMATIONAL, response=True)
+    rekey_and_delete(on, one, peer)
+    on.net.settle(1)
+    held.release()
+    on.assert_no_child()
+
+
+# --- a Child SA and the IKE SA --------------------------------------------------------------------------------
+
+
+def test_collision_ike_rekey(role: str) -> None:
+    """Section 2.25.2: one of the two gets TEMPORARY_FAILURE and is tried again."""
+    on, one, peer = stage(role)
+    before = one.children()[0].spi_in
+    on.net.command(one, REKEY)
+    on.net.command(peer, Rekey(ike=on.name(peer)))
+    on.assert_one_tunnel()
+    assert one.children()[0].spi_in != before, "what was refused has been tried again"
+
+
+def test_collision_ike_delete(role: str) -> None:
+    """Section 2.25.2: with the IKE SA everything goes."""
+    on, one, peer = stage(role)
+    on.anything_goes()
+    rekey = on.net.command(one, REKEY)
+    op = on.net.command(peer, Terminate(ike=on.name(peer)))
+    on.assert_nothing()
+    assert on.net.done(peer, op).ok
+    assert on.net.done(one, rekey) is not None

@@ -1,0 +1,192 @@
+"""Every situation of strongSwan's suite ike_rekey (src/libcharon/tests/suites/test_ike_rekey.c), by its name there.
+
+`one` begins, `peer` answers; where both begin, `nonces` decide which replacement survives (RFC 7296 section 2.8.2).
+The order of nonces: one's request, peer's request, peer's answer, one's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ikeengine.model.commands import Rekey, Terminate
+from ikeengine.negotiate.proposals import parse_ike
+from ikeengine.outputs import IkeRekeyed
+from ikeengine.registry import TransformType
+from tests.engine.support.pair import Host
+from tests.engine.support.situations import INFORMATIONAL, Stage, choose_nonces
+
+LOW, HIGH = 0x00, 0xFF
+NONCES = [tuple(LOW if place == lowest else HIGH for place in range(4)) for lowest in range(4)]
+GROUPS = ("aes128gcm16-prfsha256-ecp256-x25519", "aes128gcm16-prfsha256-x25519-ecp256")
+"""Each side likes another key exchange method best."""
+
+Nonces = Callable[..., None]
+
+
+@pytest.fixture(params=["left", "right"], ids=["initiator", "responder"])
+def role(request: pytest.FixtureRequest) -> str:
+    """Which side of the old IKE SA `one` is."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=NONCES, ids=["own-request", "peer-request", "peer-answer", "own-answer"])
+def nonces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Nonces:
+    """Choose which of the four nonces is the lowest."""
+    return lambda: choose_nonces(monkeypatch, *request.param)
+
+
+def stage(role: str, **changes: object) -> tuple[Stage, Host, Host]:
+    """An established pair: the stage, `one` and `peer`."""
+    built = Stage(**changes)
+    one = built.left if role == "left" else built.right
+    return built, one, built.other(one)
+
+
+def unlike_groups(role: str) -> tuple[Stage, Host, Host]:
+    """An established pair in which each side would now like the other's method less than its own."""
+    left, right = (parse_ike(words) for words in GROUPS)
+    on, one, peer = stage(role, left={"proposals": (left,)}, right={"proposals": (right,)})
+    for host in on.hosts:
+        (sa,) = host.endpoint._ctx.table
+        assert sa.suite is not None
+        sa.suite = replace(
+            sa.suite, ke=next(t for t in sa.connection.proposals[0].transforms if t.type is TransformType.KE)
+        )
+    return on, one, peer
+
+
+def rekey(on: Stage, host: Host) -> int:
+    return on.net.command(host, Rekey(ike=on.name(host)))
+
+
+# --- one side rekeys ------------------------------------------------------------------------------------------
+
+
+def test_regular(role: str) -> None:
+    on, one, _peer = stage(role)
+    before = one.ikes()[0].spi_i
+    op = rekey(on, one)
+    on.assert_one_tunnel()
+    assert on.net.done(one, op).ok
+    assert one.ikes()[0].spi_i != before
+    assert one.ikes()[0].initiator, "who initiates the rekeying is the original initiator of the new IKE SA"
+    assert [len(host.events(IkeRekeyed)) for host in on.hosts] == [1, 1]
+
+
+def test_regular_ke_invalid(role: str) -> None:
+    on, one, _peer = unlike_groups(role)
+    before = one.ikes()[0].spi_i
+    op = rekey(on, one)
+    on.assert_one_tunnel()
+    assert on.net.done(one, op).ok
+    assert one.ikes()[0].spi_i != before
+
+
+# --- both sides rekey -----------------------------------------------------------------------------------------
+
+
+def test_collision(nonces: Nonces) -> None:
+    on, one, peer = stage("left")
+    nonces()
+    ops = [(host, rekey(on, host)) for host in (one, peer)]
+    on.assert_one_tunnel()
+    assert all(on.net.done(host, op).ok for host, op in ops)
+
+
+def test_collision_ke_invalid(nonces: Nonces) -> None:
+    """Each must be told the right key exchange method first."""
+    on, one, peer = unlike_groups("left")
+    nonces()
+    ops = [(host, rekey(on, host)) for host in (one, peer)]
+    on.assert_one_tunnel()
+    assert all(on.net.done(host, op).ok for host, op in ops)
+
+
+def test_collision_ke_invalid_delayed_retry(role: str) -> None:
+    """The second request of one arrives when the peer's rekeying is finished."""
+    on, one, peer = unlike_groups(role)
+    first = on.hold(one, response=False)
+    rekey(on, one)
+    rekey(on, peer)
+    first.release()
+    retry = on.hold(one, response=False)
+    on.net.settle(1)
+    if retry.sent:
+        retry.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_response(role: str, nonces: Nonces) -> None:
+    """One goes on before the peer has even got the answer to its rekeying."""
+    on, one, peer = stage(role)
+    nonces()
+    held = on.hold(one, response=True)
+    rekey(on, one)
+    rekey(on, peer)
+    on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_dropped_request(role: str) -> None:
+    """One's request is lost and the peer's rekeying finished before it is sent again: nobody answers it any more."""
+    on, one, peer = stage(role)
+    on.drop(one, response=False)
+    rekey(on, one)
+    rekey(on, peer)
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_request(role: str) -> None:
+    """The peer never sees a collision: one's request arrives when it has got the peer's new IKE SA."""
+    on, one, peer = stage(role)
+    held = on.hold(one, response=False)
+    rekey(on, one)
+    rekey(on, peer)
+    on.net.settle(0.025)
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_request_and_delete(role: str) -> None:
+    """One's request arrives after the Delete of the IKE SA that it was to replace."""
+    on, one, peer = stage(role)
+    request = on.hold(one, response=False)
+    answer = on.hold(one, INFORMATIONAL, response=True)
+    rekey(on, one)
+    rekey(on, peer)
+    on.net.settle(1)
+    request.release()
+    on.net.settle(0.1)
+    answer.release()
+    on.assert_one_tunnel()
+
+
+# --- one side rekeys, the other deletes -----------------------------------------------------------------------
+
+
+def rekey_and_delete(on: Stage, one: Host, peer: Host) -> int:
+    on.anything_goes()
+    rekey(on, one)
+    return on.net.command(peer, Terminate(ike=on.name(peer)))
+
+
+def test_collision_delete(role: str) -> None:
+    """Section 2.25.2: the Delete is answered as usual, and the rekeying forgotten."""
+    on, one, peer = stage(role)
+    op = rekey_and_delete(on, one, peer)
+    on.assert_nothing()
+    assert on.net.done(peer, op).ok
+
+
+def test_collision_delete_drop_delete(role: str) -> None:
+    """The Delete is lost: the rekeying gets TEMPORARY_FAILURE, and is not begun again when the Delete arrives."""
+    on, one, peer = stage(role)
+    on.drop(peer, INFORMATIONAL, response=False)
+    op = rekey_and_delete(on, one, peer)
+    on.assert_nothing()
+    assert on.net.done(peer, op).ok
