@@ -7,6 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ikeengine.datapath.netlink import NETLINK_XFRM, NetlinkSocket
+from ikeengine.datapath.xfrm.constants import XfrmMsg
+from ikeengine.datapath.xfrm.state import USERSA_INFO, write_state_id
+from ikeengine.model.sa import SaId
+from ikeengine.registry import Protocol
 from tests.engine.interop.lab import Lab
 from tests.engine.kernel.inside.test_daemon import kernel_lab
 from tests.lab.netns import wait_until
@@ -15,6 +20,8 @@ from tests.lab.traffic import Ping
 pytestmark = pytest.mark.scenario("ikev2/mobike")
 
 LOST_AT_MOST = 100
+UPDSA = 26
+"""XFRM_MSG_UPDSA, which can change the ports of a state in place."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,12 @@ def sequence_number(site: Lab) -> int:
     return int(found[1], 16)
 
 
+def installed(site: Lab, what: str) -> str:
+    """States or policies, without states that only wait for an SA of their own."""
+    entries = site.left.gateway.run("ip", "xfrm", what).stdout.split("\nsrc ")
+    return "\nsrc ".join(entry for entry in entries if "proto esp spi 0x00000000" not in entry)
+
+
 @pytest.mark.parametrize("mover", ["engine", "charon"])
 @pytest.mark.parametrize("encap", ["no", "yes"], ids=["esp", "udp"])
 def test_child_sa_survives_another_address(site: Lab, initiator: str, mover: str, encap: str) -> None:
@@ -71,7 +84,7 @@ def test_child_sa_survives_another_address(site: Lab, initiator: str, mover: str
     assert int(after["packets-out"]) >= int(before["packets-out"]) + received
     site.assert_traffic()
     for what in ("state", "policy"):
-        assert own.address not in site.left.gateway.run("ip", "xfrm", what).stdout
+        assert own.address not in installed(site, what)
 
 
 @pytest.mark.scenario("ikev2/mobike-nat-mappings", role="responder")
@@ -80,15 +93,25 @@ def test_kernel_reports_where_esp_comes_from(site: Lab) -> None:
     site.connect(encap="yes")
     site.charon.initiate("net")
     site.assert_traffic()
-    rules = """
-        table ip moved {
-            chain out { type nat hook postrouting priority srcnat; udp sport 4500 snat to :14500; }
-        }
-    """
-    site.right.gateway.run("nft", "-f", "-", input=rules)
-    try:
-        site.right.client.ping(site.left.host, wait=0.2)
-        wait_until(lambda: site.engine.ike()["remote-port"] == "14500")
-        assert "dport 14500" in site.left.gateway.run("ip", "xfrm", "state").stdout
-    finally:
-        site.right.gateway.run("nft", "delete", "table", "ip", "moved")
+    state = next(
+        entry
+        for entry in site.right.gateway.run("ip", "xfrm", "state").stdout.split("\nsrc ")
+        if f"0x{site.charon.child()['spi-out']}" in entry
+    )
+    assert "sport 4500" in state
+    change_source_port(site, 14500)
+    site.right.client.ping(site.left.host, wait=0.2)
+    wait_until(lambda: site.engine.ike()["remote-port"] == "14500")
+    assert "dport 14500" in installed(site, "state")
+
+
+def change_source_port(site: Lab, port: int) -> None:
+    """Let charon's kernel send encapsulated packets from another port, as if a NAT had changed it."""
+    spi = int(site.charon.child()["spi-out"], 16)
+    with site.right.gateway.entered(), NetlinkSocket(NETLINK_XFRM) as kernel:
+        name = SaId(Protocol.ESP, site.left.address, spi)
+        body = bytearray(kernel.get(XfrmMsg.GETSA, write_state_id(name)).body)
+        old = (4500).to_bytes(2, "big") * 2
+        position = body.index(old, USERSA_INFO.size)
+        body[position : position + 2] = port.to_bytes(2, "big")
+        kernel.request(UPDSA, bytes(body))
