@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, tasks, transport
+from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, silence, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
@@ -25,6 +25,9 @@ from ikeengine.wire.header import Header
 from ikeengine.wire.message import ParsedMessage, parse
 from ikeengine.wire.payloads import Notify, Payload
 from ikeengine.wire.sk import open_message
+
+LEAST_ANSWER_TIME = 1.0
+"""Seconds that a peer has at least to answer the question of DPD, whatever `dpd_timeout` says."""
 
 
 def trigger(ctx: Context, sa: IkeSa, what: Trigger, subject: object) -> bool:
@@ -133,6 +136,7 @@ def _receive_malformed(
 def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
     """An authentic message: the peer is alive, and where the message came from is where the peer is now."""
     sa.last_inbound = ctx.now
+    sa.timers.stop(Timer.DPD_TIMEOUT)
     if sa.timers.get(Timer.DPD) is not None:
         sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
     if path == sa.path:
@@ -168,9 +172,9 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         else:
             _peer_is_dead(ctx, sa)
     elif timer is Timer.DPD:
-        sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
-        if sa.active is None and not sa.queue:
-            sa.queue.append(Liveness())
+        _ask_for_life(ctx, sa)
+    elif timer is Timer.DPD_TIMEOUT:
+        _peer_is_dead(ctx, sa)
     elif timer is Timer.KEEPALIVE:
         transport.send_keepalive(ctx, sa)
     elif timer is Timer.IKE_REKEY:
@@ -178,6 +182,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
             sa.queue.append(RekeyIke())
     elif timer is Timer.IKE_REAUTH:
         ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
+    elif timer is Timer.SUPERSEDED:
+        sa.queue.append(DeleteIke(why=Closing.REPLACED))
     elif timer is Timer.IKE_EXPIRE:
         sa.queue.appendleft(DeleteIke(why=Closing.EXPIRED))
     elif timer is Timer.LINGER:
@@ -192,10 +198,20 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         _believe_unproven(ctx, sa)
 
 
+def _ask_for_life(ctx: Context, sa: IkeSa) -> None:
+    """Whatever is under way anyway is a question, too. `dpd_timeout` counts from the last message of the peer."""
+    connection = sa.connection
+    sa.timers.set(Timer.DPD, ctx.now + connection.dpd_delay)
+    if connection.dpd_timeout:
+        sa.timers.set(Timer.DPD_TIMEOUT, max(ctx.now + LEAST_ANSWER_TIME, sa.last_inbound + connection.dpd_timeout))
+    if sa.active is None and not sa.queue:
+        sa.queue.append(Liveness())
+
+
 def _initiator_is_gone(ctx: Context, sa: IkeSa) -> None:
     record = None
     if sa.state is IkeState.INIT_ANSWERED:
-        record = reasons.half_open(ctx, sa)
+        record = silence.half_open(ctx, sa)
         ctx.fail(record)
     close(ctx, sa, Closing.FAILED, record)
 
@@ -204,7 +220,7 @@ def _peer_is_dead(ctx: Context, sa: IkeSa) -> None:
     if sa.handshake is not None and sa.handshake.unproven is not None:
         _believe_unproven(ctx, sa)
         return
-    record = reasons.no_answer(ctx, sa, f"{_phase(sa)} request")
+    record = silence.no_answer(ctx, sa, f"{_phase(sa)} request")
     # That a replaced IKE SA, or one that never came to be, could not be deleted properly is nobody's loss.
     if sa.state is not IkeState.REKEYED and not (sa.state is IkeState.DELETING and sa.established_at is None):
         ctx.fail(record)
@@ -237,6 +253,8 @@ def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.C
         inactivity.check(ctx, sa, child)
     elif timer is Timer.CHILD_LINGER:
         child_sa.remove(ctx, sa, child, announce=False)
+    elif timer is Timer.CHILD_SEND:
+        child_sa.activate_outbound(ctx, child)
 
 
 def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:

@@ -7,15 +7,18 @@ from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
     DURATION,
+    JITTERS,
     PORT,
+    RETRANSMISSIONS,
+    RETRANSMIT_BASES,
     TEXT,
     Choice,
     Integer,
     Kind,
     ListOf,
-    Real,
 )
 from ikeengine.config.schema import Option, Section, Subsection
+from ikeengine.model.connection import FETCH_SCHEMES
 
 _DATAPATHS = Choice({word: word for word in ("auto", "xfrm", "userspace", "none")})
 LEVEL = Integer(-1, 4, "log level")
@@ -34,15 +37,16 @@ DATAPATH = Option(
 KEYLOG = Option(
     "keylog",
     TEXT,
-    "Directory for tables of all keys that let Wireshark decrypt IKE and ESP. Whoever reads them reads the traffic.",
+    "Directory for tables of the keys of all SAs from then on, with which Wireshark decrypts IKE and ESP. "
+    "Whoever reads them reads the traffic.",
     "",
 )
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
-RETRANSMIT_BASE = Option("retransmit_base", Real(1.0, 10.0), "Factor by which each next waiting time grows.", "1.8")
-RETRANSMIT_TRIES = Option("retransmit_tries", Integer(0, 100), "Retransmissions before the peer counts as dead.", "5")
+RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
+RETRANSMIT_TRIES = Option("retransmit_tries", RETRANSMISSIONS, "Retransmissions before the peer counts as dead.", "5")
 RETRANSMIT_JITTER = Option(
-    "retransmit_jitter", Integer(0, 20), "Largest random part to subtract from a waiting time.", "0", unit="%"
+    "retransmit_jitter", JITTERS, "Largest random part to subtract from a waiting time.", "0", unit="%"
 )
 RETRANSMIT_LIMIT = Option("retransmit_limit", DURATION, "Longest waiting time; 0 for none.", "0s", unit="s")
 HALF_OPEN_TIMEOUT = Option("half_open_timeout", DURATION, "Time that a peer has to authenticate.", "30s", unit="s")
@@ -55,34 +59,36 @@ BLOCK_THRESHOLD = Option(
 )
 IKESA_LIMIT = Option("ikesa_limit", COUNT, "Most IKE SAs; 0 for no limit.", "0")
 KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 sends none.", "20s", unit="s")
+ENABLE_CRL = Option("enable_crl", BOOLEAN, "Use CRLs to learn whether certificates are revoked.", "yes")
+ENABLE_OCSP = Option("enable_ocsp", BOOLEAN, "Use OCSP to learn whether certificates are revoked.", "yes")
+FETCH_TIMEOUT = Option("fetch_timeout", DURATION, "Longest time to fetch one CRL or OCSP response.", "10s", unit="s")
+FETCH_SCHEME_LIST = Option(
+    "fetch_schemes",
+    ListOf(Choice({scheme: scheme for scheme in FETCH_SCHEMES})),
+    "Kinds of URIs that are fetched. Files only where `crl_uris` names them, never for a certificate.",
+    "http, https, file",
+)
+CACHE_CRLS = Option("cache_crls", BOOLEAN, "Write fetched CRLs to the directory `x509crl`, once verified.", "no")
 RETRY_INITIATE_INTERVAL = Option(
     "retry_initiate_interval",
     DURATION,
-    "Time before a failed initiation is tried again, as when a host name was not found; 0 never.",
+    "Time before a failed initiation is tried again, as when a host name was not found; 0 never. Doubles each time.",
     "10s",
     unit="s",
+)
+RETRY_INITIATE_LIMIT = Option(
+    "retry_initiate_limit", DURATION, "Longest time before a failed initiation is tried again.", "120s", unit="s"
+)
+MAKE_BEFORE_BREAK = Option(
+    "make_before_break",
+    BOOLEAN,
+    "Whether the new IKE SA of a reauthentication is up before the old one is deleted.",
+    "yes",
 )
 DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
-RETURN_ROUTABILITY = Option(
-    "return_routability",
-    BOOLEAN,
-    "Let a peer that moves (MOBIKE) prove that it receives at its new address, before traffic is sent there.",
-    "yes",
-)
-INTERFACES_USE = Option(
-    "interfaces_use",
-    ListOf(TEXT),
-    "The only interfaces whose addresses may be told to peers and moved to (MOBIKE). "
-    "If it is set, `interfaces_ignore` has no effect.",
-    "",
-    derived="all interfaces",
-)
-INTERFACES_IGNORE = Option(
-    "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
-)
 MULTIPLE_AUTHENTICATION = Option(
     "multiple_authentication", BOOLEAN, "Offer and accept several authentication rounds (RFC 4739).", "yes"
 )
@@ -100,6 +106,23 @@ FRAGMENT_SIZE = Option(
     "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
     "1280",
 )
+RETURN_ROUTABILITY = Option(
+    "return_routability",
+    BOOLEAN,
+    "Let a peer that moves (MOBIKE) prove that it receives at its new address, before traffic is sent there.",
+    "yes",
+)
+INTERFACES_USE = Option(
+    "interfaces_use",
+    ListOf(TEXT),
+    "The only interfaces whose addresses may be told to peers and moved to (MOBIKE). "
+    "If it is set, `interfaces_ignore` has no effect.",
+    "",
+    derived="all interfaces",
+)
+INTERFACES_IGNORE = Option(
+    "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -115,8 +138,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. "
-    "`listen`, `port`, `port_nat_t`, `datapath`, `keylog` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
@@ -135,15 +157,22 @@ ENGINE = Section(
         BLOCK_THRESHOLD,
         IKESA_LIMIT,
         KEEP_ALIVE,
+        ENABLE_CRL,
+        ENABLE_OCSP,
+        FETCH_TIMEOUT,
+        FETCH_SCHEME_LIST,
+        CACHE_CRLS,
         RETRY_INITIATE_INTERVAL,
+        RETRY_INITIATE_LIMIT,
+        MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
-        RETURN_ROUTABILITY,
-        INTERFACES_USE,
-        INTERFACES_IGNORE,
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        RETURN_ROUTABILITY,
+        INTERFACES_USE,
+        INTERFACES_IGNORE,
     ),
     sections=(Subsection("log", LOG),),
 )
