@@ -169,6 +169,11 @@ class UserspaceDatapath:
         self._outbound.waiting.forget(owner)
         self._policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """The host has other addresses: the routes into the tunnel prefer some of them. Raises DatapathError."""
+        if self._routes is not None:
+            self._routes.refresh()
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA."""
         installed = self._sas.get(sa)
