@@ -29,6 +29,7 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         listen=values[options.LISTEN],
         datapath=values[options.DATAPATH],
         keylog=values[options.KEYLOG],
+        qcd_secret=values[options.QCD_SECRET],
         metrics=values[options.METRICS],
         lease_file=values[options.LEASE_FILE],
         install_virtual_ip=values[options.INSTALL_VIRTUAL_IP],

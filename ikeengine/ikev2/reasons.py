@@ -311,6 +311,20 @@ def malformed(ctx: Context, sa: IkeSa, phase: str, error: Exception) -> FailureR
     )
 
 
+def peer_restarted(ctx: Context, sa: IkeSa) -> FailureRecord:
+    """The peer has lost the IKE SA, and proves it (RFC 6290)."""
+    return FailureRecord(
+        alert=Alert.INVALID_IKE_SPI,
+        side=Side.PEER,
+        phase="INFORMATIONAL",
+        reason="the peer has restarted: it has lost the IKE SA and proves it with its token",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        advice="nothing needs to be done if `dpd_action` is restart or trap; else initiate the connection again",
+    )
+
+
 def no_path(ctx: Context, sa: IkeSa, reason: str) -> FailureRecord:
     """There is no way to the peer: a name that does not resolve, or no route."""
     return FailureRecord(

@@ -195,6 +195,8 @@ class ConnectionConfig:
     mobike: bool = True
     dpd_delay: float = 0.0
     dpd_timeout: float = 0.0
+    qcd: bool = True
+    """Quick crash detection (RFC 6290)."""
     keyingtries: int = 1
     retransmit_timeout: float | None = None
     """This and the next four stand for the settings of the same names, if there is a value."""

@@ -41,6 +41,13 @@ KEYLOG = Option(
     "Whoever reads them reads the traffic.",
     "",
 )
+QCD_SECRET = Option(
+    "qcd_secret",
+    TEXT,
+    "File that keeps the secret of quick crash detection over restarts; it is made if it is not there.",
+    "",
+    derived="`qcd.secret` in the run directory",
+)
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
 RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
@@ -168,7 +175,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `lease_file` and "
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `qcd_secret`, `lease_file` and "
     "`install_virtual_ip*` take effect at the next start.",
     (
         LISTEN,
@@ -176,6 +183,7 @@ ENGINE = Section(
         PORT_NAT_T,
         DATAPATH,
         KEYLOG,
+        QCD_SECRET,
         METRICS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,

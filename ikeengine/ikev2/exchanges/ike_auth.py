@@ -12,7 +12,7 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
+from ikeengine.ikev2 import auth_lifetime, authentication, crash_tokens, reasons, transport, uniqueness, vetting
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -135,6 +135,8 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     if handshake.rounds.peer_follows and expected is not None:
         payloads.append(IdResponder(expected))
     payloads.append(auth)
+    if is_first:
+        payloads += crash_tokens.offer(ctx, sa)
     if is_first and handshake.rounds.peer_can and ctx.settings.multiple_authentication:
         payloads.append(Notify(NotifyType.MULTIPLE_AUTH_SUPPORTED))
     return payloads + handshake.rounds.count_own(sa.connection)
@@ -223,6 +225,7 @@ def _accept(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
     config.read_reply(ctx, sa, message)
+    crash_tokens.take(sa, message)
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_initiator(ctx, sa)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
+from ikeengine.ikev2 import auth_lifetime, authentication, crash_tokens, reasons, transport, uniqueness, vetting
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
@@ -214,6 +214,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     if message is None:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
+    crash_tokens.take(sa, message)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
     # What the initiator replaces goes first: its new IKE SA gets the virtual IP that the old one had.
@@ -222,7 +223,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     configured = config.respond(ctx, sa, message)
     with_child = message.find(Sa) is not None and not config.refuses_child(configured)
     child = _first_child(ctx, sa, message, nonces) if with_child else []
-    return [*configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]
+    return [*crash_tokens.offer(ctx, sa), *configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:
