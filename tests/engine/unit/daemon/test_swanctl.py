@@ -160,7 +160,7 @@ def test_crls_and_ocsp_responses(rig: ViciRig) -> None:
     assert "List of X.509 CRLs" in printed
     assert 'issuer:   "O=Example, CN=Root"' in printed
     assert "1 revoked certificate" in printed
-    assert "List of OCSP responses" in printed
+    assert "List of OCSP Responses" in printed
     shown(rig, "--flush-certs", "--type", "x509_crl")
     assert "CRLs" not in shown(rig, "--list-certs")
 
