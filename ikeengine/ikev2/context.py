@@ -55,7 +55,8 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again. `packet` is the one that sprang a trap.
+    an IKE SA that is to be authenticated again. `packet` is what asked for the Child SA, and `remote` the address of
+    the peer where the connection names none.
     """
 
     connection: str
@@ -67,6 +68,7 @@ class Wanted:
     trap: bool = False
     packet: Packet | None = None
     replaces: bytes = b""
+    remote: str = ""
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class Context:
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
+        "addresses",
         "confirmations",
         "connections",
         "credentials",
@@ -111,6 +114,8 @@ class Context:
         self.credentials = credentials
         self.table = SaTable()
         self.connections: dict[str, ConnectionConfig] = {}
+        self.addresses: tuple[str, ...] = ()
+        """Where this host can be reached, as far as anybody has told."""
         self.now = 0.0
         self.wall_offset = 0.0
         self.outputs: list[Output] = []

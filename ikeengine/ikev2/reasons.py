@@ -328,3 +328,17 @@ def datapath_refused(ctx: Context, sa: IkeSa, child: str, reason: str) -> Failur
         peer=peer_text(sa.path),
         advice="the datapath's message says what is missing; `engine.datapath: userspace` needs no kernel support",
     )
+
+
+def policies_refused(ctx: Context, connection: str, child: str, reason: str) -> FailureRecord:
+    """The kernel or the userspace datapath did not take a trap or shunt."""
+    return FailureRecord(
+        alert=Alert.INSTALL_CHILD_POLICY_FAILED,
+        side=Side.LOCAL,
+        phase="installation",
+        reason=f"the policies of {child} cannot be installed: {reason}",
+        at=ctx.now,
+        connection=connection,
+        child=child,
+        advice="another program may have a policy for the same traffic; `ip xfrm policy` shows all of the kernel's",
+    )

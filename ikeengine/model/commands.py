@@ -59,10 +59,26 @@ class Acquire:
 
     @property
     def packet(self) -> Packet | None:
-        """The packet, if the datapath has told."""
+        """What the datapath tells about the packet, None if it does not."""
         if self.source is None or self.destination is None:
             return None
         return Packet(self.source, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Set the trap of a child, or put its shunt into force. `ike` may be empty if `child` is unique."""
+
+    child: str
+    ike: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """Take the trap or shunt of a child back. SAs that it has brought up stay."""
+
+    child: str
+    ike: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,22 @@ class SaExpired:
 
     sa: SaId
     hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NatMappingChanged:
+    """The datapath saw an authentic UDP-encapsulated packet of a peer from another address or port than before."""
+
+    sa: SaId
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
+
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +118,16 @@ class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
-Command = Initiate | Terminate | Rekey | Acquire | SaExpired | Unreachable | Shutdown
+Command = (
+    Initiate
+    | Terminate
+    | Rekey
+    | Install
+    | Uninstall
+    | Acquire
+    | SaExpired
+    | NatMappingChanged
+    | NetworkChanged
+    | Unreachable
+    | Shutdown
+)

@@ -321,8 +321,9 @@ def test_list_policies(rig: ViciRig) -> None:
     plain, drop = child("plain"), child("drop", mode=Mode.DROP)
     rig.core.connections["gw-gw"] = connection("gw-gw", trap, bypass, plain, drop)
     rig.emit(
-        InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,))),
-        InstallPolicies(2, PolicySet(2, PolicyAction.PASS, (NET_1,), (NET_2,))),
+        InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,), name="gw-gw/trap")),
+        InstallPolicies(2, PolicySet(2, PolicyAction.PASS, (NET_1,), (NET_2,), name="gw-gw/byp")),
+        InstallPolicies(3, PolicySet(3, PolicyAction.PROTECT, (NET_1,), (NET_2,))),
     )
     everything = {"trap": "yes", "pass": "yes", "drop": "yes"}
     shown = [text(entry) for entry in rig.session().list_policies(everything)]
