@@ -100,6 +100,20 @@ class AskPath:
 
 
 @dataclass(frozen=True, slots=True)
+class AskFetch:
+    """Fetch a CRL, or an OCSP response if there is a request to `post`, within `timeout` seconds.
+
+    Answer: the document as bytes, or a LocalMisuse that says why there is none. A longer one than `max_octets` is none.
+    """
+
+    op: OpId
+    uri: str
+    post: bytes
+    max_octets: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
 class AskRoutes:
     """Ask with which source address each of these peer addresses can be reached; never resolves a name.
 
@@ -249,6 +263,16 @@ class IkeKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class CrlVerified:
+    """A CRL that was fetched or sent by a peer proved right and is new: worth a file (`engine.cache_crls`)."""
+
+    der: bytes
+    key_id: bytes
+    """Identifier of the key that signed it."""
+    is_delta: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CommandDone:
     """A command has ended. `reason` is empty on success, else one sentence for the operator."""
 
@@ -274,5 +298,5 @@ Event = (
     | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskRoutes | AskUsage | AskConfirmation
-Output = Transmit | DatapathOutput | Ask | Event | CommandDone
+Ask = AskSignature | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation
+Output = Transmit | DatapathOutput | Ask | Event | CrlVerified | CommandDone

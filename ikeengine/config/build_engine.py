@@ -67,6 +67,11 @@ def _settings(values: Values) -> EngineSettings:
         fragment_size=values[options.FRAGMENT_SIZE],
         multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
         signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
+        enable_crl=values[options.ENABLE_CRL],
+        enable_ocsp=values[options.ENABLE_OCSP],
+        fetch_timeout=values[options.FETCH_TIMEOUT],
+        fetch_schemes=values[options.FETCH_SCHEME_LIST],
+        cache_crls=values[options.CACHE_CRLS],
         return_routability=values[options.RETURN_ROUTABILITY],
         keylog=bool(values[options.KEYLOG]),
     )

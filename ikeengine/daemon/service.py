@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
+from ikeengine.daemon.fetch import Fetcher
 from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
@@ -26,6 +27,7 @@ from ikeengine.observe.limiter import RateLimiter
 from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
+    AskFetch,
     AskPath,
     AskRoutes,
     AskSignature,
@@ -34,6 +36,7 @@ from ikeengine.outputs import (
     ChildUpdown,
     CommandDone,
     Counted,
+    CrlVerified,
     DeletePolicies,
     DeleteSa,
     Dropped,
@@ -88,6 +91,9 @@ class Service:
         """Whether somebody wants to know the counters of SAs that are gone."""
         self._sockets = sockets
         self._signer = signer
+        self.fetcher = Fetcher()
+        self.keep_crl: Callable[[CrlVerified], None] = lambda output: None
+        """Writes verified CRLs to the disk."""
         self._paths = PathFinder(sockets, self._prepare_socket)
         self._waiting: dict[OpId, asyncio.Future[CommandDone]] = {}
         self._final_usage: dict[SaId, Usage] = {}
@@ -104,9 +110,11 @@ class Service:
             DeletePolicies: self._delete_policies,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
+            AskFetch: self._ask_fetch,
             AskRoutes: self._ask_routes,
             AskUsage: self._ask_usage,
             AskConfirmation: self._ask_confirmation,
+            CrlVerified: self._crl_verified,
             CommandDone: self._command_done,
             Counted: observer.counted,
             LogLine: observer.log_line,
@@ -134,6 +142,7 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         self._paths.close()
+        self.fetcher.close()
         self._sockets.close()
         self.datapath.stop()
 
@@ -317,6 +326,13 @@ class Service:
 
         self._paths.find(output, answer)
 
+    def _ask_fetch(self, output: AskFetch) -> None:
+        def answer(result: bytes | LocalMisuse) -> None:
+            self.core.complete(output.op, result, self.now())
+            self.pump()
+
+        self.fetcher.fetch(output, answer)
+
     def _ask_routes(self, output: AskRoutes) -> None:
         self.core.complete(output.op, self._paths.routes(output, self.host_addresses), self.now())
 
@@ -329,6 +345,9 @@ class Service:
 
     def _ask_confirmation(self, output: AskConfirmation) -> None:
         self.core.complete(output.op, None, self.now())
+
+    def _crl_verified(self, output: CrlVerified) -> None:
+        self.keep_crl(output)
 
     def _command_done(self, output: CommandDone) -> None:
         done = self._waiting.get(output.op)

@@ -175,10 +175,10 @@ def pfs_mismatch(record: FailureRecord) -> FailureRecord:
 
 def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFailed) -> FailureRecord:
     """The peer could not prove its identity to us."""
-    known = {alert.value: alert for alert in Alert}
     rounds = sa.handshake.rounds if sa.handshake is not None else Rounds()
     remotes = sa.connection.remote
     wanted = remotes[min(rounds.peer, len(remotes) - 1)]
+    known = {alert.value: alert for alert in Alert} | _ALERTS
     return FailureRecord(
         alert=known.get(error.check, Alert.PEER_AUTH_FAILED),
         side=Side.LOCAL,
@@ -199,6 +199,7 @@ def _demand(remote: RemoteAuth) -> str:
     return f"{remote.id.text} by {remote.auth.value}{limits}"
 
 
+_ALERTS = {"revocation-unknown": Alert.CERT_VALIDATION_FAILED, "key-strength": Alert.CERT_POLICY_VIOLATION}
 _AUTH_ADVICE = {
     "psk": "the pre-shared keys of the two sides differ, or the identities select different ones: compare both",
     "identity": "`remote.id` here must fit `local.id` of the peer, and `local.id` here its `remote.id`",
@@ -212,7 +213,14 @@ _AUTH_ADVICE = {
     "peer-auth-failed": "the peer signs with another key than that of its certificate or public key, or in a way that "
     "`remote.auth` does not allow",
     "unique-keep": "close the IKE SA that is there, or set `unique` to replace",
-    "cert-revoked": "the authority has withdrawn the certificate of the peer: the peer needs a new one",
+    "cert-revoked": "issue a new certificate to the peer; if it was revoked by mistake, the authority has to say so",
+    "revocation-unknown": "make the servers of the CRL or OCSP reachable and current, put a CRL into `x509crl`, "
+    "or relax `remote.revocation`",
+    "cert-policy-violation": "compare the policies and name constraints of the authorities with the certificate, "
+    "and with `remote.cert_policy`",
+    "cert-exceeded-path-len": "an authority may not certify that many authorities below it: issue the chain anew",
+    "cert-validation-failed": "the peer needs another certificate, or its authority another one",
+    "key-strength": "the peer needs a certificate with a stronger key or hash, or `remote.auth` has to allow this one",
     "cert-expired": "renew the certificate of the peer, or set the clock of this host",
 }
 

@@ -25,6 +25,7 @@ from ikeengine.registry import HashId
 from ikeengine.timers import Timer, TimerTable
 
 if TYPE_CHECKING:
+    from ikeengine.auth.revocation import RevocationCheck
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
@@ -70,6 +71,12 @@ class Handshake:
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
     peer_is_childless: bool = False
+    peer_asks_ocsp: bool = False
+    """Whether the peer wants to know the status of our certificate (RFC 4806)."""
+    checks: list[RevocationCheck] = field(default_factory=list)
+    """Checks of revocation that are planned or under way."""
+    arrived: Received | None = None
+    """Initiator: the IKE_AUTH response that waits for these checks."""
     peer_does_nat_t: bool = False
     """Whether the peer has sent NAT_DETECTION notifies: without NAT traversal there is no MOBIKE."""
     own: OwnCredential | None = None

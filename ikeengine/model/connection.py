@@ -97,6 +97,10 @@ class Ocsp(Enum):
     BOTH = "both"
 
 
+FETCH_SCHEMES = ("http", "https", "file")
+"""Where CRLs and OCSP responses may come from. Only the configuration may name files, not a certificate."""
+
+
 class AuthKind(Enum):
     """How one side proves its identity."""
 
@@ -242,6 +246,7 @@ class EngineSettings:
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0
+    fetch_schemes: tuple[str, ...] = FETCH_SCHEMES
     cache_crls: bool = False
     return_routability: bool = True
     """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""

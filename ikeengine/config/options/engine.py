@@ -18,6 +18,7 @@ from ikeengine.config.kinds import (
     ListOf,
 )
 from ikeengine.config.schema import Option, Section, Subsection
+from ikeengine.model.connection import FETCH_SCHEMES
 
 _DATAPATHS = Choice({word: word for word in ("auto", "xfrm", "userspace", "none")})
 LEVEL = Integer(-1, 4, "log level")
@@ -58,6 +59,16 @@ BLOCK_THRESHOLD = Option(
 )
 IKESA_LIMIT = Option("ikesa_limit", COUNT, "Most IKE SAs; 0 for no limit.", "0")
 KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 sends none.", "20s", unit="s")
+ENABLE_CRL = Option("enable_crl", BOOLEAN, "Use CRLs to learn whether certificates are revoked.", "yes")
+ENABLE_OCSP = Option("enable_ocsp", BOOLEAN, "Use OCSP to learn whether certificates are revoked.", "yes")
+FETCH_TIMEOUT = Option("fetch_timeout", DURATION, "Longest time to fetch one CRL or OCSP response.", "10s", unit="s")
+FETCH_SCHEME_LIST = Option(
+    "fetch_schemes",
+    ListOf(Choice({scheme: scheme for scheme in FETCH_SCHEMES})),
+    "Kinds of URIs that are fetched. Files only where `crl_uris` names them, never for a certificate.",
+    "http, https, file",
+)
+CACHE_CRLS = Option("cache_crls", BOOLEAN, "Write fetched CRLs to the directory `x509crl`, once verified.", "no")
 RETRY_INITIATE_INTERVAL = Option(
     "retry_initiate_interval",
     DURATION,
@@ -146,6 +157,11 @@ ENGINE = Section(
         BLOCK_THRESHOLD,
         IKESA_LIMIT,
         KEEP_ALIVE,
+        ENABLE_CRL,
+        ENABLE_OCSP,
+        FETCH_TIMEOUT,
+        FETCH_SCHEME_LIST,
+        CACHE_CRLS,
         RETRY_INITIATE_INTERVAL,
         RETRY_INITIATE_LIMIT,
         MAKE_BEFORE_BREAK,
