@@ -17,7 +17,7 @@ from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
-from ikeengine.datapath.base import Datapath, DatapathEvent
+from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Command, NetworkChanged, Shutdown, Unreachable
 from ikeengine.model.connection import ConnectionConfig
@@ -187,13 +187,13 @@ class Service:
 
     # --- DatapathHost
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: OuterFields = PLAIN) -> None:
         """Send an ESP packet from the NAT-T socket."""
-        self._sockets.send_encapsulated((packet,), path)
+        self._sockets.send_encapsulated((packet,), path, outer)
 
-    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
         """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
-        self._sockets.send_encapsulated(packets, path)
+        self._sockets.send_encapsulated(packets, path, outer)
 
     def event(self, event: DatapathEvent) -> None:
         """A packet needs an SA, an SA is at its limit, or a peer's NAT mapping has changed."""

@@ -223,7 +223,7 @@ def _accept(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
     nonces = (handshake.nonce_own, handshake.nonce_peer)
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
-    uniqueness.on_established(ctx, sa, initial_contact=False)
+    uniqueness.on_initiator(ctx, sa)
     auth_lifetime.obey(ctx, sa, message)
     ctx.answer(take_waiting(sa), ok=True)
     first, sa.active = sa.active, None

@@ -101,8 +101,6 @@ def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Rec
     if message is handshake.request:
         _check_childless(sa, message)
     handshake.rounds.count_peer(sa.connection, message)
-    if message is handshake.request:
-        _check_childless(sa, message)
     if not handshake.rounds.peer_follows:
         uniqueness.check_new(ctx, sa, initial_contact=_is_initial_contact(handshake))
 
@@ -217,7 +215,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     contact = _is_initial_contact(handshake)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
-    uniqueness.on_established(ctx, sa, initial_contact=contact)
+    uniqueness.on_responder(ctx, sa, initial_contact=contact)
     uniqueness.take_over(ctx, sa)
     child = _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
     return [*child, *mobility, *auth_lifetime.announce(ctx, sa)]
