@@ -209,6 +209,7 @@ _AUTH_ADVICE = {
     "method": "`remote.auth` here and `local.auth` of the peer must say the same: a pre-shared key, or a signature",
     "certificate": "let the peer send its certificate (`send_cert`, `send_certreq`), or load it here (`remote.certs`)",
     "raw-key": "add the public key of the peer to `remote.pubkeys` here, or correct `local.pubkeys` of the peer",
+    "hash-and-url": "let the peer send its certificate itself (`hash_and_url: no`), or correct its `cert_uri_base`",
     "rounds": "the peer needs as many `local` sections as there are `remote` sections here, in the same order",
     "peer-auth-failed": "the peer signs with another key than that of its certificate or public key, or in a way that "
     "`remote.auth` does not allow",
