@@ -74,6 +74,7 @@ def _settings(values: Values) -> EngineSettings:
         fragment_size=values[options.FRAGMENT_SIZE],
         multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
         signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
+        hash_and_url=values[options.HASH_AND_URL],
         enable_crl=values[options.ENABLE_CRL],
         enable_ocsp=values[options.ENABLE_OCSP],
         fetch_timeout=values[options.FETCH_TIMEOUT],

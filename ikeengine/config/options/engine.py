@@ -160,6 +160,13 @@ INTERFACES_USE = Option(
 INTERFACES_IGNORE = Option(
     "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
+HASH_AND_URL = Option(
+    "hash_and_url",
+    BOOLEAN,
+    "Send and take the hash and URL of certificates instead of themselves (RFC 7296 section 3.6). Lets everybody who "
+    "can send IKE messages to us make us fetch an http URL.",
+    "no",
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -215,6 +222,7 @@ ENGINE = Section(
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        HASH_AND_URL,
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,
