@@ -30,6 +30,8 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         datapath=values[options.DATAPATH],
         keylog=values[options.KEYLOG],
         metrics=values[options.METRICS],
+        bypass_networks=values[options.BYPASS_NETWORKS],
+        bypass_ports=values[options.BYPASS_PORTS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
         settings=_settings(values),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.secret import Secret
+from ikeengine.model.selector import SelectorTemplate
+from ikeengine.model.static import StaticEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class EngineConfig:
     """Directory of the Wireshark tables, empty for none."""
     metrics: str = ""
     """`address:port`, IPv6 addresses in brackets; empty for none."""
+    bypass_networks: tuple[SelectorTemplate, ...] = ()
+    """Remote networks whose packets always pass unprotected."""
+    bypass_ports: tuple[SelectorTemplate, ...] = ()
+    """Our own services whose packets always pass unprotected, as selectors of any address."""
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False
@@ -58,3 +64,5 @@ class Configuration:
     authorities: tuple[Authority, ...] = ()
     certificates: tuple[bytes, ...] = ()
     """Intermediate certificates (DER) found in the files of our own ones."""
+    manual: Mapping[str, StaticEntry] = field(default_factory=dict)
+    """Manually keyed SAs by name."""

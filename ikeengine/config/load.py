@@ -9,6 +9,7 @@ from ikeengine.config.build_connection import build_connection
 from ikeengine.config.build_credentials import build_authorities, build_shared_keys
 from ikeengine.config.build_engine import build_engine
 from ikeengine.config.build_keys import build_private_keys
+from ikeengine.config.build_manual import build_manual
 from ikeengine.config.certificates import CertificateFiles
 from ikeengine.config.configuration import Configuration
 from ikeengine.config.cross_checks import Credentials, check_credentials
@@ -108,6 +109,7 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     complete = len(named) == len(values.named("authorities")) and not private_keys.broken
     check_credentials(drafts, Credentials(shared_keys, private_keys, authorities, complete), problems)
     return Configuration(
+        manual=build_manual(values, files, problems),
         engine=build_engine(values.one("engine"), problems),
         connections={draft.config.name: draft.config for draft in drafts},
         shared_keys=shared_keys,

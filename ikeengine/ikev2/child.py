@@ -29,6 +29,8 @@ from ikeengine.outputs import (
 )
 from ikeengine.timers import Timer
 
+CHILD_TIMERS = tuple(timer for timer in Timer if timer.name.startswith("CHILD_"))
+
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
 
@@ -209,7 +211,7 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
 
 def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
     """Hand a Child SA over to the IKE SA that replaces its own (RFC 7296 section 2.8)."""
-    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_LINGER, Timer.CHILD_IDLE, Timer.CHILD_RETRY):
+    for timer in CHILD_TIMERS:
         deadline = old.timers.get(timer, child.unique_id)
         if deadline is not None:
             new.timers.set(timer, deadline, child.unique_id)

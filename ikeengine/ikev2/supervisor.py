@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import machine, ondemand, reasons, tasks, transport
+from ikeengine.ikev2 import machine, ondemand, reasons, revival, tasks, transport
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
-from ikeengine.ikev2.exchanges.create_child import CreateChild
+from ikeengine.ikev2.exchanges.create_child import CreateChild, renew
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
 from ikeengine.ikev2.exchanges.reauthenticate import Supersede, children_up
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
@@ -62,8 +62,10 @@ class Supervisor:
         elif replace(old, children={}) == replace(config, children={}):
             self._replace_children(old, config)
         else:
+            revived = revival.take_over(ctx, old, config)
             self._close_all(old)
             self._start_children(config, config.children.values())
+            ctx.wanted += revived
 
     def unload(self, name: str) -> None:
         """Remove a connection and close its SAs."""
@@ -82,14 +84,12 @@ class Supervisor:
         """Only children differ: the IKE SA stays, and so do the Child SAs of unchanged children."""
         changed = {name for name, child in old.children.items() if config.children.get(name) != child}
         for name in changed:
-            self._traps.clear(self._ctx, config.name, name)
+            self._traps.replace(self._ctx, config, name)
         for sa in self._ctx.table.of_connection(config.name):
             self._ctx.touch(sa)
             sa.connection = config
             _update_pending(self._ctx, sa, changed)
-            for child in sa.children.values():
-                if child.config.name in changed:
-                    sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
+            _update_children(sa, changed)
         fresh = [child for name, child in config.children.items() if old.children.get(name) != child]
         self._start_children(config, fresh)
 
@@ -112,6 +112,9 @@ class Supervisor:
         if wanted.replaces:
             self._authenticate_again(config, wanted)
             return
+        if wanted.renew and child is not None:
+            self._renew(config, child)
+            return
         if child is not None and (wanted.trap or child.mode in SHUNTS):
             self._traps.set(ctx, config, child, wanted.ops)
             return
@@ -127,6 +130,11 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=True)
         else:
             sa.waiting += wanted.ops
+
+    def _renew(self, config: ConnectionConfig, child: ChildConfig) -> None:
+        for sa in self._ctx.table.of_connection(config.name):
+            self._ctx.touch(sa)
+            renew(sa, child)
 
     def _authenticate_again(self, config: ConnectionConfig, wanted: Wanted) -> None:
         """Make another IKE SA with the same Child SAs; its last task ends the old one (make before break)."""
@@ -331,6 +339,18 @@ def _is_usable(sa: IkeSa, config: ConnectionConfig, remote: str) -> bool:
     """
     may_serve = sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting)
     return may_serve and sa.connection is config and remote in ("", sa.path.remote)
+
+
+def _update_children(sa: IkeSa, changed: set[str]) -> None:
+    """Child SAs of what is no longer configured go; those of what is configured otherwise are replaced."""
+    for name in changed:
+        config = sa.connection.children.get(name)
+        if config is not None and config.mode not in SHUNTS:
+            renew(sa, config)
+            continue
+        for child in sa.children.values():
+            if child.config.name == name:
+                sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

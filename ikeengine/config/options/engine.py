@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
+from ikeengine.config.ike_kinds import SELECTORS, SERVICES
 from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
@@ -84,6 +85,20 @@ FRAGMENT_SIZE = Option(
     "1280",
 )
 
+BYPASS_NETWORKS = Option(
+    "bypass_networks",
+    SELECTORS,
+    "Remote networks, `net[proto/port]`, whose packets pass unprotected whatever the connections say: those that the "
+    "gateway is managed from. IKE itself always passes.",
+    "",
+)
+BYPASS_PORTS = Option(
+    "bypass_ports",
+    SERVICES,
+    "Our own services, such as `tcp/22`, whose packets pass unprotected whatever the connections say.",
+    "",
+)
+
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
 LOG_JSON = Option("json", BOOLEAN, "Write JSON lines instead of text.", "no")
@@ -107,6 +122,8 @@ ENGINE = Section(
         DATAPATH,
         KEYLOG,
         METRICS,
+        BYPASS_NETWORKS,
+        BYPASS_PORTS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,
         RETRANSMIT_TRIES,

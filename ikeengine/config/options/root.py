@@ -5,6 +5,7 @@ from __future__ import annotations
 from ikeengine.config.options.connection import CONNECTION
 from ikeengine.config.options.credentials import AUTHORITY, SECRETS
 from ikeengine.config.options.engine import ENGINE
+from ikeengine.config.options.manual import MANUAL
 from ikeengine.config.schema import Fixed, Form, Section, Subsection
 
 ROOT = Section(
@@ -15,6 +16,7 @@ ROOT = Section(
         Subsection("connections", CONNECTION, Form.NAMED),
         Subsection("secrets", SECRETS),
         Subsection("authorities", AUTHORITY, Form.NAMED),
+        Subsection("manual", MANUAL, Form.NAMED),
         Subsection("engine", ENGINE),
     ),
 )
