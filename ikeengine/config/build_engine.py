@@ -34,6 +34,8 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         bypass_ports=values[options.BYPASS_PORTS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
+        interfaces_use=values[options.INTERFACES_USE],
+        interfaces_ignore=values[options.INTERFACES_IGNORE],
         settings=_settings(values),
     )
 
@@ -60,10 +62,13 @@ def _settings(values: Values) -> EngineSettings:
         ikesa_limit=values[options.IKESA_LIMIT],
         keep_alive=values[options.KEEP_ALIVE],
         retry_initiate_interval=values[options.RETRY_INITIATE_INTERVAL],
+        retry_initiate_limit=values[options.RETRY_INITIATE_LIMIT],
+        make_before_break=values[options.MAKE_BEFORE_BREAK],
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
         fragment_size=values[options.FRAGMENT_SIZE],
         multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
         signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
+        return_routability=values[options.RETURN_ROUTABILITY],
         keylog=bool(values[options.KEYLOG]),
     )

@@ -148,7 +148,7 @@ def _named(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> I
             yield f"{kind} {name}: changed"
 
 
-NEEDS_RESTART = ("listen", "port", "port_nat_t", "datapath", "keylog", "metrics")
+NEEDS_RESTART = ("listen", "port", "port_nat_t", "datapath", "metrics")
 
 
 def plan_engine(old: EngineConfig, new: EngineConfig) -> list[str]:

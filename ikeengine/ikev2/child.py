@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
 from ikeengine.ikev2.context import Context
@@ -29,7 +29,8 @@ from ikeengine.outputs import (
 )
 from ikeengine.timers import Timer
 
-CHILD_TIMERS = tuple(timer for timer in Timer if timer.name.startswith("CHILD_"))
+SEND_DELAY = 0.5
+"""Seconds after which a peer surely has our answer and with it the Child SA that it has asked for."""
 
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
@@ -76,6 +77,12 @@ class ChildSa:
     """The peer allows more traffic than this, in other Child SAs (ADDITIONAL_TS_POSSIBLE)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
+    supersedes: int = 0
+    """Number of the Child SA that is to be deleted as soon as the datapath has this one."""
+    followed_by: int = 0
+    """Number of a Child SA for the same traffic that the peer made beside this one, and will keep."""
+    refused: int = 0
+    """How often the peer would not rekey it."""
     waiting: tuple[OpId, ...] = ()
     """Commands that are done when the datapath has this Child SA."""
 
@@ -116,8 +123,9 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
     child.encap = sa.uses_nat_t
-    inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in)
-    outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out)
+    limits = _limits(ctx, child.config)
+    inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in, limits)
+    outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out, limits)
     child.sa_in, child.sa_out = inbound.id, outbound.id
     sa.children[child.unique_id] = child
     ctx.table.add_child(child.spi_in, child.unique_id, sa)
@@ -130,9 +138,19 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     _start_lifetime(ctx, sa, child)
 
 
+def install_beside(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, twin: ChildSa) -> None:
+    """The peer wants another Child SA for the same traffic, as when it authenticates again.
+
+    It learns only now that it has one. Until it surely knows, or deletes the old one, that is what we send on.
+    """
+    install(ctx, sa, child, keys, delay_outbound=True)
+    twin.followed_by = child.unique_id
+    sa.timers.set(Timer.CHILD_SEND, ctx.now + SEND_DELAY, child.unique_id)
+
+
 def confirm(ctx: Context, child: ChildSa, ops: tuple[OpId, ...]) -> None:
-    """Tell commands that a Child SA is up, once everything of it has arrived in the datapath."""
-    if not ops:
+    """Tell commands that a Child SA is up, once everything of it has arrived in the datapath, and see what then."""
+    if not (ops or child.supersedes):
         return
     child.waiting += ops
     op = ctx.new_op()
@@ -168,9 +186,9 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         mode=child.mode,
         protocol=child.suite.protocol,
         reqid=child.reqid,
-        local=sa.path.local,
-        remote=sa.path.remote,
         ipcomp=bool(child.cpi_in),
+        local=sa.traffic_path.local,
+        remote=sa.traffic_path.remote,
         priority=child.config.priority,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
@@ -194,6 +212,7 @@ def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
     """Take a Child SA out of the datapath and out of the IKE SA. `announce` tells the operator that it is down."""
     status = child.status(sa) if announce else None
+    _activate_follower(ctx, child)
     if child.state is not ChildState.DELETED:
         ctx.emit(DeletePolicies(child.unique_id))
     if child.sa_out is not None and child.waiting_outbound is None:
@@ -209,12 +228,16 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
         ctx.emit(ChildUpdown(False, sa.status(), status))
 
 
+def _activate_follower(ctx: Context, child: ChildSa) -> None:
+    owner = ctx.table.of_child(child.followed_by)
+    if owner is not None:
+        activate_outbound(ctx, owner.children[child.followed_by])
+
+
 def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
     """Hand a Child SA over to the IKE SA that replaces its own (RFC 7296 section 2.8)."""
-    for timer in CHILD_TIMERS:
-        deadline = old.timers.get(timer, child.unique_id)
-        if deadline is not None:
-            new.timers.set(timer, deadline, child.unique_id)
+    for timer, deadline in old.timers.of_child(child.unique_id).items():
+        new.timers.set(timer, deadline, child.unique_id)
     old.timers.stop_child(child.unique_id)
     del old.children[child.unique_id]
     new.children[child.unique_id] = child
@@ -223,13 +246,17 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
+    child.encap = sa.uses_nat_t
     encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
-    local, remote = sa.path.local, sa.path.remote
+    local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_in, remote, local, encap_in))
         child.sa_in = SaId(child.suite.protocol, local, child.spi_in)
-    if child.sa_out is not None and child.waiting_outbound is None:
+    if child.waiting_outbound is not None:
+        child.waiting_outbound = replace(child.waiting_outbound, source=local, destination=remote, encap=encap_out)
+    elif child.sa_out is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_out, local, remote, encap_out))
+    if child.sa_out is not None:
         child.sa_out = SaId(child.suite.protocol, remote, child.spi_out)
     if child.state is not ChildState.DELETED:
         install_policies(ctx, sa, child)
@@ -254,15 +281,15 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         sa.timers.set(Timer.CHILD_IDLE, ctx.now + config.inactivity, child.unique_id)
 
 
-def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret) -> IpsecSa:
+def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret, limits: Limits) -> IpsecSa:
     inbound = direction is Direction.IN
-    config = child.config
+    config, path = child.config, sa.traffic_path
     return IpsecSa(
         direction=direction,
         protocol=child.suite.protocol,
         spi=child.spi_in if inbound else child.spi_out,
-        source=sa.path.remote if inbound else sa.path.local,
-        destination=sa.path.local if inbound else sa.path.remote,
+        source=path.remote if inbound else path.local,
+        destination=path.local if inbound else path.remote,
         mode=child.mode,
         reqid=child.reqid,
         encr=child.suite.encr,
@@ -272,7 +299,7 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         encap=_encap(sa, child, direction),
         esn=child.suite.esn,
         replay_window=config.replay_window,
-        limits=_limits(config),
+        limits=limits,
         copy_df=config.copy_df,
         copy_ecn=config.copy_ecn,
         copy_dscp=config.copy_dscp,
@@ -287,17 +314,23 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
 def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
     if not child.encap:
         return None
+    path = sa.traffic_path
     if direction is Direction.IN:
-        return UdpEncap(sa.path.remote_port, sa.path.local_port)
-    return UdpEncap(sa.path.local_port, sa.path.remote_port)
+        return UdpEncap(path.remote_port, path.local_port)
+    return UdpEncap(path.local_port, path.remote_port)
 
 
-def _limits(config: ChildConfig) -> Limits:
+def _limits(ctx: Context, config: ChildConfig) -> Limits:
     return Limits(
-        soft_bytes=config.rekey_bytes,
+        soft_bytes=_soft(ctx, config.rekey_bytes, config.rand_bytes),
         hard_bytes=config.life_bytes,
-        soft_packets=config.rekey_packets,
+        soft_packets=_soft(ctx, config.rekey_packets, config.rand_packets),
         hard_packets=config.life_packets,
         # Twice the lifetime: the kernel drops the SA only if the daemon did not.
         hard_seconds=int(2 * config.life_time),
     )
+
+
+def _soft(ctx: Context, limit: int, rand: int) -> int:
+    """A volume after which to rekey, less a random part, so that not all Child SAs are rekeyed at once."""
+    return max(1, limit - int(rand * fraction(ctx.rng))) if limit else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, reasons, reassembly, renewal, tasks, transport
+from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, renewal, roaming, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
@@ -17,7 +17,7 @@ from ikeengine.ikev2.states import MESSAGE_TRIGGERS, IkeState, Trigger
 from ikeengine.ikev2.transitions import TABLE
 from ikeengine.ikev2.window import Arrival
 from ikeengine.model.path import Path
-from ikeengine.outputs import Dropped, DropReason, LogLine
+from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire import rules
@@ -25,6 +25,9 @@ from ikeengine.wire.header import Header
 from ikeengine.wire.message import ParsedMessage, parse
 from ikeengine.wire.payloads import Notify, Payload
 from ikeengine.wire.sk import open_message
+
+LEAST_ANSWER_TIME = 1.0
+"""Seconds that a peer has at least to answer the question of DPD, whatever `dpd_timeout` says."""
 
 
 def trigger(ctx: Context, sa: IkeSa, what: Trigger, subject: object) -> bool:
@@ -100,7 +103,10 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
         error = failure
     ctx.count(transport.COUNTERS[header.exchange, "in", header.is_response], sa.name)
     _heard_from_peer(ctx, sa, path)
-    if not header.is_response:
+    if header.is_response:
+        roaming.answered_on(ctx, sa, path)
+    else:
+        sa.reply_path = path
         sa.window.begin_answer(data)
     if error is not None:
         _receive_malformed(ctx, sa, header, error)
@@ -130,16 +136,16 @@ def _receive_malformed(
 def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
     """An authentic message: the peer is alive, and where the message came from is where the peer is now."""
     sa.last_inbound = ctx.now
+    sa.timers.stop(Timer.DPD_TIMEOUT)
     if sa.timers.get(Timer.DPD) is not None:
         sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
-    floats = sa.state.is_connecting and not sa.is_initiator
-    if path == sa.path or not (floats or (sa.nat_remote and not sa.nat_local)):
+    if path == sa.path:
         return
-    # RFC 7296 section 2.23: the peer's NAT has given it another address or port.
-    old, sa.path = sa.path, path
-    ctx.emit(LogLine(1, "IKE", f"the peer moved from {old} to {path}", sa.name, sa.unique_id))
-    for child in sa.children.values():
-        child_sa.update_path(ctx, sa, child)
+    if sa.state.is_connecting:
+        sa.path = sa.path if sa.is_initiator else path
+    elif sa.mobility is None and sa.nat_remote and not sa.nat_local:
+        # RFC 7296 section 2.23: the peer's NAT has given it another address or port. With MOBIKE it says so itself.
+        moving.move(ctx, sa, path)
 
 
 def _drop(ctx: Context, reason: DropReason, path: Path, detail: str) -> None:
@@ -161,12 +167,14 @@ def handle_timers(ctx: Context, sa: IkeSa) -> None:
 
 def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     if timer is Timer.RETRANSMIT:
-        if not transport.retransmit(ctx, sa):
+        if transport.retransmit(ctx, sa):
+            roaming.probe(ctx, sa)
+        else:
             _peer_is_dead(ctx, sa)
     elif timer is Timer.DPD:
-        sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
-        if sa.active is None and not sa.queue:
-            sa.queue.append(Liveness())
+        _ask_for_life(ctx, sa)
+    elif timer is Timer.DPD_TIMEOUT:
+        _peer_is_dead(ctx, sa)
     elif timer is Timer.KEEPALIVE:
         transport.send_keepalive(ctx, sa)
     elif timer is Timer.IKE_REKEY:
@@ -174,6 +182,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
             sa.queue.append(RekeyIke())
     elif timer is Timer.IKE_REAUTH:
         ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
+    elif timer is Timer.SUPERSEDED:
+        sa.queue.append(DeleteIke(why=Closing.REPLACED))
     elif timer is Timer.IKE_EXPIRE:
         sa.queue.appendleft(DeleteIke(why=Closing.EXPIRED))
     elif timer is Timer.LINGER:
@@ -186,6 +196,16 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         reassembly.expire(ctx, sa)
     elif timer is Timer.GRACE:
         _believe_unproven(ctx, sa)
+
+
+def _ask_for_life(ctx: Context, sa: IkeSa) -> None:
+    """Whatever is under way anyway is a question, too. `dpd_timeout` counts from the last message of the peer."""
+    connection = sa.connection
+    sa.timers.set(Timer.DPD, ctx.now + connection.dpd_delay)
+    if connection.dpd_timeout:
+        sa.timers.set(Timer.DPD_TIMEOUT, max(ctx.now + LEAST_ANSWER_TIME, sa.last_inbound + connection.dpd_timeout))
+    if sa.active is None and not sa.queue:
+        sa.queue.append(Liveness())
 
 
 def _initiator_is_gone(ctx: Context, sa: IkeSa) -> None:
@@ -235,6 +255,8 @@ def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.C
         renewal.finish(ctx, sa, child)
     elif timer is Timer.CHILD_LINGER:
         child_sa.remove(ctx, sa, child, announce=False)
+    elif timer is Timer.CHILD_SEND:
+        child_sa.activate_outbound(ctx, child)
 
 
 def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:

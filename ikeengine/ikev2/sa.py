@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
+    from ikeengine.ikev2.mobility import Mobility
     from ikeengine.ikev2.reassembly import Partial
     from ikeengine.ikev2.received import Received
 
@@ -69,6 +70,8 @@ class Handshake:
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
     peer_is_childless: bool = False
+    peer_does_nat_t: bool = False
+    """Whether the peer has sent NAT_DETECTION notifies: without NAT traversal there is no MOBIKE."""
     own: OwnCredential | None = None
     rounds: Rounds = field(default_factory=Rounds)
     request: Received | None = None
@@ -106,6 +109,10 @@ class IkeSa:
     nat_remote: bool = False
     nat_fake: bool = False
     """No NAT was found, but we made the peer believe in one, so that both sides encapsulate (`encap: yes`)."""
+    mobility: Mobility | None = None
+    """What MOBIKE knows; None if the two sides have not agreed on it."""
+    reply_path: Path | None = None
+    """The way that the request came which is being answered (RFC 7296 section 2.11)."""
     began_at: float = 0.0
     established_at: float | None = None
     last_inbound: float = 0.0
@@ -113,6 +120,8 @@ class IkeSa:
     """Commands that wait for the IKE SA alone."""
     attempt: int = 0
     """Which try this is at reaching the peer, from 0."""
+    refused: int = 0
+    """How often the peer would not rekey it."""
     init_path: Path | None = None
     """Responder: the way that the IKE_SA_INIT request took."""
     replaces: bytes = b""
@@ -148,6 +157,12 @@ class IkeSa:
     def uses_nat_t(self) -> bool:
         """Whether everything after IKE_SA_INIT takes the NAT-T ports, ESP within UDP (RFC 7296 section 2.23)."""
         return self.nat_local or self.nat_remote or self.nat_fake
+
+    @property
+    def traffic_path(self) -> Path:
+        """The way of the Child SAs: not a new one of the IKE SA before it is known to work (RFC 4555 section 3.5)."""
+        held = self.mobility.held if self.mobility is not None else None
+        return held or self.path
 
     def status(self) -> IkeStatus:
         """A snapshot for operators."""

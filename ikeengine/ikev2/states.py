@@ -88,6 +88,7 @@ class Trigger(Enum):
     PATH_FOUND = "path to the peer"
     SIGNED = "signature"
     USAGE = "counters of a Child SA"
+    ROUTES = "routes to the peer's addresses"
 
 
 MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {

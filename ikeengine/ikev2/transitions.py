@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ikeengine.ikev2 import inactivity, tasks
+from ikeengine.ikev2 import inactivity, roaming, tasks
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import ike_auth, ike_auth_responder, ike_sa_init, informational
 from ikeengine.ikev2.sa import IkeSa
@@ -91,6 +91,11 @@ TABLE: dict[tuple[S, On], Row] = {
         inactivity.on_usage,
         (),
         "close a Child SA that nothing goes through",
+    ),
+    (S.ESTABLISHED, On.ROUTES): Row(
+        roaming.on_routes,
+        (),
+        "take another path if the current one is no good",
     ),
     # Replaced: nothing but its own end is left to negotiate
     (S.REKEYED, On.CHILD_REQUEST): Row(

@@ -8,7 +8,7 @@ from ikeengine.ikev2 import fragmentation
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.reassembly import repeats_request
 from ikeengine.ikev2.sa import IkeSa, Keys
-from ikeengine.ikev2.window import retransmit_delay
+from ikeengine.ikev2.window import retransmission
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine, Transmit
 from ikeengine.registry import ExchangeType
@@ -71,7 +71,7 @@ def retransmit(ctx: Context, sa: IkeSa) -> bool:
     window = sa.window
     if window.request is None:
         return True
-    if window.tries >= ctx.settings.retransmit_tries:
+    if window.tries >= retransmission(ctx.settings, sa.connection).tries:
         return False
     if window.tries == fragmentation.PROBE_TRIES:
         _probe_smaller(ctx, sa)
@@ -87,6 +87,19 @@ def repeat_response(ctx: Context, sa: IkeSa, request: bytes, path: Path) -> bool
         return False
     _transmit(ctx, sa.window.response, path)
     return True
+
+
+def send_on(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """Send the outstanding request on a path, octet for octet, without counting it as a try."""
+    _transmit(ctx, sa.window.request or (), path)
+
+
+def restart(ctx: Context, sa: IkeSa) -> None:
+    """The path has changed: give the outstanding request all its tries again, the first one now."""
+    if sa.window.request is not None:
+        sa.window.tries = 0
+        send_on(ctx, sa, sa.path)
+        _arm_retransmit(ctx, sa)
 
 
 def answered(ctx: Context, sa: IkeSa) -> None:
@@ -105,6 +118,8 @@ def start_keepalive(ctx: Context, sa: IkeSa) -> None:
     """Start the keepalive timer, if we are the side behind the NAT."""
     if sa.nat_local and ctx.settings.keep_alive:
         sa.timers.set(Timer.KEEPALIVE, ctx.now + ctx.settings.keep_alive)
+    else:
+        sa.timers.stop(Timer.KEEPALIVE)
 
 
 def _seal(
@@ -161,10 +176,10 @@ def _send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType) -> None:
 
 def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, message: tuple[bytes, ...]) -> None:
     sa.window.finish_answer(message)
-    _transmit(ctx, message, sa.path)
+    _transmit(ctx, message, sa.reply_path or sa.path)
     ctx.count(COUNTERS[exchange, "out", True], sa.name)
 
 
 def _arm_retransmit(ctx: Context, sa: IkeSa) -> None:
-    delay = retransmit_delay(ctx.settings, sa.window.tries, ctx.rng)
+    delay = retransmission(ctx.settings, sa.connection).delay(sa.window.tries, ctx.rng)
     sa.timers.set(Timer.RETRANSMIT, ctx.now + delay)

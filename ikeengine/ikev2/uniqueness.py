@@ -8,11 +8,12 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev2 import transport
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges.delete import DeleteIke
-from ikeengine.ikev2.lifecycle import Closing, close
+from ikeengine.ikev2.exchanges.create_child import CreateChild
+from ikeengine.ikev2.lifecycle import Closing, close, supersede
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Unique
+from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.wire.payloads import Delete, Notify, Payload
 
@@ -43,9 +44,7 @@ def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
         if initial_contact and not _overlap(sa, other):
             _forget(ctx, other)
         elif policy is Unique.REPLACE:
-            loser = _loser(sa, other)
-            loser.queue.append(DeleteIke(why=Closing.REPLACED))
-            ctx.touch(loser)
+            supersede(ctx, loser(sa, other))
 
 
 def _others(ctx: Context, sa: IkeSa) -> list[IkeSa]:
@@ -70,6 +69,33 @@ def _overlap(sa: IkeSa, other: IkeSa, slack: float = 0.0) -> bool:
     return crossing and other.established_at is not None and sa.began_at <= other.established_at + slack
 
 
-def _loser(sa: IkeSa, other: IkeSa) -> IkeSa:
-    """The older one; but if both sides have initiated at the same time, the one that both sides choose."""
-    return max(sa, other, key=lambda one: one.spi_i) if _overlap(sa, other, CROSSING) else other
+def loser(one: IkeSa, other: IkeSa) -> IkeSa:
+    """The older of two; but if both sides have initiated at the same time, the one that both sides choose."""
+    older, newer = sorted((one, other), key=lambda sa: sa.established_at or 0.0)
+    return max(older, newer, key=lambda sa: sa.spi_i) if _overlap(newer, older, CROSSING) else older
+
+
+def take_over(ctx: Context, sa: IkeSa) -> None:
+    """The peer has initiated while we were looking for it: what was to be done on our own new IKE SA is done here.
+
+    Ours gets no further than IKE_SA_INIT, so the peer cannot give up this one for it.
+    """
+    if not ctx.settings.reuse_ikesa or not is_fixed(sa.connection.remote_addrs):
+        return
+    for other in ctx.table.of_connection(sa.name):
+        if other.connection is sa.connection and _is_needless(sa, other):
+            waiting, other.waiting = other.waiting, ()
+            ctx.answer(waiting, ok=True)
+            for task in other.queue:
+                if isinstance(task, CreateChild):
+                    task.if_missing = True
+                sa.queue.append(task)
+            other.queue.clear()
+            close(ctx, other, Closing.REPLACED)
+
+
+def _is_needless(sa: IkeSa, other: IkeSa) -> bool:
+    """Whether an IKE SA that we have begun to initiate would lead to the very same peer."""
+    begun = other.is_initiator and other.state in (IkeState.CREATED, IkeState.INIT_SENT) and not other.replaces
+    same_peer = sa.connection.remote[0].id.exact is not None or other.path.remote == sa.path.remote
+    return begun and same_peer

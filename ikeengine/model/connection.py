@@ -157,6 +157,8 @@ class ChildConfig:
     life_packets: int = 0
     rand_packets: int = 0
     inactivity: float = 0.0
+    keep_up: bool = False
+    """Bring it up at load, and again whenever it is down, whatever the reason."""
     replay_window: int = 32
     reqid: int = 0
     priority: int = 0
@@ -186,8 +188,16 @@ class ConnectionConfig:
     remote_port: int = IKE_PORT
     encap: bool = False
     fragmentation: Fragmentation = Fragmentation.YES
+    mobike: bool = True
     dpd_delay: float = 0.0
+    dpd_timeout: float = 0.0
     keyingtries: int = 1
+    retransmit_timeout: float | None = None
+    """This and the next four stand for the settings of the same names, if there is a value."""
+    retransmit_base: float | None = None
+    retransmit_tries: int | None = None
+    retransmit_jitter: float | None = None
+    retransmit_limit: float | None = None
     unique: Unique = Unique.NO
     reauth_time: float = 0.0
     rekey_time: float = 14400.0
@@ -221,6 +231,8 @@ class EngineSettings:
     ikesa_limit: int = 0
     keep_alive: float = 20.0
     retry_initiate_interval: float = 10.0
+    retry_initiate_limit: float = 120.0
+    make_before_break: bool = True
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
     fragment_size: int = 1280
@@ -231,4 +243,6 @@ class EngineSettings:
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0
     cache_crls: bool = False
+    return_routability: bool = True
+    """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
     keylog: bool = False

@@ -9,7 +9,10 @@ from ikeengine.config.kinds import (
     COUNT,
     DURATION,
     FILE,
+    JITTERS,
     PORT,
+    RETRANSMISSIONS,
+    RETRANSMIT_BASES,
     Choice,
     Integer,
     Kind,
@@ -24,6 +27,9 @@ _FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
 _CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
+_FACTOR: Kind[float | None] = RETRANSMIT_BASES
+_TRIES: Kind[int | None] = RETRANSMISSIONS
+_PERCENT: Kind[int | None] = JITTERS
 _FILES = ListOf(FILE)
 
 IKE_VERSION = Option("version", VERSION, "IKE major version.", "2")
@@ -50,15 +56,62 @@ FRAGMENTATION = Option(
     "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
     "yes",
 )
+MOBIKE = Option(
+    "mobike", BOOLEAN, "Let the tunnels survive changes of addresses (RFC 4555), if the peer can do that, too.", "yes"
+)
 DPD_DELAY = Option(
     "dpd_delay",
-    DURATION,
+    _TIME,
     "Ask the peer whether it is alive when nothing came from it for this long; 0 never.",
+    derived="0s, or 30s if a child has `keep_up`",
+    unit="s",
+)
+DPD_TIMEOUT = Option(
+    "dpd_timeout",
+    DURATION,
+    "How long nothing may come from the peer before an unanswered `dpd_delay` question makes it count as dead; "
+    "0 leaves that to the retransmissions.",
     "0s",
     unit="s",
 )
 KEYINGTRIES = Option(
-    "keyingtries", COUNT, "How often to run through the retransmissions when connecting; 0 without end.", "1"
+    "keyingtries",
+    COUNT,
+    "How often to try to connect before giving up, with a growing pause in between; 0 without end.",
+    "1",
+)
+RETRANSMIT_TIMEOUT = Option(
+    "retransmit_timeout",
+    _TIME,
+    "Time before the first retransmission to this peer.",
+    derived="`engine.retransmit_timeout`",
+    unit="s",
+)
+RETRANSMIT_BASE = Option(
+    "retransmit_base",
+    _FACTOR,
+    "Factor by which each next waiting time grows.",
+    derived="`engine.retransmit_base`",
+)
+RETRANSMIT_TRIES = Option(
+    "retransmit_tries",
+    _TRIES,
+    "Retransmissions before this peer counts as dead.",
+    derived="`engine.retransmit_tries`",
+)
+RETRANSMIT_JITTER = Option(
+    "retransmit_jitter",
+    _PERCENT,
+    "Largest random part to subtract from a waiting time.",
+    derived="`engine.retransmit_jitter`",
+    unit="%",
+)
+RETRANSMIT_LIMIT = Option(
+    "retransmit_limit",
+    _TIME,
+    "Longest waiting time; 0 for none.",
+    derived="`engine.retransmit_limit`",
+    unit="s",
 )
 UNIQUE = Option(
     "unique",
@@ -186,8 +239,6 @@ _NOT_YET = (
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
-    Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -214,11 +265,18 @@ CONNECTION = Section(
         RAND_TIME,
         REAUTH_TIME,
         DPD_DELAY,
+        DPD_TIMEOUT,
         KEYINGTRIES,
+        RETRANSMIT_TIMEOUT,
+        RETRANSMIT_BASE,
+        RETRANSMIT_TRIES,
+        RETRANSMIT_JITTER,
+        RETRANSMIT_LIMIT,
         UNIQUE,
         ENCAP,
         FRAGMENTATION,
         CHILDLESS,
+        MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
     ),

@@ -8,13 +8,15 @@ from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
     DURATION,
+    JITTERS,
     PORT,
+    RETRANSMISSIONS,
+    RETRANSMIT_BASES,
     TEXT,
     Choice,
     Integer,
     Kind,
     ListOf,
-    Real,
 )
 from ikeengine.config.schema import Option, Section, Subsection
 
@@ -35,15 +37,16 @@ DATAPATH = Option(
 KEYLOG = Option(
     "keylog",
     TEXT,
-    "Directory for tables of all keys that let Wireshark decrypt IKE and ESP. Whoever reads them reads the traffic.",
+    "Directory for tables of the keys of all SAs from then on, with which Wireshark decrypts IKE and ESP. "
+    "Whoever reads them reads the traffic.",
     "",
 )
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
-RETRANSMIT_BASE = Option("retransmit_base", Real(1.0, 10.0), "Factor by which each next waiting time grows.", "1.8")
-RETRANSMIT_TRIES = Option("retransmit_tries", Integer(0, 100), "Retransmissions before the peer counts as dead.", "5")
+RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
+RETRANSMIT_TRIES = Option("retransmit_tries", RETRANSMISSIONS, "Retransmissions before the peer counts as dead.", "5")
 RETRANSMIT_JITTER = Option(
-    "retransmit_jitter", Integer(0, 20), "Largest random part to subtract from a waiting time.", "0", unit="%"
+    "retransmit_jitter", JITTERS, "Largest random part to subtract from a waiting time.", "0", unit="%"
 )
 RETRANSMIT_LIMIT = Option("retransmit_limit", DURATION, "Longest waiting time; 0 for none.", "0s", unit="s")
 HALF_OPEN_TIMEOUT = Option("half_open_timeout", DURATION, "Time that a peer has to authenticate.", "30s", unit="s")
@@ -59,9 +62,18 @@ KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 send
 RETRY_INITIATE_INTERVAL = Option(
     "retry_initiate_interval",
     DURATION,
-    "Time before a failed initiation is tried again, as when a host name was not found; 0 never.",
+    "Time before a failed initiation is tried again, as when a host name was not found; 0 never. Doubles each time.",
     "10s",
     unit="s",
+)
+RETRY_INITIATE_LIMIT = Option(
+    "retry_initiate_limit", DURATION, "Longest time before a failed initiation is tried again.", "120s", unit="s"
+)
+MAKE_BEFORE_BREAK = Option(
+    "make_before_break",
+    BOOLEAN,
+    "Whether the new IKE SA of a reauthentication is up before the old one is deleted.",
+    "yes",
 )
 DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
@@ -83,6 +95,23 @@ FRAGMENT_SIZE = Option(
     Integer(0, 65535),
     "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
     "1280",
+)
+RETURN_ROUTABILITY = Option(
+    "return_routability",
+    BOOLEAN,
+    "Let a peer that moves (MOBIKE) prove that it receives at its new address, before traffic is sent there.",
+    "yes",
+)
+INTERFACES_USE = Option(
+    "interfaces_use",
+    ListOf(TEXT),
+    "The only interfaces whose addresses may be told to peers and moved to (MOBIKE). "
+    "If it is set, `interfaces_ignore` has no effect.",
+    "",
+    derived="all interfaces",
+)
+INTERFACES_IGNORE = Option(
+    "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
 
 BYPASS_NETWORKS = Option(
@@ -113,8 +142,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. "
-    "`listen`, `port`, `port_nat_t`, `datapath`, `keylog` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
@@ -136,11 +164,16 @@ ENGINE = Section(
         IKESA_LIMIT,
         KEEP_ALIVE,
         RETRY_INITIATE_INTERVAL,
+        RETRY_INITIATE_LIMIT,
+        MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        RETURN_ROUTABILITY,
+        INTERFACES_USE,
+        INTERFACES_IGNORE,
     ),
     sections=(Subsection("log", LOG),),
 )

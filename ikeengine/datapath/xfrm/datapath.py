@@ -7,21 +7,23 @@ import pathlib
 import socket
 from contextlib import ExitStack
 
-from ikeengine.datapath.base import DatapathHost
-from ikeengine.datapath.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket
+from ikeengine.datapath import rtnetlink
+from ikeengine.datapath.base import DatapathEvent, DatapathHost
+from ikeengine.datapath.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, NetlinkSocket
 from ikeengine.datapath.rtnetlink import NETLINK_ROUTE
+from ikeengine.datapath.xfrm.compression import CompressedAssociations
 from ikeengine.datapath.xfrm.constants import XfrmGroup, XfrmMsg
 from ikeengine.datapath.xfrm.esp_check import check_esp
 from ikeengine.datapath.xfrm.events import read_acquire, read_expire, read_mapping
 from ikeengine.datapath.xfrm.journal import Journal
-from ikeengine.datapath.xfrm.routes import TunnelRoutes
+from ikeengine.datapath.xfrm.routes import OWN_LOOKUP_MARK, TunnelRoutes
 from ikeengine.datapath.xfrm.sad import SecurityAssociations
 from ikeengine.datapath.xfrm.sockets import decapsulate_esp, exempt_from_policies
 from ikeengine.datapath.xfrm.spd import SecurityPolicies
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import Acquire, SaExpired
-from ikeengine.model.path import Path
-from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
+from ikeengine.model.path import Path, packed
+from ikeengine.model.sa import Direction, IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,18 @@ class _Kernel:
         self.routes = TunnelRoutes(self.route, journal)
         watcher = self.routes.policy_changed if install_routes else None
         self.policies = SecurityPolicies(self.xfrm, journal, watcher)
-        self.sas = SecurityAssociations(self.xfrm, journal, policy_last_use=self.policies.last_use)
+        states = SecurityAssociations(
+            self.xfrm, journal, policy_last_use=self.policies.last_use, device_of=self._device_of
+        )
+        self.sas = CompressedAssociations(states)
+
+    def _device_of(self, sa: IpsecSa) -> int:
+        """The network card towards the peer, 0 if there is no way to it."""
+        peer, own = (sa.source, sa.destination) if sa.direction is Direction.IN else (sa.destination, sa.source)
+        try:
+            return rtnetlink.lookup(self.route, packed(peer), packed(own), mark=OWN_LOOKUP_MARK).interface
+        except NetlinkError:
+            return 0
 
     def delete_stale(self, entry: str) -> None:
         kind = entry.partition(" ")[0]
@@ -165,17 +178,21 @@ class XfrmDatapath:
         elif message.type == XfrmMsg.MAPPING:
             mapping = read_mapping(message.body)
             if mapping.id in self._kernel.sas:
-                log.info("SA %08x is now sent from %s port %d", mapping.id.spi, mapping.address, mapping.port)
+                self._report(NatMappingChanged(mapping.id, mapping.address, mapping.port))
 
     def _handle_acquire(self, body: bytes) -> None:
         acquire = read_acquire(body)
         owner = self._kernel.policies.owner_of(acquire.policy)
-        if owner is not None and self._host is not None:
-            self._host.event(Acquire(owner, acquire.reqid, acquire.source, acquire.destination))
+        if owner is not None:
+            self._report(Acquire(owner, acquire.reqid, acquire.source, acquire.destination))
 
     def _report_expiry(self, sa: SaId, hard: bool) -> None:
-        if sa in self._kernel.sas and self._host is not None:
-            self._host.event(SaExpired(sa, hard))
+        if sa in self._kernel.sas:
+            self._report(SaExpired(sa, hard))
+
+    def _report(self, event: DatapathEvent) -> None:
+        if self._host is not None:
+            self._host.event(event)
 
     def _catch_up(self) -> None:
         """Find out what the lost events were about. Lost acquires come again by themselves (xfrm_acq_expires)."""

@@ -12,8 +12,9 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
@@ -86,6 +87,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | No
             _fail(ctx, sa, reasons.not_childless(ctx, sa))
             return
         payloads += wanted
+        payloads += mobike_requests.offer(ctx, sa)
     enter(ctx, sa, IkeState.AUTH_SENT, "send IKE_AUTH")
     transport.send_request(ctx, sa, ExchangeType.IKE_AUTH, payloads)
 
@@ -159,8 +161,10 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
         start(ctx, sa)
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
+    mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_established(ctx, sa, initial_contact=False)
+    auth_lifetime.obey(ctx, sa, message)
     ctx.answer(take_waiting(sa), ok=True)
     first, sa.active = sa.active, None
     if isinstance(first, CreateChild):

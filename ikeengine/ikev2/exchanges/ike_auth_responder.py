@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import create_child
+from ikeengine.ikev2.exchanges import create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
@@ -184,9 +184,12 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
     contact = _is_initial_contact(handshake)
+    mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
     uniqueness.on_established(ctx, sa, initial_contact=contact)
-    return _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
+    uniqueness.take_over(ctx, sa)
+    child = _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
+    return [*child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:

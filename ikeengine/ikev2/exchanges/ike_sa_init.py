@@ -15,12 +15,13 @@ from ikeengine.ikev2 import fragmentation, natd, reasons, transport
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import ike_auth
+from ikeengine.ikev2.exchanges import ike_auth, mobike_requests
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
 from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.window import retransmission
 from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
@@ -96,7 +97,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
-    _float_to_nat_t(ctx, sa)
+    _float_to_nat_t(ctx, sa, handshake)
     ike_auth.start(ctx, sa)
 
 
@@ -148,7 +149,8 @@ def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, record: Failur
     """Anybody could have sent this: go on waiting for a while, so that it cannot be used against us."""
     if handshake.unproven is None:
         handshake.unproven = record
-        sa.timers.set(Timer.GRACE, ctx.now + ctx.settings.retransmit_timeout + UNPROVEN_GRACE)
+        timeout = retransmission(ctx.settings, sa.connection).timeout
+        sa.timers.set(Timer.GRACE, ctx.now + timeout + UNPROVEN_GRACE)
 
 
 def _multiple_auth(ctx: Context) -> list[Payload]:
@@ -159,15 +161,20 @@ def _multiple_auth(ctx: Context) -> list[Payload]:
 def _read_extensions(ctx: Context, handshake: Handshake, message: Received) -> None:
     handshake.peer_hashes = read_hashes(ctx, message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS))
     handshake.rounds.peer_can = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
+    handshake.peer_does_nat_t = natd.is_told(message)
     handshake.peer_is_childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
     read_certificate_request(handshake, message.all(CertReq))
 
 
-def _float_to_nat_t(ctx: Context, sa: IkeSa) -> None:
-    """RFC 7296 section 2.23: with a NAT in between, everything after IKE_SA_INIT uses the NAT-T ports."""
-    if not sa.uses_nat_t:
-        return
+def _float_to_nat_t(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
+    """With a NAT in between, everything after IKE_SA_INIT uses the NAT-T ports (RFC 7296 section 2.23).
+
+    With MOBIKE, too, since there may be a NAT later (RFC 4555 section 3.3); but ports of one's own are left alone.
+    """
     path = sa.path
+    usual = path.local_port == ctx.settings.port and path.remote_port == IKE_PORT
+    if not sa.uses_nat_t and not (usual and mobike_requests.may_roam(sa.connection, handshake)):
+        return
     local_port = ctx.settings.port_nat_t if path.local_port == ctx.settings.port else path.local_port
     remote_port = NAT_T_PORT if path.remote_port == IKE_PORT else path.remote_port
     sa.path = Path(path.local, local_port, path.remote, remote_port)
