@@ -22,6 +22,9 @@ SPI_IN, SPI_OUT = "0x1001", "0x1002"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with kernel_lab(tmp_path_factory.mktemp("ondemand")) as running:
+        left, right = running.left, running.right
+        left.gateway.add_route(right.net, "via", right.address)  # charon makes no routes for selectors with protocols
+        right.gateway.add_route(left.net, "via", left.address)
         yield running
 
 
@@ -95,7 +98,9 @@ def test_shunts_with_priorities(site: Lab) -> None:
     assert "priority 1700" in policies
     assert "action block" in policies
     before = site.engine.child()["packets-out"]
-    assert not site.left.client.ping(site.right.host, wait=0.5), "it goes out in the clear, and there is no route back"
+    assert not site.left.client.ping(site.right.host, wait=0.5), (
+        "it goes out in the clear, which the peer does not take"
+    )
     assert site.engine.child()["packets-out"] == before
     site.engine.request("uninstall", {"child": "drop"})
     site.engine.request("uninstall", {"child": "pass"})
@@ -156,7 +161,6 @@ def install_by_hand(site: Lab) -> None:
         selector = f"src {first.net} dst {second.net} dir {direction}"
         template = f"tmpl src {first.address} dst {second.address} proto esp reqid 7 mode tunnel"
         right.gateway.run("ip", "xfrm", "policy", "add", *selector.split(), *template.split())
-    right.gateway.run("ip", "route", "replace", left.net, "via", left.address, "src", right.inside)
 
 
 def sequence(site: Lab) -> list[str]:
