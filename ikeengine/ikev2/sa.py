@@ -70,6 +70,8 @@ class Handshake:
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
+    peer_looks_up: bool = False
+    """Whether the peer fetches certificates itself (HTTP_CERT_LOOKUP_SUPPORTED)."""
     peer_is_childless: bool = False
     peer_asks_ocsp: bool = False
     """Whether the peer wants to know the status of our certificate (RFC 4806)."""
