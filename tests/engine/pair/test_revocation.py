@@ -228,9 +228,8 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sent
 
 
-@pytest.mark.scenario("ikev2/ocsp-rfc4806-both", role="both")
 def test_each_side_staples_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mirrors ikev2/ocsp-rfc4806-both: each side fetches its own status and sends it; nobody asks about the other."""
+    """As ikev2/ocsp-rfc4806-both: each side fetches its own status and sends it; nobody asks about the other."""
     modes = (Ocsp.BOTH, Ocsp.BOTH)
     net, left, right, anchor, issued = pair(ocsp_at(OCSP), revocation=Revocation.STRICT, ocsp=modes)
     left.web, right.web = responder(anchor, issued, "left"), responder(anchor, issued, "right")
@@ -240,10 +239,9 @@ def test_each_side_staples_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(left.events(AskFetch)) == len(right.events(AskFetch)) == 1
 
 
-@pytest.mark.scenario("ikev2/ocsp-rfc4806-local", role="both")
 @pytest.mark.parametrize("who", ["left", "right"])
 def test_stapled_revocation(who: str) -> None:
-    """Mirrors ikev2/ocsp-rfc4806-local: that it is revoked is what a side has to say about itself."""
+    """RFC 4806: that it is revoked is what a side has to say about itself."""
     modes = (Ocsp.BOTH, Ocsp.BOTH)
     net, left, right, anchor, issued = pair(ocsp_at(OCSP), ocsp=modes)
     for host, name in ((left, "left"), (right, "right")):
