@@ -21,9 +21,8 @@ ENCAPSULATED = "udp port 4500 and udp[8:4] != 0"
     [({}, 0xB8), ({"copy_dscp": "no"}, 0), ({"copy_df": "no"}, 0xB8)],
     ids=["copied", "no-dscp", "no-df"],
 )
-@pytest.mark.scenario("ikev2/net2net-psk-dscp", role="initiator")
 def test_outer_header_in_udp(site: Lab, options: dict[str, str], expected: int, tmp_path: Path) -> None:
-    """Mirrors the traffic of ikev2/net2net-psk-dscp: DSCP and DF follow the packet inside, as configured."""
+    """DSCP and DF follow the packet inside, as configured."""
     site.connect(engine=child(**options))
     site.engine.initiate("net")
     with captured(site.left.gateway, tmp_path / "outer.pcap", direction="out") as capture:
