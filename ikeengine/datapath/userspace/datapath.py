@@ -22,7 +22,7 @@ from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.cleartext import CleartextFilter
 from ikeengine.datapath.userspace.esp import EspSender
-from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah, spi_of_esp
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
 from ikeengine.datapath.userspace.raw import (
     BATCH,
@@ -37,10 +37,11 @@ from ikeengine.datapath.userspace.routes import TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
+from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import NatMappingChanged, SaExpired
+from ikeengine.model.commands import NatMappingChanged, SaExpired, UnknownSpi
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
@@ -72,7 +73,7 @@ class UserspaceDatapath:
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
         self._inbound_ah = Inbound(self._deliver, self.drops, spi_of_ah)
-        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
+        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy, order_of)
 
     def start(self, host: DatapathHost) -> None:
         """Open the TUN device and the raw sockets. Raises DatapathError; then nothing is left behind."""
@@ -169,6 +170,11 @@ class UserspaceDatapath:
         self._outbound.waiting.forget(owner)
         self._policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """The host has other addresses: the routes into the tunnel prefer some of them. Raises DatapathError."""
+        if self._routes is not None:
+            self._routes.refresh()
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA."""
         installed = self._sas.get(sa)
@@ -177,7 +183,9 @@ class UserspaceDatapath:
     def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
         sa = self._inbound.process(packet, traffic_class)
-        if sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
+        if sa is None and self._inbound.get(spi_of_esp(packet)) is None:
+            self._tell(UnknownSpi(spi_of_esp(packet), path))
+        elif sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
             self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
     def _started(self) -> DatapathHost:
