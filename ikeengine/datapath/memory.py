@@ -92,6 +92,10 @@ class MemoryDatapath:
         self._record(Call("delete_policies", owner))
         self.policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """Nothing depends on the network here."""
+        self._record(Call("network_changed"))
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters that a test has put into `counters`, zeros for other SAs, None for unknown ones."""
         return self.counters.get(sa)

@@ -32,10 +32,10 @@ def identity_text(identity: Identity | None) -> str:
     return "%any" if identity is None else format_identity(identity)
 
 
-def child_selectors_text(config: ChildConfig, path: Path) -> str:
-    """The traffic selectors of a child configuration, as this host would offer them: `name: local === remote`."""
-    local = " ".join(format_selector(ts) for ts in resolve(config.local_ts, path.local))
-    remote = " ".join(format_selector(ts) for ts in resolve(config.remote_ts, path.remote))
+def child_selectors_text(config: ChildConfig, own: Iterable[str], peers: Iterable[str]) -> str:
+    """The traffic selectors of a child configuration, as hosts with these addresses offer: `name: local === remote`."""
+    local = " ".join(format_selector(ts) for ts in resolve(config.local_ts, *own))
+    remote = " ".join(format_selector(ts) for ts in resolve(config.remote_ts, *peers))
     return f"{config.name}: {local} === {remote}"
 
 
@@ -175,10 +175,10 @@ def pfs_mismatch(record: FailureRecord) -> FailureRecord:
 
 def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFailed) -> FailureRecord:
     """The peer could not prove its identity to us."""
+    known = {alert.value: alert for alert in Alert} | _ALERTS
     rounds = sa.handshake.rounds if sa.handshake is not None else Rounds()
     remotes = sa.connection.remote
     wanted = remotes[min(rounds.peer, len(remotes) - 1)]
-    known = {alert.value: alert for alert in Alert} | _ALERTS
     return FailureRecord(
         alert=known.get(error.check, Alert.PEER_AUTH_FAILED),
         side=Side.LOCAL,
@@ -193,27 +193,22 @@ def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFaile
     )
 
 
+_ALERTS = {"revocation-unknown": Alert.CERT_VALIDATION_FAILED, "key-strength": Alert.CERT_POLICY_VIOLATION}
+
+
 def _demand(remote: RemoteAuth) -> str:
     """What a `remote` section demands, such as `*.example.com by pubkey (ecdsa-sha384)`."""
     limits = f" ({', '.join(remote.schemes)})" if remote.schemes else ""
     return f"{remote.id.text} by {remote.auth.value}{limits}"
 
 
-_ALERTS = {"revocation-unknown": Alert.CERT_VALIDATION_FAILED, "key-strength": Alert.CERT_POLICY_VIOLATION}
 _AUTH_ADVICE = {
     "psk": "the pre-shared keys of the two sides differ, or the identities select different ones: compare both",
     "identity": "`remote.id` here must fit `local.id` of the peer, and `local.id` here its `remote.id`",
     "no-secret": "add a secret for these two identities (`secrets.ike-<name>`)",
     "cert-untrusted-root": "load the certification authority of the peer (`authorities`), or its intermediates there",
     "cert-no-issuer": "load the certification authority of the peer (`authorities`), or its intermediates there",
-    "method": "`remote.auth` here and `local.auth` of the peer must say the same: a pre-shared key, or a signature",
-    "certificate": "let the peer send its certificate (`send_cert`, `send_certreq`), or load it here (`remote.certs`)",
-    "raw-key": "add the public key of the peer to `remote.pubkeys` here, or correct `local.pubkeys` of the peer",
     "hash-and-url": "let the peer send its certificate itself (`hash_and_url: no`), or correct its `cert_uri_base`",
-    "rounds": "the peer needs as many `local` sections as there are `remote` sections here, in the same order",
-    "peer-auth-failed": "the peer signs with another key than that of its certificate or public key, or in a way that "
-    "`remote.auth` does not allow",
-    "unique-keep": "close the IKE SA that is there, or set `unique` to replace",
     "cert-revoked": "issue a new certificate to the peer; if it was revoked by mistake, the authority has to say so",
     "revocation-unknown": "make the servers of the CRL or OCSP reachable and current, put a CRL into `x509crl`, "
     "or relax `remote.revocation`",
@@ -222,6 +217,13 @@ _AUTH_ADVICE = {
     "cert-exceeded-path-len": "an authority may not certify that many authorities below it: issue the chain anew",
     "cert-validation-failed": "the peer needs another certificate, or its authority another one",
     "key-strength": "the peer needs a certificate with a stronger key or hash, or `remote.auth` has to allow this one",
+    "method": "`remote.auth` here and `local.auth` of the peer must say the same: a pre-shared key, or a signature",
+    "certificate": "let the peer send its certificate (`send_cert`, `send_certreq`), or load it here (`remote.certs`)",
+    "raw-key": "add the public key of the peer to `remote.pubkeys` here, or correct `local.pubkeys` of the peer",
+    "rounds": "the peer needs as many `local` sections as there are `remote` sections here, in the same order",
+    "peer-auth-failed": "the peer signs with another key than that of its certificate or public key, or in a way that "
+    "`remote.auth` does not allow",
+    "unique-keep": "close the IKE SA that is there, or set `unique` to replace",
     "cert-expired": "renew the certificate of the peer, or set the clock of this host",
 }
 
@@ -307,6 +309,20 @@ def malformed(ctx: Context, sa: IkeSa, phase: str, error: Exception) -> FailureR
         connection=sa.name,
         peer=peer_text(sa.path),
         advice="this may be a fault of the peer's implementation: keep a capture and the log",
+    )
+
+
+def peer_restarted(ctx: Context, sa: IkeSa) -> FailureRecord:
+    """The peer has lost the IKE SA, and proves it (RFC 6290)."""
+    return FailureRecord(
+        alert=Alert.INVALID_IKE_SPI,
+        side=Side.PEER,
+        phase="INFORMATIONAL",
+        reason="the peer has restarted: it has lost the IKE SA and proves it with its token",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        advice="nothing needs to be done if `dpd_action` is restart or trap; else initiate the connection again",
     )
 
 

@@ -17,7 +17,7 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
-from ikeengine.model.secret import Secret
+from ikeengine.model.secret import EMPTY, Secret
 from ikeengine.model.status import IkeStatus
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import OpId
@@ -90,6 +90,20 @@ class Handshake:
 
 
 @dataclass(slots=True)
+class VirtualIps:
+    """The virtual IP addresses of an IKE SA (RFC 7296 section 2.19), as text."""
+
+    asked: tuple[str, ...] = ()
+    """What we have asked the peer for: addresses, or the unspecified address of a family for any of it."""
+    local: tuple[str, ...] = ()
+    """What the peer has given to us."""
+    remote: tuple[str, ...] = ()
+    """What we have given to the peer."""
+    dns_owner: int = 0
+    """Under which number the peer's name servers were handed over; 0 for none."""
+
+
+@dataclass(slots=True)
 class IkeSa:
     """One IKE SA."""
 
@@ -139,6 +153,11 @@ class IkeSa:
     """Our SPI of the IKE SA that is authenticated again by this one."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
+    vips: VirtualIps = field(default_factory=VirtualIps)
+    peer_token: Secret = EMPTY
+    """What proves that the peer has lost this IKE SA (RFC 6290)."""
+    hints_ignored_until: float = 0.0
+    """Until then, unprotected messages do not make us ask the peer for a sign of life."""
     is_announced: bool = False
     """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False
@@ -200,4 +219,6 @@ class IkeSa:
             tasks_active=active,
             tasks_passive=(),
             children=tuple(child.status(self) for child in self.children.values()),
+            local_vips=self.vips.local,
+            remote_vips=self.vips.remote,
         )
