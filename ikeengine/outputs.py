@@ -100,6 +100,19 @@ class AskPath:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRoutes:
+    """Ask with which source address each of these peer addresses can be reached; never resolves a name.
+
+    `preferred` is the source address to stay with where it still does. Answer: a dictionary of remote to local
+    addresses, without those that cannot be reached.
+    """
+
+    op: OpId
+    preferred: str
+    remotes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AskUsage:
     """Ask the datapath for the counters of an SA. Answer: `model.sa.Usage` or None."""
 
@@ -179,6 +192,14 @@ class IkeRekeyed:
 
 
 @dataclass(frozen=True, slots=True)
+class IkeMoved:
+    """An IKE SA moves with its Child SAs (VICI event ike-update). `ike` is as it was, `path` is new."""
+
+    ike: IkeStatus
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ChildRekeyed:
     """A Child SA was replaced by a rekeyed one (VICI event child-rekey)."""
 
@@ -240,8 +261,18 @@ class CommandDone:
 
 
 Event = (
-    Dropped | StateChanged | IkeUpdown | ChildUpdown | IkeRekeyed | ChildRekeyed | Failed | LogLine | Counted | IkeKeys
+    Dropped
+    | StateChanged
+    | IkeUpdown
+    | ChildUpdown
+    | IkeRekeyed
+    | IkeMoved
+    | ChildRekeyed
+    | Failed
+    | LogLine
+    | Counted
+    | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskUsage | AskConfirmation
+Ask = AskSignature | AskPath | AskRoutes | AskUsage | AskConfirmation
 Output = Transmit | DatapathOutput | Ask | Event | CommandDone

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from ikeengine.crypto import names
 from ikeengine.crypto.certificate import Certificate
-from ikeengine.crypto.extensions import GeneralName, NameConstraints, NameKind
+from ikeengine.crypto.extensions import NameConstraints
+from ikeengine.crypto.general_names import GeneralName, NameKind
 from ikeengine.errors import AuthFailed
 from ikeengine.model.failure import Alert
 

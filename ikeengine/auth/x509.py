@@ -7,7 +7,7 @@ Path validation follows RFC 5280 section 6.1, with the profile of RFC 4945 for I
 - Extended key usage of an end entity, if present, must allow IKE (RFC 4945 section 5.1.3.12), or be one of the usages
   that certificates of VPN gateways and clients carry in practice: serverAuth, clientAuth, and the retired IPsec ones.
   So a certificate for signing code or mail does not open a tunnel.
-- Certificate policies are not evaluated. A critical policyConstraints extension is refused, as any unknown one.
+- Policies are evaluated as section 6.1 says (see `policies`); those of the anchor do not count.
 - The common name proves nothing; only subjectAltName and the whole subject do (RFC 4945 section 3.1.9).
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from ikeengine.auth.name_constraints import check_names
+from ikeengine.auth.policies import ANY_RULES, PolicyRules, check_policies
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.errors import AuthFailed
 from ikeengine.model.failure import Alert
@@ -43,7 +44,11 @@ _PURPOSES = frozenset(
 
 
 def build_chain(
-    leaf: Certificate, untrusted: Sequence[Certificate], anchors: Sequence[Certificate], wall: datetime
+    leaf: Certificate,
+    untrusted: Sequence[Certificate],
+    anchors: Sequence[Certificate],
+    wall: datetime,
+    rules: PolicyRules = ANY_RULES,
 ) -> tuple[Certificate, ...]:
     """A valid chain from `leaf` to an anchor, both included.
 
@@ -55,7 +60,7 @@ def build_chain(
     failure: AuthFailed | None = None
     for chain in search.chains((leaf,)):
         try:
-            check_chain(chain, wall)
+            check_chain(chain, wall, rules)
         except AuthFailed as error:
             failure = failure or error
         else:
@@ -130,12 +135,30 @@ def _no_issuer(certificate: Certificate) -> AuthFailed:
     return AuthFailed(Alert.CERT_NO_ISSUER.value, detail)
 
 
-def check_chain(chain: Sequence[Certificate], wall: datetime) -> None:
-    """Check everything but the signatures of a chain that starts at the end entity. Raises AuthFailed."""
+def check_chain(chain: Sequence[Certificate], wall: datetime, rules: PolicyRules = ANY_RULES) -> None:
+    """Check everything but signatures and revocation of a chain that starts at the end entity. Raises AuthFailed."""
+    _check_end_entity(chain[0])
+    _check_path(chain, wall)
+    check_policies(chain, rules)
+
+
+def find_signer_chain(
+    signer: Certificate, untrusted: Sequence[Certificate], anchors: Sequence[Certificate], wall: datetime
+) -> tuple[Certificate, ...] | None:
+    """A valid chain for a certificate whose key signs CRLs, None if there is none."""
+    for chain in _Search(untrusted, anchors).chains((signer,)):
+        try:
+            _check_path(chain, wall)
+        except AuthFailed:
+            continue
+        return chain
+    return None
+
+
+def _check_path(chain: Sequence[Certificate], wall: datetime) -> None:
     for certificate in chain:
         _check_validity(certificate, wall)
         _check_critical_extensions(certificate)
-    _check_end_entity(chain[0])
     for position, issuer in enumerate(chain[1:], 1):
         _check_issuer(issuer)
         below = chain[:position]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from ikeengine.config.build_auth import LocalRound, RemoteRound, build_local, build_remote
 from ikeengine.config.build_child import build_child
 from ikeengine.config.certificates import CertificateSource
 from ikeengine.config.durations import format_duration
 from ikeengine.config.options import connection as options
 from ikeengine.config.problems import Problems
-from ikeengine.config.schema import Option, Values
+from ikeengine.config.schema import Values
 from ikeengine.crypto.certificate import Certificate
-from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, LocalAuth, Mode, RemoteAuth
+from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
 
 DEFAULT_REKEY_TIME = 14400.0
 """Seconds, unless `reauth_time` is set (swanctl.conf(5))."""
 KEEP_UP_DPD_DELAY = 30.0
 SHUNTS = (Mode.PASS, Mode.DROP)
-CERTIFICATES, AUTHORITIES = "x509", "x509ca"
-"""Directories that relative file names start from, as in swanctl's own directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +26,21 @@ class Draft:
 
     config: ConnectionConfig
     values: Values
-    own: tuple[Certificate, ...]
-    """Our end entity certificates."""
-    intermediates: tuple[Certificate, ...]
+    local: tuple[LocalRound, ...]
+    remote: tuple[RemoteRound, ...]
 
     @property
-    def local(self) -> Values:
-        """The values of the `local` section."""
-        return _round(self.values, "local")
-
-    @property
-    def remote(self) -> Values:
-        """The values of the `remote` section."""
-        return _round(self.values, "remote")
+    def intermediates(self) -> tuple[Certificate, ...]:
+        """What is between our certificates and their authorities."""
+        return tuple(rest for round in self.local for chain in round.chains for rest in chain[1:])
 
 
 def build_connection(name: str, values: Values, certificates: CertificateSource, problems: Problems) -> Draft:
     """The connection. Contradictions, and certificates that cannot be read, go to `problems`."""
-    for kind in ("local", "remote"):
-        _check_rounds(values, kind, problems)
     rekey_time, over_time, rand_time = _times(values, problems)
     children = _children(values, problems)
-    local, chain = _local(_round(values, "local"), certificates, problems)
+    local = build_local(values, certificates, problems)
+    remote = build_remote(values, certificates, problems)
     config = ConnectionConfig(
         name=name,
         proposals=values[options.PROPOSALS] or options.PROPOSALS.default_value(),
@@ -60,6 +51,7 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         remote_port=values[options.REMOTE_PORT],
         encap=values[options.ENCAP],
         fragmentation=values[options.FRAGMENTATION],
+        mobike=values[options.MOBIKE],
         dpd_delay=_dpd_delay(values, children),
         dpd_timeout=values[options.DPD_TIMEOUT],
         keyingtries=values[options.KEYINGTRIES],
@@ -76,11 +68,11 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         childless=values[options.CHILDLESS],
         send_cert=values[options.SEND_CERT],
         send_certreq=values[options.SEND_CERTREQ],
-        local=(local,),
-        remote=(_remote(_round(values, "remote"), certificates, problems),),
+        local=tuple(round.auth for round in local),
+        remote=tuple(round.auth for round in remote),
         children=children,
     )
-    return Draft(config, values, tuple(c[0] for c in chain), tuple(rest for c in chain for rest in c[1:]))
+    return Draft(config, values, local, remote)
 
 
 def _dpd_delay(values: Values, children: dict[str, ChildConfig]) -> float:
@@ -89,17 +81,6 @@ def _dpd_delay(values: Values, children: dict[str, ChildConfig]) -> float:
     if delay is not None:
         return delay
     return KEEP_UP_DPD_DELAY if any(child.keep_up for child in children.values()) else 0.0
-
-
-def _round(values: Values, kind: str) -> Values:
-    """The first authentication round; an absent one has swanctl's defaults."""
-    rounds = values.named(kind)
-    return next(iter(rounds.values())) if rounds else values.one(kind)
-
-
-def _check_rounds(values: Values, kind: str, problems: Problems) -> None:
-    for further in list(values.named(kind).values())[1:]:
-        problems.add(further.mark, further.path, "a second authentication round (RFC 4739) is not supported yet")
 
 
 def _times(values: Values, problems: Problems) -> tuple[float, float, float]:
@@ -139,54 +120,3 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
                 f"`{word}` needs an address or host name in remote_addrs to connect to",
             )
     return children
-
-
-Chain = tuple[Certificate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """Loads the certificates of one authentication round."""
-
-    values: Values
-    certificates: CertificateSource
-    problems: Problems
-
-    def load(self, option: Option[tuple[str, ...]], prefix: str, directory: str) -> tuple[Chain, ...]:
-        """The certificates of a list and of the `cert<suffix>` sections beside it, each a chain of at least one."""
-        chains = [self._one(self.values, option, name, directory) for name in self.values[option]]
-        for section in self.values.named(prefix).values():
-            if file := section[options.CERTIFICATE_FILE]:
-                chains.append(self._one(section, options.CERTIFICATE_FILE, file, directory))
-            elif section.sound(options.CERTIFICATE_FILE):
-                self.problems.add(section.mark, section.path, "`file` is missing")
-        return tuple(chain for chain in chains if chain)
-
-    def _one(self, values: Values, option: Option[Any], name: str, directory: str) -> Chain:
-        try:
-            return self.certificates.load(name, directory)
-        except ValueError as error:
-            self.problems.add(values.mark_of(option), values.key(option), str(error))
-            values.broken.add(option.name)
-            return ()
-
-
-def _local(values: Values, certificates: CertificateSource, problems: Problems) -> tuple[LocalAuth, tuple[Chain, ...]]:
-    chains = _Loader(values, certificates, problems).load(options.LOCAL_CERTS, "cert", CERTIFICATES)
-    auth = values[options.LOCAL_AUTH]
-    local = LocalAuth(auth.kind, values[options.LOCAL_ID], tuple(chain[0].der for chain in chains), auth.schemes)
-    return local, chains
-
-
-def _remote(values: Values, certificates: CertificateSource, problems: Problems) -> RemoteAuth:
-    loader = _Loader(values, certificates, problems)
-    certs = loader.load(options.REMOTE_CERTS, "cert", CERTIFICATES)
-    cacerts = loader.load(options.REMOTE_CACERTS, "cacert", AUTHORITIES)
-    auth = values[options.REMOTE_AUTH]
-    return RemoteAuth(
-        auth.kind,
-        values[options.REMOTE_ID],
-        tuple(chain[0].der for chain in certs),
-        tuple(authority.der for chain in cacerts for authority in chain),
-        auth.schemes,
-    )

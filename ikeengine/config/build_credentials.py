@@ -1,41 +1,18 @@
-"""Makes shared keys, private keys and authorities out of the `secrets` and `authorities` sections."""
+"""Makes shared keys and authorities out of the `secrets` and `authorities` sections."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from ikeengine.config.build_connection import AUTHORITIES
+from ikeengine.config.build_auth import AUTHORITIES
 from ikeengine.config.certificates import CertificateSource
-from ikeengine.config.configuration import PrivateKeyFile
+from ikeengine.config.inline import ConfigFiles, inline_secret
 from ikeengine.config.options import credentials as options
 from ikeengine.config.problems import Problems
-from ikeengine.config.schema import Option, Values
-from ikeengine.config.secrets import STRONG_ENOUGH, mode_complaint, read_private_file, read_secret_file
-from ikeengine.crypto.sign import PrivateKey
-from ikeengine.errors import IkeError
+from ikeengine.config.schema import Values
+from ikeengine.config.secrets import STRONG_ENOUGH, read_secret_file
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.secret import EMPTY, Secret
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigFiles:
-    """Where the configuration comes from: its directory, the modes of its files, and whose secrets are taken."""
-
-    base: Path
-    modes: Mapping[str, int]
-    any_owner: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateKeys:
-    """The private keys, their identifiers, and whether one of them could not be loaded."""
-
-    files: tuple[PrivateKeyFile, ...]
-    key_ids: frozenset[bytes]
-    broken: bool
 
 
 def build_shared_keys(secrets: Values, files: ConfigFiles, problems: Problems) -> tuple[SharedKey, ...]:
@@ -56,7 +33,9 @@ def _shared_secret(values: Values, files: ConfigFiles, problems: Problems) -> Se
     if inline is not None and file is not None:
         problems.add(values.mark_of(options.SECRET), values.key(options.SECRET), "write either `secret` or `file`")
         return EMPTY
-    secret = _inline(values, options.SECRET, files, problems) if file is None else _file(values, file, files, problems)
+    secret = (
+        inline_secret(values, options.SECRET, files, problems) if file is None else _file(values, file, files, problems)
+    )
     _check_strength(values, secret, problems)
     return secret
 
@@ -69,15 +48,6 @@ def _file(values: Values, file: str, files: ConfigFiles, problems: Problems) -> 
         return EMPTY
 
 
-def _inline(values: Values, option: Option[Any], files: ConfigFiles, problems: Problems) -> Secret:
-    """A secret in the configuration itself, which then is a file with a secret."""
-    mark = values.mark_of(option)
-    if complaint := mode_complaint(Path(mark.file), files.modes.get(mark.file, 0)):
-        problems.add(mark, values.key(option), complaint)
-    secret = values[option]
-    return secret if isinstance(secret, Secret) else EMPTY
-
-
 def _check_strength(values: Values, secret: Secret, problems: Problems) -> None:
     if not 0 < len(secret) < STRONG_ENOUGH or values[options.ALLOW_WEAK]:
         return
@@ -88,50 +58,6 @@ def _check_strength(values: Values, secret: Secret, problems: Problems) -> None:
         f"the key has {len(secret)} octets; less than {STRONG_ENOUGH} (128 bits) can be guessed offline. "
         "Take a longer one, as from `openssl rand -base64 32`, or accept the risk with `allow_weak: true`",
     )
-
-
-def build_private_keys(secrets: Values, files: ConfigFiles, problems: Problems) -> PrivateKeys:
-    """The private keys, each loaded once to be sure that it can be used."""
-    keys: list[PrivateKeyFile] = []
-    key_ids: set[bytes] = set()
-    broken = False
-    for prefix in options.PRIVATE_KEY_PREFIXES:
-        for name, values in secrets.named(prefix).items():
-            if loaded := _private_key(name, prefix, values, files, problems):
-                keys.append(loaded[0])
-                key_ids.add(loaded[1])
-            else:
-                broken = True
-    return PrivateKeys(tuple(keys), frozenset(key_ids), broken)
-
-
-def _private_key(
-    name: str, prefix: str, values: Values, files: ConfigFiles, problems: Problems
-) -> tuple[PrivateKeyFile, bytes] | None:
-    file = values[options.KEY_FILE]
-    if file is None:
-        if values.sound(options.KEY_FILE):
-            problems.add(values.mark, values.path, "`file` is missing")
-        return None
-    path = files.base / prefix / file
-    password = _password(values, files, problems)
-    try:
-        data = read_private_file(path, any_owner=files.any_owner)
-        key_id = PrivateKey.load(data.reveal(), password.reveal() if password else None).key_id
-    except ValueError as error:
-        problems.add(values.mark_of(options.KEY_FILE), values.key(options.KEY_FILE), str(error))
-    except IkeError as error:
-        problems.add(values.mark_of(options.KEY_FILE), values.key(options.KEY_FILE), f"{path}: {error}")
-    else:
-        return PrivateKeyFile(name, str(path), data, password), key_id
-    return None
-
-
-def _password(values: Values, files: ConfigFiles, problems: Problems) -> Secret | None:
-    for option in (options.PASSWORD, options.PASSPHRASE):
-        if option in values:
-            return _inline(values, option, files, problems)
-    return None
 
 
 def build_authorities(

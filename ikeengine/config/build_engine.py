@@ -32,6 +32,8 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         metrics=values[options.METRICS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
+        interfaces_use=values[options.INTERFACES_USE],
+        interfaces_ignore=values[options.INTERFACES_IGNORE],
         settings=_settings(values),
     )
 
@@ -63,5 +65,8 @@ def _settings(values: Values) -> EngineSettings:
         delete_rekeyed_delay=values[options.DELETE_REKEYED_DELAY],
         reuse_ikesa=values[options.REUSE_IKESA],
         fragment_size=values[options.FRAGMENT_SIZE],
+        multiple_authentication=values[options.MULTIPLE_AUTHENTICATION],
+        signature_authentication=values[options.SIGNATURE_AUTHENTICATION],
+        return_routability=values[options.RETURN_ROUTABILITY],
         keylog=bool(values[options.KEYLOG]),
     )

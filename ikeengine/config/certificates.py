@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ikeengine.config.tree import octets
 from ikeengine.crypto.certificate import Certificate
+from ikeengine.crypto.keys import PublicKey
 from ikeengine.errors import IkeError
 
+T = TypeVar("T")
 LARGEST_FILE = 1 << 20
 """Octets of a certificate file."""
 
@@ -23,6 +26,9 @@ class CertificateSource(Protocol):
 
     def load(self, name: str, directory: str) -> tuple[Certificate, ...]:
         """The certificates that a value stands for, the end entity's first. Raises ValueError."""
+
+    def load_key(self, name: str, directory: str) -> PublicKey:
+        """The raw public key that a value stands for. Raises ValueError."""
 
 
 class CertificateFiles:
@@ -36,8 +42,12 @@ class CertificateFiles:
         """All certificates of a file. Raises ValueError."""
         path = self._base / directory / name
         if path not in self._loaded:
-            self._loaded[path] = _from_file(path)
+            self._loaded[path] = _parsed(path, certificates_from)
         return self._loaded[path]
+
+    def load_key(self, name: str, directory: str) -> PublicKey:
+        """The public key in a file. Raises ValueError."""
+        return _parsed(self._base / directory / name, public_key_from)
 
 
 class CertificateBlobs:
@@ -47,8 +57,12 @@ class CertificateBlobs:
         """The first certificate of the value. Raises ValueError."""
         return certificates_from(octets(name))[:1]
 
+    def load_key(self, name: str, directory: str) -> PublicKey:
+        """The public key that is the value. Raises ValueError."""
+        return public_key_from(octets(name))
 
-def _from_file(path: Path) -> tuple[Certificate, ...]:
+
+def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
@@ -57,7 +71,7 @@ def _from_file(path: Path) -> tuple[Certificate, ...]:
     if len(data) > LARGEST_FILE:
         raise ValueError(f"{path} is larger than {LARGEST_FILE} bytes; this is no certificate")
     try:
-        return certificates_from(data)
+        return parse(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -74,3 +88,11 @@ def certificates_from(data: bytes) -> tuple[Certificate, ...]:
         return tuple(Certificate.from_der(der) for der in encoded or [data])
     except IkeError as error:
         raise ValueError(f"not a usable certificate: {error}") from error
+
+
+def public_key_from(data: bytes) -> PublicKey:
+    """The public key of a PEM text or of DER octets. Raises ValueError."""
+    try:
+        return PublicKey.load(data)
+    except IkeError as error:
+        raise ValueError(str(error)) from error

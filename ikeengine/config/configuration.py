@@ -34,6 +34,9 @@ class EngineConfig:
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False
+    interfaces_use: tuple[str, ...] = ()
+    """The only interfaces for MOBIKE; empty for all but `interfaces_ignore`."""
+    interfaces_ignore: tuple[str, ...] = ()
     settings: EngineSettings = field(default_factory=EngineSettings)
 
     @property

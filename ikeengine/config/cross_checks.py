@@ -8,10 +8,12 @@ from functools import cache
 from ipaddress import ip_address
 
 from ikeengine.auth.x509 import matches_identity
+from ikeengine.config.build_auth import LocalRound, RemoteRound
 from ikeengine.config.build_connection import Draft
-from ikeengine.config.build_credentials import PrivateKeys
+from ikeengine.config.build_keys import PrivateKeys
 from ikeengine.config.options import connection as options
 from ikeengine.config.problems import Problems
+from ikeengine.crypto.keys import PublicKey
 from ikeengine.model.connection import AuthKind
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
@@ -48,35 +50,50 @@ def check_credentials(drafts: Sequence[Draft], credentials: Credentials, problem
     """Note every connection that could never authenticate."""
     shared_keys = _SharedKeys(credentials.shared_keys)
     for draft in drafts:
-        kinds = draft.config.local[0].auth, draft.config.remote[0].auth
-        if AuthKind.PSK in kinds:
-            _check_shared_key(draft, shared_keys, problems)
-        if kinds[0] is AuthKind.PUBKEY:
-            _check_own_certificate(draft, credentials.private_keys, problems)
-        if kinds[1] is AuthKind.PUBKEY:
-            _check_trust(draft, credentials, problems)
+        for local, remote in _shared_key_pairs(draft):
+            _check_shared_key(draft, local, remote, shared_keys, problems)
+        for local in draft.local:
+            if local.auth.auth is AuthKind.PUBKEY:
+                _check_own_key(local, credentials.private_keys, problems)
+        for remote in draft.remote:
+            if remote.auth.auth is AuthKind.PUBKEY:
+                _check_trust(remote, credentials, problems)
 
 
-def _check_shared_key(draft: Draft, keys: _SharedKeys, problems: Problems) -> None:
-    local, remote = _own_identities(draft), draft.config.remote[0].id
-    if not (draft.local.sound(options.LOCAL_AUTH, options.LOCAL_ID) and draft.remote.sound(options.REMOTE_ID)):
+def _shared_key_pairs(draft: Draft) -> list[tuple[LocalRound, RemoteRound]]:
+    """Who is who in each round with a pre-shared key; the side with fewer rounds stays what it was in its last one."""
+    pairs = []
+    for number in range(max(len(draft.local), len(draft.remote))):
+        local = draft.local[min(number, len(draft.local) - 1)]
+        remote = draft.remote[min(number, len(draft.remote) - 1)]
+        ours = number < len(draft.local) and local.auth.auth is AuthKind.PSK
+        theirs = number < len(draft.remote) and remote.auth.auth is AuthKind.PSK
+        if ours or theirs:
+            pairs.append((local, remote))
+    return pairs
+
+
+def _check_shared_key(
+    draft: Draft, local: LocalRound, remote: RemoteRound, keys: _SharedKeys, problems: Problems
+) -> None:
+    own, pattern = _own_identities(draft, local), remote.auth.id
+    if not (local.values.sound(options.LOCAL_AUTH, options.LOCAL_ID) and remote.values.sound(options.REMOTE_ID)):
         return
-    if keys.suit(local, remote):
+    if keys.suit(own, pattern):
         return
-    ours = format_identity(local[0]) if local else "this host"
-    theirs = "any peer" if remote.text == "%any" else remote.text
+    ours = format_identity(own[0]) if own else "this host"
+    theirs = "any peer" if pattern.text == "%any" else pattern.text
     problems.add(
-        draft.local.mark_of(options.LOCAL_AUTH),
-        draft.local.key(options.LOCAL_AUTH),
+        local.values.mark_of(options.LOCAL_AUTH),
+        local.values.key(options.LOCAL_AUTH),
         f"no pre-shared key for {ours} and {theirs}: add secrets.ike-{draft.config.name} with the `id` of both",
     )
 
 
-def _own_identities(draft: Draft) -> tuple[Identity, ...]:
+def _own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
     """What we may call ourselves; empty if that depends on the address we will use."""
-    own = draft.config.local[0].id
-    if own is not None:
-        return (own,)
+    if local.auth.id is not None:
+        return (local.auth.id,)
     return tuple(identity for address in draft.config.local_addrs if (identity := _address_identity(address)))
 
 
@@ -105,47 +122,55 @@ def _overlap(owner: IdentityPattern, remote: IdentityPattern) -> bool:
     return owner.exact is None or matches(remote, owner.exact)
 
 
-def _check_own_certificate(draft: Draft, keys: PrivateKeys, problems: Problems) -> None:
-    values, option = draft.local, options.LOCAL_CERTS
-    if not values.sound(option, options.LOCAL_AUTH) or _certificate_sections_broken(draft):
+def _check_own_key(local: LocalRound, keys: PrivateKeys, problems: Problems) -> None:
+    values = local.values
+    if not values.sound(options.LOCAL_CERTS, options.LOCAL_PUBKEYS, options.LOCAL_AUTH) or _sections_broken(local):
         return
-    if not draft.own:
+    if not local.own and not local.auth.pubkeys and not keys.certificates:
         problems.add(
             values.mark_of(options.LOCAL_AUTH),
             values.key(options.LOCAL_AUTH),
             "`pubkey` needs our certificate: add `certs`, or write `auth: psk`",
         )
-    for certificate in draft.own:
-        if certificate.public_key.key_id not in keys.key_ids and not keys.broken:
-            message = (
-                f"no private key for the certificate of {certificate.subject_text}: add secrets.private-<name>.file"
-            )
-            problems.add(values.mark_of(option), values.key(option), message)
-    _check_own_identity(draft, problems)
+    if not keys.broken:
+        _check_private_keys(local, keys, problems)
+    _check_own_identity(local, problems)
 
 
-def _certificate_sections_broken(draft: Draft) -> bool:
-    return any(not section.sound(options.CERTIFICATE_FILE) for section in draft.local.named("cert").values())
+def _check_private_keys(local: LocalRound, keys: PrivateKeys, problems: Problems) -> None:
+    named = [
+        (options.LOCAL_CERTS, f"the certificate of {certificate.subject_text}", certificate.public_key)
+        for certificate in local.own
+    ]
+    raw = [PublicKey.from_der(der) for der in local.auth.pubkeys]
+    named += [(options.LOCAL_PUBKEYS, f"the public key {key.key_id.hex()}", key) for key in raw]
+    for option, what, key in named:
+        if key.key_id not in keys.key_ids:
+            message = f"no private key for {what}: add secrets.private-<name>.file"
+            problems.add(local.values.mark_of(option), local.values.key(option), message)
 
 
-def _check_own_identity(draft: Draft, problems: Problems) -> None:
+def _sections_broken(local: LocalRound) -> bool:
+    return any(not section.sound(options.CERTIFICATE_FILE) for section in local.values.named("cert").values())
+
+
+def _check_own_identity(local: LocalRound, problems: Problems) -> None:
     """Peers refuse an identity that the certificate does not hold (RFC 7296 section 3.5)."""
-    identity = draft.config.local[0].id
-    if identity is None or not draft.own or any(matches_identity(cert, identity) for cert in draft.own):
+    identity, own = local.auth.id, local.own
+    if identity is None or not own or any(matches_identity(certificate, identity) for certificate in own):
         return
-    held = ", ".join(format_identity(known) for known in draft.own[0].identities)
+    held = ", ".join(format_identity(known) for known in own[0].identities)
     problems.add(
-        draft.local.mark_of(options.LOCAL_ID),
-        draft.local.key(options.LOCAL_ID),
+        local.values.mark_of(options.LOCAL_ID),
+        local.values.key(options.LOCAL_ID),
         f"our certificate does not hold the identity {format_identity(identity)}; it holds {held}",
     )
 
 
-def _check_trust(draft: Draft, credentials: Credentials, problems: Problems) -> None:
-    values = draft.remote
-    remote = draft.config.remote[0]
-    written = (options.REMOTE_AUTH, options.REMOTE_CERTS, options.REMOTE_CACERTS)
-    if remote.certs or remote.cacerts or credentials.authorities or not credentials.complete:
+def _check_trust(remote: RemoteRound, credentials: Credentials, problems: Problems) -> None:
+    values, auth = remote.values, remote.auth
+    written = (options.REMOTE_AUTH, options.REMOTE_CERTS, options.REMOTE_CACERTS, options.REMOTE_PUBKEYS)
+    if auth.certs or auth.cacerts or auth.pubkeys or credentials.authorities or not credentials.complete:
         return
     if values.sound(*written):
         problems.add(

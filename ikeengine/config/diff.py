@@ -76,12 +76,22 @@ def _differences(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name == "children" or before == after:
             continue
-        if _is_rounds(before) and len(before) == len(after) == 1:
-            yield from _differences(before[0], after[0], f"{prefix}{field.name}.")
-        elif field.name in ("certs", "cacerts"):
+        if _is_rounds(before):
+            yield from _rounds(before, after, f"{prefix}{field.name}")
+        elif field.name in ("certs", "cacerts", "pubkeys"):
             yield f"{prefix}{field.name}: changed"
         else:
             yield f"{prefix}{field.name}: {_show(before, field.name)} -> {_show(after, field.name)}"
+
+
+def _rounds(
+    old: tuple[LocalAuth | RemoteAuth, ...], new: tuple[LocalAuth | RemoteAuth, ...], prefix: str
+) -> Iterator[str]:
+    if len(old) != len(new):
+        yield f"{prefix}: {len(old)} authentication rounds -> {len(new)}"
+        return
+    for number, (before, after) in enumerate(zip(old, new, strict=True), 1):
+        yield from _differences(before, after, f"{prefix}-{number}." if len(old) > 1 else f"{prefix}.")
 
 
 def _is_rounds(value: object) -> bool:
@@ -137,7 +147,7 @@ def _named(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> I
             yield f"{kind} {name}: changed"
 
 
-NEEDS_RESTART = ("listen", "port", "port_nat_t", "datapath", "keylog", "metrics")
+NEEDS_RESTART = ("listen", "port", "port_nat_t", "datapath", "metrics")
 
 
 def plan_engine(old: EngineConfig, new: EngineConfig) -> list[str]:

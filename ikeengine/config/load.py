@@ -6,16 +6,13 @@ import os
 from pathlib import Path
 
 from ikeengine.config.build_connection import build_connection
-from ikeengine.config.build_credentials import (
-    ConfigFiles,
-    build_authorities,
-    build_private_keys,
-    build_shared_keys,
-)
+from ikeengine.config.build_credentials import build_authorities, build_shared_keys
 from ikeengine.config.build_engine import build_engine
+from ikeengine.config.build_keys import build_private_keys
 from ikeengine.config.certificates import CertificateFiles
 from ikeengine.config.configuration import Configuration
 from ikeengine.config.cross_checks import Credentials, check_credentials
+from ikeengine.config.inline import ConfigFiles
 from ikeengine.config.options.root import ROOT
 from ikeengine.config.problems import ConfigError, ConfigErrors, Mark, Problems
 from ikeengine.config.reader import read
@@ -104,10 +101,11 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     secrets = values.one("secrets")
     shared_keys = build_shared_keys(secrets, files, problems)
     private_keys = build_private_keys(secrets, files, problems)
-    authorities = build_authorities(values.named("authorities"), certificates, problems)
+    named = build_authorities(values.named("authorities"), certificates, problems)
+    authorities = (*named, *private_keys.authorities)
     connections = values.named("connections")
     drafts = [build_connection(name, section, certificates, problems) for name, section in connections.items()]
-    complete = len(authorities) == len(values.named("authorities"))
+    complete = len(named) == len(values.named("authorities")) and not private_keys.broken
     check_credentials(drafts, Credentials(shared_keys, private_keys, authorities, complete), problems)
     return Configuration(
         engine=build_engine(values.one("engine"), problems),
@@ -115,5 +113,7 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
         shared_keys=shared_keys,
         private_keys=private_keys.files,
         authorities=authorities,
-        certificates=tuple(dict.fromkeys(cert.der for draft in drafts for cert in draft.intermediates)),
+        certificates=tuple(
+            dict.fromkeys([*private_keys.certificates, *(cert.der for draft in drafts for cert in draft.intermediates)])
+        ),
     )

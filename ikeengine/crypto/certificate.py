@@ -12,14 +12,12 @@ from datetime import datetime
 from typing import Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ikeengine.crypto import der, names
-from ikeengine.crypto.extensions import Extensions, GeneralName, NameKind, read_extensions
+from ikeengine.crypto.extensions import Extensions, read_extensions
+from ikeengine.crypto.general_names import GeneralName, NameKind
 from ikeengine.crypto.keys import PublicKey
+from ikeengine.crypto.signed import check_signed, signature_name, signed_part
 from ikeengine.errors import AuthFailed
 from ikeengine.model.failure import Alert
 from ikeengine.model.identity import Identity
@@ -30,16 +28,6 @@ MAX_CERTIFICATE_OCTETS = 65535
 
 _VERSION = 0xA0
 """Tag of the version field, which version 1 leaves out."""
-
-_ALLOWED_HASHES = (
-    hashes.SHA256,
-    hashes.SHA384,
-    hashes.SHA512,
-    hashes.SHA3_256,
-    hashes.SHA3_384,
-    hashes.SHA3_512,
-)
-"""Hashes of signatures on certificates. MD5 and SHA-1 allow forged certificates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -123,10 +111,15 @@ class Certificate:
         """SHA-256 of the certificate, in hexadecimal."""
         return hashlib.sha256(self.der).hexdigest()
 
+    @property
+    def signature_algorithm(self) -> tuple[str, str]:
+        """Kind and hash of the signature on the certificate, such as ("rsa/pss", "sha256") or ("ed25519", "")."""
+        return signature_name(signed_part(self._library))
+
     def check_signature(self, issuer_key: PublicKey) -> None:
         """Check that `issuer_key` signed this certificate. Raises AuthFailed("cert-validation-failed")."""
         try:
-            _check_signature(self._library, issuer_key)
+            check_signed(issuer_key, signed_part(self._library))
         except Exception as error:  # noqa: BLE001  a bad signature, another key, a forbidden hash: all the same
             detail = f"{type(error).__name__} {error}".strip()
             detail = f"the signature on `{self.subject_text}` by `{self.issuer_text}` does not verify: {detail}"
@@ -183,21 +176,3 @@ def _identity(name: GeneralName) -> Identity | None:
     if name.kind not in _IDENTITY_TYPES or not name.value or b"*" in name.value or b"\0" in name.value:
         return None
     return Identity(_IDENTITY_TYPES[name.kind], name.value)
-
-
-def _check_signature(certificate: x509.Certificate, key: PublicKey) -> None:
-    """Raises InvalidSignature, or another exception of the library or ValueError for what it cannot or must not use."""
-    algorithm = certificate.signature_hash_algorithm
-    if algorithm is not None and not isinstance(algorithm, _ALLOWED_HASHES):
-        raise ValueError(f"signatures with {algorithm.name} are not accepted")
-    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
-    parameters = certificate.signature_algorithm_parameters
-    library_key = key.library_key
-    if isinstance(library_key, RSAPublicKey) and isinstance(parameters, PKCS1v15 | PSS) and algorithm is not None:
-        library_key.verify(signature, signed, parameters, algorithm)
-    elif isinstance(library_key, EllipticCurvePublicKey) and isinstance(parameters, ECDSA):
-        library_key.verify(signature, signed, parameters)
-    elif not isinstance(library_key, RSAPublicKey | EllipticCurvePublicKey) and parameters is None:
-        library_key.verify(signature, signed)
-    else:
-        raise ValueError(f"it was not made with a {key.kind} key")

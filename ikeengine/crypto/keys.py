@@ -13,9 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
 
-from ikeengine.errors import AuthFailed
+from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.model.failure import Alert
 
 LibraryPublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
@@ -77,6 +82,20 @@ class PublicKey:
             return cls(key, der)
         except Exception as error:  # noqa: BLE001  whatever a library finds wrong in a peer's key is the peer's fault
             raise AuthFailed(Alert.CERT_VALIDATION_FAILED.value, f"unusable public key: {error}") from None
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The key of a PEM or DER file (SubjectPublicKeyInfo or PKCS#1). Raises LocalMisuse."""
+        load = load_pem_public_key if b"-----BEGIN" in data else load_der_public_key
+        try:
+            key = load(data)
+            if not isinstance(key, LibraryPublicKey):
+                raise UnusableKey(WRONG_KIND)
+            return cls(key, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        except UnusableKey as error:
+            raise LocalMisuse(f"unusable public key: {error}") from None
+        except Exception:  # noqa: BLE001  the library raises a different one for each way to be wrong
+            raise LocalMisuse("this is not a public key that can be read") from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PublicKey) and self.der == other.der

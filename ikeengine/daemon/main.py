@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ikeengine import __version__
@@ -19,6 +20,7 @@ from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
 from ikeengine.daemon.keystore import KeyStore
+from ikeengine.daemon.network import InterfaceFilter, NetworkWatch
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.reload import Loader
 from ikeengine.daemon.scrape import MetricsServer
@@ -29,6 +31,7 @@ from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.server import ViciServer
 from ikeengine.datapath import probe
+from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.endpoint import Endpoint
 from ikeengine.errors import IkeError
 from ikeengine.observe.keylog import KeyLog
@@ -71,6 +74,11 @@ def log_settings(engine: EngineConfig) -> LogSettings:
     return LogSettings(levels.pop("default", 1), levels, json=engine.log_json)
 
 
+def interface_filter(engine: EngineConfig) -> InterfaceFilter:
+    """Whose addresses a configuration lets peers know."""
+    return InterfaceFilter(engine.interfaces_use, engine.interfaces_ignore, (UserspaceSettings().device,))
+
+
 async def _live(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
     daemon = Daemon(configuration, config_path, run_dir, Path(socket_path) if socket_path else run_dir / SOCKET_NAME)
     await daemon.start()
@@ -100,6 +108,9 @@ class Daemon:
             observer=self.observer,
             loop=self.loop,
         )
+        self._network = NetworkWatch(
+            interface_filter(engine), self.service.network_changed, partial(self.observer.say, "KNL", 0)
+        )
         credentials = Credentials(store, keys)
         self.loader = Loader(config_path, self.service, credentials, self._apply_engine)
         hub = EventHub()
@@ -117,8 +128,10 @@ class Daemon:
         # The control socket first: it is what keeps a second daemon from touching what the first one has installed.
         await self._server.start()
         try:
+            await self._network.start()
             self._serve()
         except BaseException:
+            self._network.stop()
             await self._server.stop()
             raise
         for number, handler in (
@@ -150,6 +163,7 @@ class Daemon:
     async def stop(self) -> None:
         """Delete all SAs and leave nothing behind. A second SIGTERM ends the waiting for peers."""
         self._notifier.stopping()
+        self._network.stop()
         await self._server.stop()
         if self._metrics is not None:
             self._metrics.stop()
@@ -187,9 +201,20 @@ class Daemon:
             self._ready()
 
     def _apply_engine(self, engine: EngineConfig) -> None:
+        """What needs no restart. Raises LocalMisuse if the key log cannot be written; then nothing has changed."""
+        self._change_keylog(engine.keylog)
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
+        self._network.interfaces = interface_filter(engine)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
+
+    def _change_keylog(self, directory: str) -> None:
+        old, wanted = self.observer.keylog, Path(directory) if directory else None
+        if wanted == (old.directory if old is not None else None):
+            return
+        self.observer.keylog = KeyLog(wanted) if wanted is not None else None
+        if old is not None:
+            old.close()
 
     def _metrics_page(self) -> str:
         core = self.service.core

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from ikeengine.model.sa import IpsecSa
+from ikeengine.model.sa import IpsecSa, SaId
 from ikeengine.observe.counters import Counters
 from ikeengine.observe.keylog import KeyLog
 from ikeengine.observe.log import EngineLog
@@ -48,6 +48,16 @@ class Observer:
         """Keys of an SA that is being installed, for the key log and nobody else."""
         if self.keylog is not None:
             self.keylog.esp(sa)
+
+    def esp_moved(self, sa: SaId, source: str, destination: str) -> None:
+        """An SA gets other addresses."""
+        if self.keylog is not None:
+            self.keylog.moved(sa, source, destination)
+
+    def esp_gone(self, sa: SaId) -> None:
+        """An SA is being deleted."""
+        if self.keylog is not None:
+            self.keylog.gone(sa)
 
     def event(self, event: Event) -> None:
         """Any other event."""

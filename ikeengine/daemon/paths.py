@@ -7,16 +7,18 @@ answer delays nobody else (`Resolver.workers` names at a time, `Resolver.timeout
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
+from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.path import IKE_PORT, Path
-from ikeengine.outputs import AskPath
+from ikeengine.outputs import AskPath, AskRoutes
 
 RESOLVE_TIMEOUT = 10.0
 RESOLVE_WORKERS = 16
@@ -86,6 +88,30 @@ class PathFinder:
         except TimeoutError:
             raise OSError(0, f"no answer from the name servers within {self._timeout:g} s") from None
 
+    def routes(self, ask: AskRoutes, host: HostAddresses | None) -> dict[str, str]:
+        """The local address for each peer address that can be reached. `host` is None if nobody knows the host's."""
+        found = {}
+        for remote in ask.remotes:
+            try:
+                local = self._route(ask.preferred, remote, host)
+            except (OSError, DatapathError):
+                continue
+            if local:
+                found[remote] = local
+        return found
+
+    def _route(self, preferred: str, remote: str, host: HostAddresses | None) -> str:
+        """`preferred`, unless the host would send from another interface. Raises OSError without a route."""
+        routed = self._routed_source(remote)
+        if routed == preferred:
+            return preferred
+        if _same_family(preferred, remote) and (host is None or host.shares_interface(preferred, routed)):
+            with contextlib.suppress(OSError):
+                return self._routed_source(remote, preferred)
+        usable = self._sockets.addresses
+        known = host is None or routed in host.interface_of
+        return routed if known and (not usable or routed in usable) else ""
+
     def _choose(self, ask: AskPath, known: dict[str, Sequence[str]]) -> Path | LocalMisuse:
         remotes = _destinations(ask.remote_addrs, known)
         if not remotes:
@@ -122,12 +148,17 @@ class PathFinder:
                     return _address(address)
         return ""
 
-    def _routed_source(self, remote: str) -> str:
-        """The address that the routing table gives to a packet for `remote`. Raises OSError without a route."""
+    def _routed_source(self, remote: str, bound: str = "") -> str:
+        """The address that the routing table gives to a packet for `remote`. Raises OSError without a route.
+
+        `bound` names the source address beforehand, which must be one of this host.
+        """
         family = socket.AF_INET6 if ":" in remote else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             # Without the exemption a trap policy for the peer's own address would be hit by the connect.
             self._prepare(probe, False)
+            if bound:
+                probe.bind((bound, 0))
             probe.connect((remote, _DISCARD_PORT))
             return _address(probe.getsockname()[0])
 

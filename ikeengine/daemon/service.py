@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
+from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
-from ikeengine.datapath.base import Datapath
+from ikeengine.datapath.base import Datapath, DatapathEvent
 from ikeengine.errors import DatapathError, LocalMisuse
-from ikeengine.model.commands import Acquire, Command, SaExpired, Shutdown
+from ikeengine.model.commands import Command, NetworkChanged, Shutdown
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
@@ -26,6 +27,7 @@ from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
     AskPath,
+    AskRoutes,
     AskSignature,
     AskUsage,
     ChildRekeyed,
@@ -37,6 +39,7 @@ from ikeengine.outputs import (
     Dropped,
     Failed,
     IkeKeys,
+    IkeMoved,
     IkeRekeyed,
     IkeUpdown,
     InstallPolicies,
@@ -79,6 +82,8 @@ class Service:
         self.loop = loop
         self.policies: dict[int, PolicySet] = {}
         """Installed policies by owner."""
+        self.host_addresses: HostAddresses | None = None
+        """The host's addresses with their interfaces, once they are known."""
         self.keep_final_usage = False
         """Whether somebody wants to know the counters of SAs that are gone."""
         self._sockets = sockets
@@ -99,6 +104,7 @@ class Service:
             DeletePolicies: self._delete_policies,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
+            AskRoutes: self._ask_routes,
             AskUsage: self._ask_usage,
             AskConfirmation: self._ask_confirmation,
             CommandDone: self._command_done,
@@ -107,7 +113,7 @@ class Service:
             Dropped: observer.dropped_datagram,
             IkeKeys: observer.ike_keys,
         }
-        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, ChildRekeyed, Failed):
+        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, Failed):
             self._carry_out[kind] = observer.event
 
     def start(self) -> None:
@@ -179,9 +185,15 @@ class Service:
         """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
         self._sockets.send_encapsulated(packets, path)
 
-    def event(self, event: Acquire | SaExpired) -> None:
-        """A packet needs an SA, or an SA is at its limit."""
+    def event(self, event: DatapathEvent) -> None:
+        """A packet needs an SA, an SA is at its limit, or a peer's NAT mapping has changed."""
         self.core.command(event, self.now())
+        self.pump()
+
+    def network_changed(self, host: HostAddresses) -> None:
+        """The host has other addresses or routes."""
+        self.host_addresses = host
+        self.core.command(NetworkChanged(host.addresses), self.now())
         self.pump()
 
     # --- the loop
@@ -244,6 +256,7 @@ class Service:
         self._to_datapath(output.op, lambda: self.datapath.install_sa(output.sa))
 
     def _update_sa(self, output: UpdateSa) -> None:
+        self.observer.esp_moved(output.sa, output.source, output.destination)
         self._to_datapath(
             output.op,
             lambda: self.datapath.update_sa(output.sa, output.source, output.destination, output.encap),
@@ -252,6 +265,7 @@ class Service:
     def _delete_sa(self, output: DeleteSa) -> None:
         if self.keep_final_usage:
             self._remember_usage(output.sa)
+        self.observer.esp_gone(output.sa)
         try:
             self.datapath.delete_sa(output.sa)
         except DatapathError as error:
@@ -301,6 +315,9 @@ class Service:
             self.pump()
 
         self._paths.find(output, answer)
+
+    def _ask_routes(self, output: AskRoutes) -> None:
+        self.core.complete(output.op, self._paths.routes(output, self.host_addresses), self.now())
 
     def _ask_usage(self, output: AskUsage) -> None:
         try:

@@ -7,9 +7,12 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
-from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
+
+DatapathEvent = Acquire | SaExpired | NatMappingChanged
+"""What a datapath tells the core."""
 
 
 class DatapathHost(Protocol):
@@ -20,8 +23,8 @@ class DatapathHost(Protocol):
     def send_encapsulated(self, packet: bytes, path: Path) -> None:
         """Send an ESP packet from the NAT-T socket, UDP encapsulated (RFC 3948 section 2.1)."""
 
-    def event(self, event: Acquire | SaExpired) -> None:
-        """Tell the core about a packet that needs an SA, or about an SA at its limit."""
+    def event(self, event: DatapathEvent) -> None:
+        """Tell the core about a packet that needs an SA, an SA at its limit, or a NAT mapping that has changed."""
 
 
 class BatchingHost(DatapathHost, Protocol):

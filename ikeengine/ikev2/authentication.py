@@ -12,8 +12,10 @@ from ikeengine.auth.credentials import own_identity
 from ikeengine.auth.octets import signed_octets
 from ikeengine.auth.psk import psk_auth
 from ikeengine.crypto.certificate import Certificate
+from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allowed, decode_auth, encode_auth, verify
 from ikeengine.errors import AuthFailed, LocalMisuse
+from ikeengine.ikev2 import raw_keys
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
 from ikeengine.ikev2.states import Trigger
@@ -36,19 +38,24 @@ class OwnCredential:
 
     auth: LocalAuth
     identity: Identity
+    key: PublicKey | None = None
+    """The public half of the key that signs; None with a pre-shared key."""
+    scheme: SignatureScheme | None = None
     certificate: Certificate | None = None
     intermediates: tuple[Certificate, ...] = ()
-    scheme: SignatureScheme | None = None
 
 
-def hashes_notify() -> Notify:
-    """Our SIGNATURE_HASH_ALGORITHMS notify."""
-    return Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big") for h in ACCEPTED_HASHES))
+def hashes_notify(ctx: Context) -> list[Payload]:
+    """Our SIGNATURE_HASH_ALGORITHMS notify, unless `signature_authentication` is off."""
+    if not ctx.settings.signature_authentication:
+        return []
+    data = b"".join(hash_id.to_bytes(2, "big") for hash_id in ACCEPTED_HASHES)
+    return [Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, data)]
 
 
-def read_hashes(notify: Notify | None) -> tuple[HashId, ...] | None:
-    """The peer's hash algorithms; None if it does not speak RFC 7427."""
-    if notify is None or len(notify.data) % 2:
+def read_hashes(ctx: Context, notify: Notify | None) -> tuple[HashId, ...] | None:
+    """The peer's hash algorithms; None if it does not speak RFC 7427, or we do not."""
+    if notify is None or len(notify.data) % 2 or not ctx.settings.signature_authentication:
         return None
     return tuple(HashId(int.from_bytes(notify.data[i : i + 2], "big")) for i in range(0, len(notify.data), 2))
 
@@ -60,34 +67,76 @@ def address_identity(address: str) -> Identity:
 
 
 def certificate_request(ctx: Context, remotes: Sequence[RemoteAuth]) -> list[Payload]:
-    """The CERTREQ payload for the authorities that we trust, if a certificate is wanted at all."""
-    if not any(remote.auth is AuthKind.PUBKEY for remote in remotes):
-        return []
-    anchors = {der for remote in remotes for der in remote.cacerts}
-    certificates = [Certificate.from_der(der) for der in anchors] or ctx.credentials.anchors()
-    return [CertReq(CertEncoding.X509_SIGNATURE, x509.certreq_hashes(certificates))] if certificates else []
+    """The CERTREQ payloads for the authorities that we trust and for raw keys, if they are wanted at all."""
+    payloads: list[Payload] = []
+    certified = [remote for remote in remotes if remote.auth is AuthKind.PUBKEY and not _only_raw(remote)]
+    if certified:
+        anchors = {der for remote in certified for der in remote.cacerts}
+        certificates = [Certificate.from_der(der) for der in anchors] or ctx.credentials.anchors()
+        if certificates:
+            payloads.append(CertReq(CertEncoding.X509_SIGNATURE, x509.certreq_hashes(certificates)))
+    if any(remote.pubkeys for remote in remotes):
+        payloads.append(CertReq(CertEncoding.RAW_PUBLIC_KEY, b""))
+    return payloads
+
+
+def read_certificate_request(handshake: Handshake, requests: Sequence[CertReq]) -> None:
+    """Note what the peer asks for (RFC 7296 section 3.7, RFC 7670 section 3)."""
+    hashes = [request.authorities for request in requests if request.encoding != CertEncoding.RAW_PUBLIC_KEY]
+    if hashes:
+        handshake.peer_authorities = b"".join(hashes)
+    handshake.peer_asks_raw |= len(hashes) < len(requests)
+
+
+def _only_raw(remote: RemoteAuth) -> bool:
+    return bool(remote.pubkeys) and not (remote.certs or remote.cacerts)
 
 
 def choose_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> OwnCredential:
-    """Decide who we are and with what we sign. Raises LocalMisuse if the credential is not loaded."""
-    auth = sa.connection.local[0]
+    """Decide who we are in the present round and with what we sign. Raises LocalMisuse if that is not loaded."""
+    auth = handshake.rounds.local(sa.connection)
     if auth.auth is AuthKind.PSK:
         return OwnCredential(auth, auth.id or address_identity(sa.path.local))
+    if auth.pubkeys and not auth.certs:
+        key = _own_raw_key(ctx, auth)
+        identity = auth.id or raw_keys.key_identity(key)
+        return OwnCredential(auth, identity, key, _scheme(key, handshake, auth))
     found = ctx.credentials.own_certificate(auth, handshake.peer_authorities or b"")
     if found is None:
         raise LocalMisuse(f"no certificate with a private key is loaded for {_shown(auth.id)}")
     certificate, intermediates = found
-    schemes = candidate_schemes(certificate.public_key, handshake.peer_hashes, auth.schemes)
-    if not schemes:
-        raise LocalMisuse("the peer supports no signature scheme that our key can make")
-    return OwnCredential(auth, own_identity(auth, certificate), certificate, tuple(intermediates), schemes[0])
+    key = certificate.public_key
+    scheme = _scheme(key, handshake, auth)
+    return OwnCredential(auth, own_identity(auth, certificate), key, scheme, certificate, tuple(intermediates))
+
+
+def _own_raw_key(ctx: Context, auth: LocalAuth) -> PublicKey:
+    keys = [PublicKey.from_der(der) for der in auth.pubkeys]
+    usable = [key for key in keys if ctx.credentials.has_private_key(key.key_id)]
+    if not usable:
+        raise LocalMisuse("no private key is loaded for any of `local.pubkeys`")
+    return usable[0]
+
+
+def _scheme(key: PublicKey, handshake: Handshake, auth: LocalAuth) -> SignatureScheme:
+    schemes = candidate_schemes(key, handshake.peer_hashes, auth.schemes)
+    if schemes:
+        return schemes[0]
+    hashes = handshake.peer_hashes
+    announced = "no SIGNATURE_HASH_ALGORITHMS" if hashes is None else ", ".join(h.name for h in hashes) or "no hash"
+    allowed = f" and `auth` allows {', '.join(auth.schemes)}" if auth.schemes else ""
+    raise LocalMisuse(
+        f"no signature scheme fits our {key.kind} key of {key.bits} bits: the peer announced {announced}{allowed}"
+    )
 
 
 def certificate_payloads(sa: IkeSa, own: OwnCredential, handshake: Handshake) -> list[Payload]:
-    """Our CERT payloads: the certificate first, then its intermediates."""
+    """Our CERT payloads: the certificate first, then its intermediates; or our raw key."""
     policy = sa.connection.send_cert
-    wanted = policy is SendCert.ALWAYS or (policy is SendCert.IF_ASKED and handshake.peer_authorities is not None)
-    if own.certificate is None or not wanted:
+    if own.certificate is None:
+        wanted = policy is SendCert.ALWAYS or (policy is SendCert.IF_ASKED and handshake.peer_asks_raw)
+        return [raw_keys.payload(own.key)] if own.key is not None and wanted else []
+    if policy is SendCert.NEVER or (policy is SendCert.IF_ASKED and handshake.peer_authorities is None):
         return []
     chain = (own.certificate, *own.intermediates)
     return [Cert(CertEncoding.X509_SIGNATURE, certificate.der) for certificate in chain]
@@ -102,13 +151,13 @@ def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, pee
     if own is None:
         raise AssertionError("our credential is chosen before it is used")
     octets = signed_octets(handshake.init_own, handshake.nonce_peer, suite.prf.id, keys.sk_p_own, id_body)
-    if own.scheme is None or own.certificate is None:
+    if own.scheme is None or own.key is None:
         shared = ctx.credentials.find_psk(own.identity, peer)
         if shared is None:
             raise LocalMisuse(f"no pre-shared key for {format_identity(own.identity)} and {format_identity(peer)}")
         return Auth(AuthMethod.SHARED_KEY, psk_auth(suite.prf.id, shared.secret, octets))
     op = ctx.ask(sa, Trigger.SIGNED)
-    ctx.emit(AskSignature(op, own.certificate.public_key.key_id, own.scheme.name, octets))
+    ctx.emit(AskSignature(op, own.key.key_id, own.scheme.name, octets))
     return None
 
 
@@ -123,12 +172,12 @@ def finish_own(handshake: Handshake, signature: bytes) -> Auth:
 def check_peer(
     ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, id_body: bytes, certificates: Sequence[Cert]
 ) -> None:
-    """Check the peer's AUTH payload against what the connection demands. Raises AuthFailed.
+    """Check the peer's AUTH payload against what the connection demands in this round. Raises AuthFailed.
 
     `sa.remote_id` holds the identity that the peer claims, `sa.local_id` ours (for the choice of a pre-shared key).
     """
     keys, suite = _keys(sa)
-    remote, identity = sa.connection.remote[0], sa.remote_id
+    remote, identity = handshake.rounds.remote(sa.connection), sa.remote_id
     if identity is None or not matches(remote.id, identity):
         raise AuthFailed("identity", f"the peer is {_shown(identity)}, but `remote.id` wants {remote.id.text}")
     octets = signed_octets(handshake.init_peer, handshake.nonce_own, suite.prf.id, keys.sk_p_peer, id_body)
@@ -155,10 +204,16 @@ def _check_signature(
 ) -> None:
     if auth.method == AuthMethod.SHARED_KEY:
         raise AuthFailed("method", "the peer used a pre-shared key, but `remote.auth` is pubkey")
-    remote, identity = sa.connection.remote[0], sa.remote_id
+    if auth.method == AuthMethod.DIGITAL_SIGNATURE and not ctx.settings.signature_authentication:
+        raise AuthFailed("method", "the peer used RFC 7427, but `engine.signature_authentication` is off")
+    remote, identity = handshake.rounds.remote(sa.connection), sa.remote_id
     if identity is None:
         raise AuthFailed("identity", "the peer did not say who it is")
     leaf, others = _sent_certificates(payloads)
+    if remote.pubkeys and (leaf is None or _only_raw(remote)):
+        keys = raw_keys.candidates(remote, payloads, None if leaf is None else leaf.public_key)
+        raw_keys.check(keys, auth, octets, handshake.peer_hashes, remote)
+        return
     leaf = leaf or _known_certificate(ctx, remote, identity)
     if remote.certs:
         if leaf.der not in remote.certs:

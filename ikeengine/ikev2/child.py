@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
 from ikeengine.ikev2.address_pairs import covers
@@ -195,9 +195,9 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         mode=child.mode,
         protocol=child.suite.protocol,
         reqid=child.reqid,
-        local=sa.path.local,
-        remote=sa.path.remote,
         ipcomp=bool(child.cpi_in),
+        local=sa.traffic_path.local,
+        remote=sa.traffic_path.remote,
         priority=child.config.priority,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
@@ -255,13 +255,17 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
+    child.encap = sa.uses_nat_t
     encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
-    local, remote = sa.path.local, sa.path.remote
+    local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_in, remote, local, encap_in))
         child.sa_in = SaId(child.suite.protocol, local, child.spi_in)
-    if child.sa_out is not None and child.waiting_outbound is None:
+    if child.waiting_outbound is not None:
+        child.waiting_outbound = replace(child.waiting_outbound, source=local, destination=remote, encap=encap_out)
+    elif child.sa_out is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_out, local, remote, encap_out))
+    if child.sa_out is not None:
         child.sa_out = SaId(child.suite.protocol, remote, child.spi_out)
     if child.state is not ChildState.DELETED:
         install_policies(ctx, sa, child)
@@ -288,13 +292,13 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 
 def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret, limits: Limits) -> IpsecSa:
     inbound = direction is Direction.IN
-    config = child.config
+    config, path = child.config, sa.traffic_path
     return IpsecSa(
         direction=direction,
         protocol=child.suite.protocol,
         spi=child.spi_in if inbound else child.spi_out,
-        source=sa.path.remote if inbound else sa.path.local,
-        destination=sa.path.local if inbound else sa.path.remote,
+        source=path.remote if inbound else path.local,
+        destination=path.local if inbound else path.remote,
         mode=child.mode,
         reqid=child.reqid,
         encr=child.suite.encr,
@@ -319,9 +323,10 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
 def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
     if not child.encap:
         return None
+    path = sa.traffic_path
     if direction is Direction.IN:
-        return UdpEncap(sa.path.remote_port, sa.path.local_port)
-    return UdpEncap(sa.path.local_port, sa.path.remote_port)
+        return UdpEncap(path.remote_port, path.local_port)
+    return UdpEncap(path.local_port, path.remote_port)
 
 
 def _limits(ctx: Context, config: ChildConfig) -> Limits:

@@ -90,6 +90,7 @@ class Context:
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
+        "addresses",
         "confirmations",
         "connections",
         "credentials",
@@ -111,6 +112,8 @@ class Context:
         self.credentials = credentials
         self.table = SaTable()
         self.connections: dict[str, ConnectionConfig] = {}
+        self.addresses: tuple[str, ...] = ()
+        """Where this host can be reached, as far as anybody has told."""
         self.now = 0.0
         self.wall_offset = 0.0
         self.outputs: list[Output] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, reasons, reassembly, tasks, transport
+from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
@@ -17,7 +17,7 @@ from ikeengine.ikev2.states import MESSAGE_TRIGGERS, IkeState, Trigger
 from ikeengine.ikev2.transitions import TABLE
 from ikeengine.ikev2.window import Arrival
 from ikeengine.model.path import Path
-from ikeengine.outputs import Dropped, DropReason, LogLine
+from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire import rules
@@ -103,7 +103,10 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
         error = failure
     ctx.count(transport.COUNTERS[header.exchange, "in", header.is_response], sa.name)
     _heard_from_peer(ctx, sa, path)
-    if not header.is_response:
+    if header.is_response:
+        roaming.answered_on(ctx, sa, path)
+    else:
+        sa.reply_path = path
         sa.window.begin_answer(data)
     if error is not None:
         _receive_malformed(ctx, sa, header, error)
@@ -136,14 +139,13 @@ def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
     sa.timers.stop(Timer.DPD_TIMEOUT)
     if sa.timers.get(Timer.DPD) is not None:
         sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
-    floats = sa.state.is_connecting and not sa.is_initiator
-    if path == sa.path or not (floats or (sa.nat_remote and not sa.nat_local)):
+    if path == sa.path:
         return
-    # RFC 7296 section 2.23: the peer's NAT has given it another address or port.
-    old, sa.path = sa.path, path
-    ctx.emit(LogLine(1, "IKE", f"the peer moved from {old} to {path}", sa.name, sa.unique_id))
-    for child in sa.children.values():
-        child_sa.update_path(ctx, sa, child)
+    if sa.state.is_connecting:
+        sa.path = sa.path if sa.is_initiator else path
+    elif sa.mobility is None and sa.nat_remote and not sa.nat_local:
+        # RFC 7296 section 2.23: the peer's NAT has given it another address or port. With MOBIKE it says so itself.
+        moving.move(ctx, sa, path)
 
 
 def _drop(ctx: Context, reason: DropReason, path: Path, detail: str) -> None:
@@ -165,7 +167,9 @@ def handle_timers(ctx: Context, sa: IkeSa) -> None:
 
 def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     if timer is Timer.RETRANSMIT:
-        if not transport.retransmit(ctx, sa):
+        if transport.retransmit(ctx, sa):
+            roaming.probe(ctx, sa)
+        else:
             _peer_is_dead(ctx, sa)
     elif timer is Timer.DPD:
         _ask_for_life(ctx, sa)

@@ -24,8 +24,19 @@ def payloads(spi_i: bytes, spi_r: bytes, path: Path, *, fake: bool) -> list[Noti
     ]
 
 
+def is_told(message: Received) -> bool:
+    """Whether a message says anything about NATs: its sender knows NAT traversal."""
+    return message.notify(NotifyType.NAT_DETECTION_DESTINATION_IP) is not None
+
+
+def seen_as(message: Received) -> bytes:
+    """The hash of our address and port as the sender of a message sees them; empty if it does not say."""
+    notify = message.notify(NotifyType.NAT_DETECTION_DESTINATION_IP)
+    return b"" if notify is None else notify.data
+
+
 def detect(message: Received, spi_i: bytes, spi_r: bytes) -> tuple[bool, bool]:
-    """Whether (we, the peer) sit behind a NAT, from the notifies of a received IKE_SA_INIT message."""
+    """Whether (we, the peer) sit behind a NAT, from the notifies of a received message."""
     sources = []
     local = False
     for notify in message.all(Notify):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ikeengine.crypto.cipher import PacketCipher
 from ikeengine.ikev2.fragmentation import FragmentState
 from ikeengine.ikev2.own_ke import OwnKe
+from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.window import Window
 from ikeengine.model.connection import ConnectionConfig
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
+    from ikeengine.ikev2.mobility import Mobility
     from ikeengine.ikev2.reassembly import Partial
     from ikeengine.ikev2.received import Received
 
@@ -64,10 +66,15 @@ class Handshake:
     """The peer's SIGNATURE_HASH_ALGORITHMS (RFC 7427); None if it did not send any."""
     peer_authorities: bytes | None = None
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
+    peer_asks_raw: bool = False
+    """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
     peer_is_childless: bool = False
+    peer_does_nat_t: bool = False
+    """Whether the peer has sent NAT_DETECTION notifies: without NAT traversal there is no MOBIKE."""
     own: OwnCredential | None = None
+    rounds: Rounds = field(default_factory=Rounds)
     request: Received | None = None
-    """Responder: the IKE_AUTH request that waits for our signature."""
+    """Responder: the first IKE_AUTH request, which says what is wanted once both sides are authenticated."""
     unproven: FailureRecord | None = None
     """An error that came without protection: believed only if nothing better comes (RFC 7296 section 2.21.1)."""
 
@@ -101,6 +108,10 @@ class IkeSa:
     nat_remote: bool = False
     nat_fake: bool = False
     """No NAT was found, but we made the peer believe in one, so that both sides encapsulate (`encap: yes`)."""
+    mobility: Mobility | None = None
+    """What MOBIKE knows; None if the two sides have not agreed on it."""
+    reply_path: Path | None = None
+    """The way that the request came which is being answered (RFC 7296 section 2.11)."""
     began_at: float = 0.0
     established_at: float | None = None
     last_inbound: float = 0.0
@@ -140,6 +151,12 @@ class IkeSa:
     def uses_nat_t(self) -> bool:
         """Whether everything after IKE_SA_INIT takes the NAT-T ports, ESP within UDP (RFC 7296 section 2.23)."""
         return self.nat_local or self.nat_remote or self.nat_fake
+
+    @property
+    def traffic_path(self) -> Path:
+        """The way of the Child SAs: not a new one of the IKE SA before it is known to work (RFC 4555 section 3.5)."""
+        held = self.mobility.held if self.mobility is not None else None
+        return held or self.path
 
     def status(self) -> IkeStatus:
         """A snapshot for operators."""

@@ -19,7 +19,9 @@ class IkeState(Enum):
     INIT_ANSWERED = "init answered"
     """Responder: half open; nobody has proven anything yet."""
     AUTH_ANSWERING = "auth answering"
-    """Responder: the peer is authenticated, the private key is at work for our IKE_AUTH response."""
+    """Responder: the private key is at work for our IKE_AUTH response."""
+    AUTH_CONTINUED = "auth continued"
+    """Responder: a round of authentication is done, another one is to come (RFC 4739)."""
     REFUSED = "refused"
     """Responder: the peer is not authenticated; the SA stays only to repeat that answer until it times out."""
     ESTABLISHED = "established"
@@ -47,6 +49,7 @@ _CONNECTING = frozenset(
         IkeState.AUTH_SENT,
         IkeState.INIT_ANSWERED,
         IkeState.AUTH_ANSWERING,
+        IkeState.AUTH_CONTINUED,
         IkeState.REFUSED,
     }
 )
@@ -85,6 +88,7 @@ class Trigger(Enum):
     PATH_FOUND = "path to the peer"
     SIGNED = "signature"
     USAGE = "counters of a Child SA"
+    ROUTES = "routes to the peer's addresses"
 
 
 MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {

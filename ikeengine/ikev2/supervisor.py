@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import initiation, machine, reasons, reauthentication, tasks, transport
+from ikeengine.ikev2 import initiation, machine, nat_mapping, reasons, reauthentication, roaming, tasks, transport
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -19,7 +19,17 @@ from ikeengine.ikev2.matching import Match, find
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
 from ikeengine.ikev2.traps import SHUNTS, TrapTable
-from ikeengine.model.commands import Acquire, Command, Initiate, Rekey, SaExpired, Shutdown, Terminate
+from ikeengine.model.commands import (
+    Acquire,
+    Command,
+    Initiate,
+    NatMappingChanged,
+    NetworkChanged,
+    Rekey,
+    SaExpired,
+    Shutdown,
+    Terminate,
+)
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import LogLine, OpId
@@ -135,6 +145,12 @@ class Supervisor:
                 self._acquire(command, op)
             case SaExpired():
                 self._expired(command, op)
+            case NatMappingChanged():
+                nat_mapping.changed(self._ctx, command)
+                self._ctx.answer((op,), ok=True)
+            case NetworkChanged():
+                roaming.network_changed(self._ctx, command.addresses)
+                self._ctx.answer((op,), ok=True)
             case Shutdown():
                 self._shut_down(op)
 

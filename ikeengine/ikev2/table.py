@@ -106,6 +106,10 @@ class SaTable:
         """Whether an inbound SPI is in use."""
         return spi_in in self._child_spis
 
+    def of_child_spi(self, spi_in: int) -> IkeSa | None:
+        """The IKE SA that has the Child SA with this inbound SPI."""
+        return self._child_owners.get(self._child_spis.get(spi_in, 0))
+
     def of_child(self, unique_id: int) -> IkeSa | None:
         """The IKE SA that has this Child SA."""
         return self._child_owners.get(unique_id)

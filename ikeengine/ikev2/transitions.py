@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ikeengine.ikev2 import inactivity, tasks
+from ikeengine.ikev2 import inactivity, roaming, tasks
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import ike_auth, ike_auth_responder, ike_sa_init, informational
 from ikeengine.ikev2.sa import IkeSa
@@ -42,19 +42,29 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     (S.AUTH_SENT, On.AUTH_RESPONSE): Row(
         ike_auth.on_response,
-        (S.ESTABLISHED, S.CLOSED),
-        "check the responder and install the first Child SA",
+        (S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
+        "check the responder and install the first Child SA; or go on with another round of authentication",
     ),
     # Responder:  its first row is in the endpoint, because before IKE_SA_INIT is acceptable there is no IKE SA
     (S.INIT_ANSWERED, On.AUTH_REQUEST): Row(
         ike_auth_responder.on_request,
-        (S.AUTH_ANSWERING, S.ESTABLISHED, S.REFUSED),
+        (S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "check the initiator, install the first Child SA, answer",
     ),
     (S.AUTH_ANSWERING, On.SIGNED): Row(
         ike_auth_responder.on_signature,
-        (S.ESTABLISHED, S.REFUSED),
+        (S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "our signature is made: install the first Child SA, answer",
+    ),
+    (S.AUTH_CONTINUED, On.AUTH_REQUEST): Row(
+        ike_auth_responder.on_further_request,
+        (S.AUTH_ANSWERING, S.ESTABLISHED, S.REFUSED),
+        "check the next round of the initiator (RFC 4739), answer",
+    ),
+    (S.AUTH_CONTINUED, On.INFO_REQUEST): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "the initiator does not believe us, and does not go on",
     ),
     # Established: each side may start exchanges, one at a time
     (S.ESTABLISHED, On.CHILD_REQUEST): Row(
@@ -81,6 +91,11 @@ TABLE: dict[tuple[S, On], Row] = {
         inactivity.on_usage,
         (),
         "close a Child SA that nothing goes through",
+    ),
+    (S.ESTABLISHED, On.ROUTES): Row(
+        roaming.on_routes,
+        (),
+        "take another path if the current one is no good",
     ),
     # Replaced: nothing but its own end is left to negotiate
     (S.REKEYED, On.CHILD_REQUEST): Row(

@@ -89,6 +89,19 @@ def repeat_response(ctx: Context, sa: IkeSa, request: bytes, path: Path) -> bool
     return True
 
 
+def send_on(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """Send the outstanding request on a path, octet for octet, without counting it as a try."""
+    _transmit(ctx, sa.window.request or (), path)
+
+
+def restart(ctx: Context, sa: IkeSa) -> None:
+    """The path has changed: give the outstanding request all its tries again, the first one now."""
+    if sa.window.request is not None:
+        sa.window.tries = 0
+        send_on(ctx, sa, sa.path)
+        _arm_retransmit(ctx, sa)
+
+
 def answered(ctx: Context, sa: IkeSa) -> None:
     """Our outstanding request has its response."""
     sa.window.close_request()
@@ -105,6 +118,8 @@ def start_keepalive(ctx: Context, sa: IkeSa) -> None:
     """Start the keepalive timer, if we are the side behind the NAT."""
     if sa.nat_local and ctx.settings.keep_alive:
         sa.timers.set(Timer.KEEPALIVE, ctx.now + ctx.settings.keep_alive)
+    else:
+        sa.timers.stop(Timer.KEEPALIVE)
 
 
 def _seal(
@@ -161,7 +176,7 @@ def _send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType) -> None:
 
 def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, message: tuple[bytes, ...]) -> None:
     sa.window.finish_answer(message)
-    _transmit(ctx, message, sa.path)
+    _transmit(ctx, message, sa.reply_path or sa.path)
     ctx.count(COUNTERS[exchange, "out", True], sa.name)
 
 

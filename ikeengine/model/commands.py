@@ -73,8 +73,24 @@ class SaExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class NatMappingChanged:
+    """The datapath saw an authentic UDP-encapsulated packet of a peer from another address or port than before."""
+
+    sa: SaId
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
-Command = Initiate | Terminate | Rekey | Acquire | SaExpired | Shutdown
+Command = Initiate | Terminate | Rekey | Acquire | SaExpired | NatMappingChanged | NetworkChanged | Shutdown

@@ -77,6 +77,26 @@ class SendCert(Enum):
     NEVER = "never"
 
 
+class Revocation(Enum):
+    """How sure to be that a peer's certificate is not revoked (`remote.revocation`)."""
+
+    STRICT = "strict"
+    """Refuse a certificate whose status is unknown."""
+    IF_URI = "ifuri"
+    """Refuse it if there is a URI where its status should be."""
+    RELAXED = "relaxed"
+    """Refuse only what is known to be revoked."""
+
+
+class Ocsp(Enum):
+    """OCSP responses inside IKE_AUTH (RFC 4806): answer the peer's request, ask the peer, or both."""
+
+    REPLY = "reply"
+    NEVER = "never"
+    REQUEST = "request"
+    BOTH = "both"
+
+
 class AuthKind(Enum):
     """How one side proves its identity."""
 
@@ -93,6 +113,8 @@ class LocalAuth:
     certs: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,13 @@ class RemoteAuth:
     certs: tuple[bytes, ...] = ()
     cacerts: tuple[bytes, ...] = ()
     schemes: tuple[str, ...] = ()
+    pubkeys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted without a certificate, RFC 7670."""
+    chain_constraints: tuple[str, ...] = ()
+    """Keys and hashes that the certificates of the peer's chain must have, such as `rsa-3072-sha256-ecdsa-sha384`."""
+    cert_policy: tuple[str, ...] = ()
+    """OIDs of policies for which the peer's chain must be valid."""
+    revocation: Revocation = Revocation.RELAXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +188,7 @@ class ConnectionConfig:
     remote_port: int = IKE_PORT
     encap: bool = False
     fragmentation: Fragmentation = Fragmentation.YES
+    mobike: bool = True
     dpd_delay: float = 0.0
     dpd_timeout: float = 0.0
     keyingtries: int = 1
@@ -176,7 +206,9 @@ class ConnectionConfig:
     childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
+    """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
 
@@ -205,4 +237,12 @@ class EngineSettings:
     reuse_ikesa: bool = True
     fragment_size: int = 1280
     """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
+    multiple_authentication: bool = True
+    signature_authentication: bool = True
+    enable_crl: bool = True
+    enable_ocsp: bool = True
+    fetch_timeout: float = 10.0
+    cache_crls: bool = False
+    return_routability: bool = True
+    """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
     keylog: bool = False

@@ -16,6 +16,7 @@ from ikeengine.outputs import (
     Dropped,
     Event,
     Failed,
+    IkeMoved,
     IkeRekeyed,
     IkeUpdown,
     LogLine,
@@ -93,6 +94,13 @@ def _ike_rekeyed(event: IkeRekeyed) -> Story:
     old, new = event.old, event.new
     text = f"IKE_SA {old.name}[{old.unique_id}] rekeyed to [{new.unique_id}] between {_ends(new)}"
     return Story("ike-rekey", "IKE", 0, text, {"old-id": old.unique_id} | _ike(new), new.name, new.unique_id)
+
+
+def _ike_moved(event: IkeMoved) -> Story:
+    ike = event.ike
+    text = f"IKE_SA {ike.name}[{ike.unique_id}] moves from {ike.path} to {event.path}"
+    fields = _ike(ike) | {"new-path": str(event.path)}
+    return Story("ike-update", "IKE", 1, text, fields, ike.name, ike.unique_id)
 
 
 def _child_rekeyed(event: ChildRekeyed) -> Story:
@@ -179,6 +187,7 @@ _TELL: dict[type, Callable[[Any], Story]] = {
     IkeUpdown: _ike_updown,
     ChildUpdown: _child_updown,
     IkeRekeyed: _ike_rekeyed,
+    IkeMoved: _ike_moved,
     ChildRekeyed: _child_rekeyed,
     Failed: _failed,
 }
@@ -189,6 +198,7 @@ TOLD = {
     IkeUpdown: Told(("IKE",), 0),
     ChildUpdown: Told(("CHD",), 0),
     IkeRekeyed: Told(("IKE",), 0),
+    IkeMoved: Told(("IKE",), 1),
     ChildRekeyed: Told(("CHD",), 0),
     Failed: Told(("IKE",), 0),
 }

@@ -1,18 +1,20 @@
 """Keys for Wireshark: the tables `ikev2_decryption_table` and `esp_sa`, written only if the operator asks for them.
 
 Whoever reads these files reads the traffic. They are created with mode 0600 in a directory with mode 0700.
-Copy both files into a Wireshark profile, or point WIRESHARK_CONFIG_DIR to the directory.
+Copy both files into a Wireshark profile, or point WIRESHARK_CONFIG_DIR to the directory. An SA with an algorithm that
+Wireshark does not know becomes a comment, because Wireshark refuses a table with an unknown name in it.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ikeengine.errors import LocalMisuse
-from ikeengine.model.proposal import Transform
-from ikeengine.model.sa import IpsecSa
+from ikeengine.model.sa import IpsecSa, SaId
 from ikeengine.model.secret import Secret
 from ikeengine.outputs import IkeKeys
 from ikeengine.registry import EncrId, IntegId, Protocol
@@ -32,8 +34,12 @@ _IKE_ENCR = {
     EncrId.AES_CCM_12: "AES-CCM-{bits} with 12 octet ICV [RFC5282]",
     EncrId.AES_CCM_16: "AES-CCM-{bits} with 16 octet ICV [RFC5282]",
 }
+_UNCHECKED_96 = "ANY 96-bits of Authentication [No Checking]"
+"""Of an integrity algorithm that Wireshark cannot compute, it only needs the length; the key column stays empty."""
 _IKE_INTEG = {
     IntegId.NONE: "NONE [RFC4306]",
+    IntegId.AES_XCBC_96: _UNCHECKED_96,
+    IntegId.AES_CMAC_96: _UNCHECKED_96,
     IntegId.HMAC_MD5_96: "HMAC_MD5_96 [RFC2403]",
     IntegId.HMAC_SHA1_96: "HMAC_SHA1_96 [RFC2404]",
     IntegId.HMAC_SHA2_256_128: "HMAC_SHA2_256_128 [RFC4868]",
@@ -61,16 +67,18 @@ _ESP_INTEG = {
 
 
 class KeyLog:
-    """Appends one line per SA to the two tables. Algorithms that Wireshark does not know are left out."""
+    """Appends one line per SA to the two tables."""
 
     def __init__(self, directory: Path) -> None:
         """Create directory and files. Raises LocalMisuse if that is impossible or somebody else could read them."""
+        self.directory = directory
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._ike = _open_private(directory / IKE_TABLE)
             self._esp = _open_private(directory / ESP_TABLE)
         except OSError as error:
             raise LocalMisuse(f"cannot write the key log in {directory}: {error}") from error
+        self._live: dict[SaId, IpsecSa] = {}
 
     def close(self) -> None:
         """Close both tables."""
@@ -79,15 +87,22 @@ class KeyLog:
 
     def ike(self, keys: IkeKeys) -> None:
         """Add an IKE SA."""
-        line = ike_line(keys)
-        if line:
-            os.write(self._ike, line.encode())
+        os.write(self._ike, ike_line(keys).encode())
 
     def esp(self, sa: IpsecSa) -> None:
         """Add one direction of a Child SA."""
-        line = esp_line(sa)
-        if line:
-            os.write(self._esp, line.encode())
+        self._live[sa.id] = sa
+        os.write(self._esp, esp_line(sa).encode())
+
+    def moved(self, sa: SaId, source: str, destination: str) -> None:
+        """An SA has other addresses now; Wireshark finds the keys by them."""
+        known = self._live.pop(sa, None)
+        if known is not None:
+            self.esp(replace(known, source=source, destination=destination))
+
+    def gone(self, sa: SaId) -> None:
+        """An SA was deleted. Its line stays, for captures of the time when it lived."""
+        self._live.pop(sa, None)
 
 
 def _open_private(path: Path) -> int:
@@ -103,46 +118,45 @@ def _open_private(path: Path) -> int:
 
 
 def ike_line(keys: IkeKeys) -> str:
-    """The line of an IKE SA: SPIs, SK_ei, SK_er, cipher, SK_ai, SK_ar, integrity; empty for unknown algorithms."""
-    encr = _IKE_ENCR.get(EncrId(keys.encr.id))
-    integ = _IKE_INTEG.get(IntegId.NONE if keys.integ is None else IntegId(keys.integ.id))
-    if encr is None or integ is None:
-        return ""
+    """The line of an IKE SA: SPIs, SK_ei, SK_er, cipher, SK_ai, SK_ar, integrity."""
+    encr = _IKE_ENCR.get(EncrId(keys.encr.id), "")
+    number = IntegId.NONE if keys.integ is None else IntegId(keys.integ.id)
+    integ = _IKE_INTEG.get(number, "")
+    checked = integ != _UNCHECKED_96
     columns = (
         keys.spi_i.hex(),
         keys.spi_r.hex(),
         _hex(keys.sk_ei),
         _hex(keys.sk_er),
-        f'"{encr.format(bits=keys.encr.key_length)}"',
-        _hex(keys.sk_ai),
-        _hex(keys.sk_ar),
-        f'"{integ}"',
+        f'"{encr.format(bits=keys.encr.key_length) or EncrId(keys.encr.id).name}"',
+        _hex(keys.sk_ai) if checked else "",
+        _hex(keys.sk_ar) if checked else "",
+        f'"{integ or number.name}"',
     )
-    return ",".join(columns) + "\n"
+    return _line(columns, known=bool(encr and integ))
 
 
 def esp_line(sa: IpsecSa) -> str:
-    """The line of one direction of a Child SA; empty for AH and for unknown algorithms."""
+    """The line of one direction of a Child SA; empty for AH, which encrypts nothing."""
     if sa.protocol != Protocol.ESP or sa.encr is None:
         return ""
-    encr, integ = _ESP_ENCR.get(EncrId(sa.encr.id)), _esp_integ_name(sa.integ)
-    if encr is None or integ is None:
-        return ""
+    encr = _ESP_ENCR.get(EncrId(sa.encr.id), "")
+    integ = "NULL" if sa.integ is None else _ESP_INTEG.get(IntegId(sa.integ.id), "")
     columns = (
         "IPv6" if ":" in sa.destination else "IPv4",
         sa.source,
         sa.destination,
         f"0x{sa.spi:08x}",
-        encr,
+        encr or EncrId(sa.encr.id).name,
         _prefixed(sa.encr_key),
-        integ,
+        integ or str(sa.integ and IntegId(sa.integ.id).name),
         _prefixed(sa.integ_key),
     )
-    return ",".join(f'"{column}"' for column in columns) + "\n"
+    return _line([f'"{column}"' for column in columns], known=bool(encr and integ))
 
 
-def _esp_integ_name(integ: Transform | None) -> str | None:
-    return "NULL" if integ is None else _ESP_INTEG.get(IntegId(integ.id))
+def _line(columns: Sequence[str], *, known: bool) -> str:
+    return ("" if known else "# not known to Wireshark: ") + ",".join(columns) + "\n"
 
 
 def _hex(secret: Secret) -> str:

@@ -12,7 +12,7 @@ from ikeengine.cli.output import print_json_line
 from ikeengine.cli.text import json_ready, printable, sections, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
 
-DEFAULT_EVENTS = ("ike-updown", "ike-rekey", "child-updown", "child-rekey", "alert")
+DEFAULT_EVENTS = ("ike-updown", "ike-rekey", "ike-update", "child-updown", "child-rekey", "alert")
 
 
 def events(arguments: Namespace) -> int:
@@ -55,6 +55,11 @@ def _ike_rekey(message: Message) -> str:
     return "; ".join(f"{name}: {_from_to(pair)}" for name, pair in sections(message).items())
 
 
+def _ike_update(message: Message) -> str:
+    ends = f"{string(message, 'local-host')} - {string(message, 'remote-host')}"
+    return "; ".join(f"{_ike(name, ike)} is now {ends}" for name, ike in sections(message).items())
+
+
 def _child_rekey(message: Message) -> str:
     pairs = [pair for ike in sections(message).values() for pair in subsections(ike, "child-sas").items()]
     return "; ".join(f"{name}: {_from_to(pair)}" for name, pair in pairs)
@@ -85,6 +90,7 @@ _TELL: dict[str, Callable[[Message], str]] = {
     "ike-updown": _updown,
     "child-updown": _updown,
     "ike-rekey": _ike_rekey,
+    "ike-update": _ike_update,
     "child-rekey": _child_rekey,
     "alert": _alert,
     "log": _log,

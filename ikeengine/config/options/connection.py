@@ -56,6 +56,9 @@ FRAGMENTATION = Option(
     "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
     "yes",
 )
+MOBIKE = Option(
+    "mobike", BOOLEAN, "Let the tunnels survive changes of addresses (RFC 4555), if the peer can do that, too.", "yes"
+)
 DPD_DELAY = Option(
     "dpd_delay",
     _TIME,
@@ -159,6 +162,13 @@ _CACERT = Section(
     "connections.<conn>.remote<suffix>.cacert<suffix>", "One more authority's certificate.", (CERTIFICATE_FILE,), _TOKEN
 )
 
+ROUND = Option(
+    "round",
+    COUNT,
+    "Place of this section among several ones, which are rounds of one authentication (RFC 4739); "
+    "sections with the same number keep their order.",
+    "0",
+)
 LOCAL_AUTH = Option(
     "auth",
     AUTH,
@@ -178,6 +188,13 @@ LOCAL_CERTS = Option(
     "certificates in a file are sent as intermediate ones.",
     "",
 )
+LOCAL_PUBKEYS = Option(
+    "pubkeys",
+    _FILES,
+    "Our raw public keys instead of certificates (RFC 7670): files in the directory `pubkey`, or with absolute paths. "
+    "The first one whose private key is loaded is used.",
+    "",
+)
 REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
 REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
@@ -188,14 +205,15 @@ REMOTE_CACERTS = Option(
     "",
     derived="all of `authorities`",
 )
+REMOTE_PUBKEYS = Option(
+    "pubkeys", _FILES, "Raw public keys that the peer may use, trusted as they are; files as in `local.pubkeys`.", ""
+)
 
 _LOCAL = Section(
     "connections.<conn>.local<suffix>",
     "How we prove our identity.",
-    (LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS),
+    (ROUND, LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS, LOCAL_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("aaa_id", "EAP"),
         Fixed("xauth_id", "XAuth of IKEv1"),
@@ -205,10 +223,8 @@ _LOCAL = Section(
 _REMOTE = Section(
     "connections.<conn>.remote<suffix>",
     "What the peer must prove.",
-    (REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS),
+    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS),
     (
-        Fixed("round", "several authentication rounds, RFC 4739", "0", COUNT),
-        Fixed("pubkeys", "raw public keys"),
         Fixed("eap_id", "EAP"),
         Fixed("groups", "group memberships"),
         Fixed("cert_policy", "certificate policies"),
@@ -223,7 +239,6 @@ _NOT_YET = (
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("mobike", "MOBIKE, RFC 4555", "no", BOOLEAN),
     Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -261,6 +276,7 @@ CONNECTION = Section(
         ENCAP,
         FRAGMENTATION,
         CHILDLESS,
+        MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
     ),

@@ -48,6 +48,11 @@ _PRIVATE = {
     prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
     for prefix in PRIVATE_KEY_PREFIXES
 }
+_PKCS12 = Section(
+    "secrets.pkcs12<suffix>",
+    "A PKCS#12 container: a private key, its certificate, and the authorities in it, which are trusted.",
+    (KEY_FILE, PASSWORD, PASSPHRASE),
+)
 
 SECRETS = Section(
     "secrets",
@@ -57,12 +62,12 @@ SECRETS = Section(
         Fixed("xauth", "XAuth of IKEv1", suffixed=True),
         Fixed("ntlm", "EAP", suffixed=True),
         Fixed("ppk", "postquantum pre-shared keys, RFC 8784", suffixed=True),
-        Fixed("pkcs12", "PKCS#12 containers", suffixed=True),
         Fixed("token", "keys on a token", suffixed=True),
     ),
     sections=(
         Subsection("ike", _IKE, Form.SUFFIXED),
         *(Subsection(prefix, section, Form.SUFFIXED) for prefix, section in _PRIVATE.items()),
+        Subsection("pkcs12", _PKCS12, Form.SUFFIXED),
     ),
 )
 

@@ -36,7 +36,8 @@ DATAPATH = Option(
 KEYLOG = Option(
     "keylog",
     TEXT,
-    "Directory for tables of all keys that let Wireshark decrypt IKE and ESP. Whoever reads them reads the traffic.",
+    "Directory for tables of the keys of all SAs from then on, with which Wireshark decrypts IKE and ESP. "
+    "Whoever reads them reads the traffic.",
     "",
 )
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
@@ -77,12 +78,39 @@ DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
+MULTIPLE_AUTHENTICATION = Option(
+    "multiple_authentication", BOOLEAN, "Offer and accept several authentication rounds (RFC 4739).", "yes"
+)
+SIGNATURE_AUTHENTICATION = Option(
+    "signature_authentication",
+    BOOLEAN,
+    "Negotiate the hash of signatures (RFC 7427). Without it, RSA signs with SHA-1 and ECDSA with the hash of its "
+    "curve, for peers that cannot do better.",
+    "yes",
+)
 
 FRAGMENT_SIZE = Option(
     "fragment_size",
     Integer(0, 65535),
     "Largest IP datagram of an IKE message in fragments; 0 for 576 octets with IPv4 and 1280 with IPv6.",
     "1280",
+)
+RETURN_ROUTABILITY = Option(
+    "return_routability",
+    BOOLEAN,
+    "Let a peer that moves (MOBIKE) prove that it receives at its new address, before traffic is sent there.",
+    "yes",
+)
+INTERFACES_USE = Option(
+    "interfaces_use",
+    ListOf(TEXT),
+    "The only interfaces whose addresses may be told to peers and moved to (MOBIKE). "
+    "If it is set, `interfaces_ignore` has no effect.",
+    "",
+    derived="all interfaces",
+)
+INTERFACES_IGNORE = Option(
+    "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
@@ -99,8 +127,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. "
-    "`listen`, `port`, `port_nat_t`, `datapath`, `keylog` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
@@ -125,6 +152,11 @@ ENGINE = Section(
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
         FRAGMENT_SIZE,
+        MULTIPLE_AUTHENTICATION,
+        SIGNATURE_AUTHENTICATION,
+        RETURN_ROUTABILITY,
+        INTERFACES_USE,
+        INTERFACES_IGNORE,
     ),
     sections=(Subsection("log", LOG),),
 )

@@ -9,7 +9,17 @@ from ikeengine.daemon.service import Service
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.messages import Section, child_section, ike_section, sa_section
 from ikeengine.observe.events import failure_fields, story
-from ikeengine.outputs import ChildRekeyed, ChildUpdown, Event, Failed, IkeRekeyed, IkeUpdown, LogLine, StateChanged
+from ikeengine.outputs import (
+    ChildRekeyed,
+    ChildUpdown,
+    Event,
+    Failed,
+    IkeMoved,
+    IkeRekeyed,
+    IkeUpdown,
+    LogLine,
+    StateChanged,
+)
 
 LOG_LEVEL = 1
 """Highest level of the `log` event, as in strongSwan."""
@@ -31,6 +41,7 @@ class EventBridge:
             IkeUpdown: ("ike-updown", self._ike_updown),
             ChildUpdown: ("child-updown", self._child_updown),
             IkeRekeyed: ("ike-rekey", self._ike_rekeyed),
+            IkeMoved: ("ike-update", self._ike_moved),
             ChildRekeyed: ("child-rekey", self._child_rekeyed),
             Failed: ("alert", failure_section),
         }
@@ -72,6 +83,12 @@ class EventBridge:
     def _ike_rekeyed(self, event: IkeRekeyed) -> Section:
         now = self._service.now()
         return {event.new.name: {"old": ike_section(event.old, now), "new": ike_section(event.new, now)}}
+
+    def _ike_moved(self, event: IkeMoved) -> Section:
+        path = event.path
+        section: Section = {"local-host": path.local, "local-port": path.local_port}
+        section |= {"remote-host": path.remote, "remote-port": path.remote_port}
+        return section | {event.ike.name: ike_section(event.ike, self._service.now())}
 
     def _child_rekeyed(self, event: ChildRekeyed) -> Section:
         now, usage_of = self._service.now(), self._service.usage

@@ -18,7 +18,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 
-from ikeengine.datapath.base import DatapathHost
+from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.inbound import Inbound, InboundSa
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa
@@ -37,7 +37,7 @@ from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.commands import NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
@@ -164,7 +164,9 @@ class UserspaceDatapath:
 
     def receive_esp(self, packet: bytes, path: Path) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
-        self._inbound.process(packet, None)
+        sa = self._inbound.process(packet, None)
+        if sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
+            self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
     def _started(self) -> DatapathHost:
         if self._host is None:
@@ -220,7 +222,7 @@ class UserspaceDatapath:
             self.delete_sa(sa)
         self._tell(SaExpired(sa, hard))
 
-    def _tell(self, event: Acquire | SaExpired) -> None:
+    def _tell(self, event: DatapathEvent) -> None:
         """Events are told later, because the core may call back while a packet is half processed."""
         if self._host is not None:
             self._host.loop.call_soon(self._host.event, event)

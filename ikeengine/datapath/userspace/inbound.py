@@ -33,8 +33,8 @@ class InboundSa:
     """One inbound SA."""
 
     __slots__ = (
-        "_allowed", "_esp", "_expired", "_integrity_failures", "_matches", "_mode", "_policies", "_replays", "_volume",
-        "sa",
+        "_allowed", "_came_from", "_esp", "_expired", "_integrity_failures", "_matches", "_mode", "_policies",
+        "_replays", "_volume", "sa",
     )  # fmt: skip
 
     def __init__(self, sa: IpsecSa, policies: PolicyDatabase, expired: Callable[[SaId, bool], None]) -> None:
@@ -52,6 +52,7 @@ class InboundSa:
         self._allowed: set[bytes] = set()
         self._replays = 0
         self._integrity_failures = 0
+        self._came_from = _sender_of(sa)
 
     @property
     def usage(self) -> Usage:
@@ -62,6 +63,14 @@ class InboundSa:
         """Take other outer addresses."""
         self.sa = sa
         self._mode = mode_of(sa)
+        self._came_from = _sender_of(sa)
+
+    def comes_from_elsewhere(self, address: str, port: int) -> bool:
+        """Whether an authentic packet from there tells of a NAT mapping that has changed; true once for each change."""
+        if self._came_from in (None, (address, port)):
+            return False
+        self._came_from = (address, port)
+        return True
 
     def receive(self, packet: bytes, traffic_class: int | None) -> bytes | None:
         """The IP packet in an ESP packet, None for a dummy packet. Raises PeerMisbehaved for what must be dropped.
@@ -119,6 +128,11 @@ class InboundSa:
         return reported is not None and self._is_allowed(reported.reversed())
 
 
+def _sender_of(sa: IpsecSa) -> tuple[str, int] | None:
+    """Where UDP-encapsulated packets of an SA should come from."""
+    return (sa.source, sa.encap.source_port) if sa.encap is not None else None
+
+
 class Inbound:
     """Everything that arrives as ESP."""
 
@@ -128,19 +142,20 @@ class Inbound:
         self._drops = drops
         self._sas: dict[int, InboundSa] = {}
 
-    def process(self, packet: bytes, traffic_class: int | None) -> None:
-        """Decapsulate one packet and give it to the host, or drop it. Never raises."""
+    def process(self, packet: bytes, traffic_class: int | None) -> InboundSa | None:
+        """Decapsulate one packet for the host, or drop it. Returns the SA if the packet is authentic. Never raises."""
         sa = self._sas.get(_SPI.unpack_from(packet)[0]) if len(packet) >= _SPI_LENGTH else None
         if sa is None:
             self._drops["unknown-spi"] += 1
-            return
+            return None
         try:
             inner = sa.receive(packet, traffic_class)
         except PeerMisbehaved as reason:
             self._drops[type(reason).__name__] += 1
-            return
+            return None
         if inner is not None:
             self._deliver(inner)
+        return sa
 
     def get(self, spi: int) -> InboundSa | None:
         """The SA of an SPI."""

@@ -36,7 +36,7 @@ _PKTINFO_V6 = Struct("@16sI")
 _INT = Struct("@i")
 _TCLASS_SPACE = socket.CMSG_SPACE(_INT.size)
 
-Received = Callable[[bytes, int], None]
+Received = Callable[[bytes, int], object]
 """Takes an ESP packet, from its SPI on, and the traffic class of its outer header."""
 
 

@@ -7,7 +7,7 @@ import pathlib
 import socket
 from contextlib import ExitStack
 
-from ikeengine.datapath.base import DatapathHost
+from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket
 from ikeengine.datapath.rtnetlink import NETLINK_ROUTE
 from ikeengine.datapath.xfrm.constants import XfrmGroup, XfrmMsg
@@ -19,7 +19,7 @@ from ikeengine.datapath.xfrm.sad import SecurityAssociations
 from ikeengine.datapath.xfrm.sockets import decapsulate_esp, exempt_from_policies
 from ikeengine.datapath.xfrm.spd import SecurityPolicies
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
@@ -165,17 +165,21 @@ class XfrmDatapath:
         elif message.type == XfrmMsg.MAPPING:
             mapping = read_mapping(message.body)
             if mapping.id in self._kernel.sas:
-                log.info("SA %08x is now sent from %s port %d", mapping.id.spi, mapping.address, mapping.port)
+                self._report(NatMappingChanged(mapping.id, mapping.address, mapping.port))
 
     def _handle_acquire(self, body: bytes) -> None:
         acquire = read_acquire(body)
         owner = self._kernel.policies.owner_of(acquire.policy)
-        if owner is not None and self._host is not None:
-            self._host.event(Acquire(owner, acquire.reqid, acquire.source, acquire.destination))
+        if owner is not None:
+            self._report(Acquire(owner, acquire.reqid, acquire.source, acquire.destination))
 
     def _report_expiry(self, sa: SaId, hard: bool) -> None:
-        if sa in self._kernel.sas and self._host is not None:
-            self._host.event(SaExpired(sa, hard))
+        if sa in self._kernel.sas:
+            self._report(SaExpired(sa, hard))
+
+    def _report(self, event: DatapathEvent) -> None:
+        if self._host is not None:
+            self._host.event(event)
 
     def _catch_up(self) -> None:
         """Find out what the lost events were about. Lost acquires come again by themselves (xfrm_acq_expires)."""

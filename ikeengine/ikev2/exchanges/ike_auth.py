@@ -4,6 +4,9 @@ initiator                              responder                         RFC 729
 HDR, SK {IDi, [CERT,] [CERTREQ,]
     [IDr,] AUTH, SAi2, TSi, TSr}  -->
                                   <--  HDR, SK {IDr, [CERT,] AUTH, SAr2, TSi, TSr}
+
+With several rounds (RFC 4739), ANOTHER_AUTH_FOLLOWS says that the next message of the same side holds an ID and an
+AUTH payload again; the last response makes the Child SA.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
 from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
@@ -19,19 +23,33 @@ from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Childless
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.identity import Identity
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.wire.payloads import Auth, Cert, IdInitiator, IdResponder, Notify, Payload
 
 PHASE = "IKE_AUTH response"
+_ABOUT_THE_CHILD = frozenset(
+    {
+        NotifyType.NO_PROPOSAL_CHOSEN,
+        NotifyType.TS_UNACCEPTABLE,
+        NotifyType.SINGLE_PAIR_REQUIRED,
+        NotifyType.INTERNAL_ADDRESS_FAILURE,
+        NotifyType.FAILED_CP_REQUIRED,
+    }
+)
+"""Errors that leave the IKE SA as it is (RFC 7296 section 1.2)."""
 
 
 def start(ctx: Context, sa: IkeSa) -> None:
-    """The keys are there: authenticate ourselves."""
+    """The keys are there: authenticate ourselves, in as many rounds as the connection says (RFC 4739)."""
     handshake = _handshake(sa)
+    if not handshake.rounds.own_follows(sa.connection):
+        _send_request(ctx, sa, handshake, None)
+        return
     try:
         own = handshake.own = authentication.choose_own(ctx, sa, handshake)
         sa.local_id = own.identity
-        peer = sa.connection.remote[0].id.exact or authentication.address_identity(sa.path.remote)
+        peer = _expected(sa, handshake) or sa.remote_id or authentication.address_identity(sa.path.remote)
         auth = authentication.begin_own(ctx, sa, handshake, IdInitiator(own.identity).body, peer)
     except LocalMisuse as error:
         advice = "load the secret or the certificate and its private key, or correct `local.id`"
@@ -41,6 +59,12 @@ def start(ctx: Context, sa: IkeSa) -> None:
         enter(ctx, sa, IkeState.AUTH_SIGNING, "sign our IKE_AUTH request")
     else:
         _send_request(ctx, sa, handshake, auth)
+
+
+def _expected(sa: IkeSa, handshake: Handshake) -> Identity | None:
+    """The identity that the peer has to prove next, if the connection names one."""
+    remotes = sa.connection.remote
+    return remotes[min(handshake.rounds.peer, len(remotes) - 1)].id.exact
 
 
 def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
@@ -53,27 +77,47 @@ def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
     _send_request(ctx, sa, handshake, authentication.finish_own(handshake, signature))
 
 
-def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth) -> None:
-    own, remote = handshake.own, sa.connection.remote[0]
+def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | None) -> None:
+    """Send what this round needs; nothing if we are through and only the peer has more to prove."""
+    is_first = handshake.rounds.own == 0
+    payloads: list[Payload] = [] if auth is None else _proof(ctx, sa, handshake, auth, is_first=is_first)
+    if is_first:
+        wanted = _first_offer(ctx, sa, handshake)
+        if wanted is None:
+            _fail(ctx, sa, reasons.not_childless(ctx, sa))
+            return
+        payloads += wanted
+        payloads += mobike_requests.offer(ctx, sa)
+    enter(ctx, sa, IkeState.AUTH_SENT, "send IKE_AUTH")
+    transport.send_request(ctx, sa, ExchangeType.IKE_AUTH, payloads)
+
+
+def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_first: bool) -> list[Payload]:
+    """Who we are, and what proves it."""
+    own, expected = handshake.own, _expected(sa, handshake)
     if own is None:
         raise AssertionError("our credential is chosen before the request is sent")
     payloads: list[Payload] = [IdInitiator(own.identity)]
-    payloads += uniqueness.initial_contact(ctx, sa)
+    if is_first:
+        payloads += uniqueness.initial_contact(ctx, sa)
     payloads += authentication.certificate_payloads(sa, own, handshake)
-    if sa.connection.send_certreq:
-        payloads += authentication.certificate_request(ctx, [remote])
-    if remote.id.exact is not None:
-        payloads.append(IdResponder(remote.id.exact))
+    if is_first and sa.connection.send_certreq:
+        payloads += authentication.certificate_request(ctx, sa.connection.remote)
+    if handshake.rounds.peer_follows and expected is not None:
+        payloads.append(IdResponder(expected))
     payloads.append(auth)
+    if is_first and handshake.rounds.peer_can and ctx.settings.multiple_authentication:
+        payloads.append(Notify(NotifyType.MULTIPLE_AUTH_SUPPORTED))
+    return payloads + handshake.rounds.count_own(sa.connection)
+
+
+def _first_offer(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload] | None:
+    """What asks for the first Child SA; None if there is none, but the peer cannot do without."""
     first = _first_child(ctx, sa, handshake)
     if first is not None:
         sa.active = first
-        payloads += first.first_offer(ctx, sa)
-    elif not handshake.peer_is_childless:
-        _fail(ctx, sa, reasons.not_childless(ctx, sa))
-        return
-    enter(ctx, sa, IkeState.AUTH_SENT, "send IKE_AUTH")
-    transport.send_request(ctx, sa, ExchangeType.IKE_AUTH, payloads)
+        return list(first.first_offer(ctx, sa))
+    return [] if handshake.peer_is_childless else None
 
 
 def _first_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> CreateChild | None:
@@ -93,13 +137,15 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     handshake = _handshake(sa)
     transport.answered(ctx, sa)
     error = message.error()
-    if message.find(Auth) is None and error is not None:
+    if error is not None and _ends_authentication(sa, handshake, message, error):
         _fail(ctx, sa, _refusal(ctx, sa, error))
         return
     try:
-        responder = message.require(IdResponder)
-        sa.remote_id = responder.identity
-        authentication.check_peer(ctx, sa, handshake, message.require(Auth), responder.body, message.all(Cert))
+        if handshake.rounds.peer_follows:
+            responder = message.require(IdResponder)
+            sa.remote_id = responder.identity
+            authentication.check_peer(ctx, sa, handshake, message.require(Auth), responder.body, message.all(Cert))
+            handshake.rounds.count_peer(sa.connection, message)
     except AuthFailed as failure:
         record = reasons.peer_not_authenticated(ctx, sa, PHASE, failure)
         ctx.fail(record)
@@ -111,7 +157,11 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
         ctx.fail(record)
         part(ctx, sa, Closing.FAILED, record)
         return
+    if not handshake.rounds.are_over(sa.connection):
+        start(ctx, sa)
+        return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
+    mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_established(ctx, sa, initial_contact=False)
     auth_lifetime.obey(ctx, sa, message)
@@ -119,6 +169,13 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     first, sa.active = sa.active, None
     if isinstance(first, CreateChild):
         first.first_answer(ctx, sa, message, nonces)
+
+
+def _ends_authentication(sa: IkeSa, handshake: Handshake, message: Received, error: Notify) -> bool:
+    """Whether an error means the IKE SA, and not only the Child SA, which is refused beside the last AUTH payload."""
+    if message.find(Auth) is not None:
+        return False
+    return not handshake.rounds.are_over(sa.connection) or error.kind not in _ABOUT_THE_CHILD
 
 
 def _refusal(ctx: Context, sa: IkeSa, error: Notify) -> FailureRecord:

@@ -5,36 +5,52 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import create_child
+from ikeengine.ikev2.exchanges import create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import Childless, ConnectionConfig
+from ikeengine.model.connection import AuthKind, Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.negotiate.identities import format_identity, matches
-from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.registry import AuthMethod, ExchangeType, NotifyType
 from ikeengine.wire.payloads import Auth, Cert, CertReq, IdInitiator, IdResponder, Notify, Payload, Sa
 
 PHASE = "IKE_AUTH request"
 
 
 def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
-    """Check the initiator, then prove who we are."""
+    """Who is this, and whom are they looking for?"""
     handshake = _handshake(sa)
+    handshake.request = message
+    handshake.rounds.peer_can = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
+    _answer(ctx, sa, handshake, message)
+
+
+def on_further_request(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The next round of authentication (RFC 4739)."""
+    _answer(ctx, sa, _handshake(sa), message)
+
+
+def _answer(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    """Check the initiator, then prove who we are; in later rounds only what is left of it."""
+    auth: Auth | None = None
     try:
-        initiator = message.require(IdInitiator)
-        sa.remote_id = initiator.identity
-        wanted = message.find(IdResponder)
-        _choose_connection(ctx, sa, handshake, initiator.identity, None if wanted is None else wanted.identity)
-        _read_certificate_request(handshake, message)
-        own = handshake.own = authentication.choose_own(ctx, sa, handshake)
-        sa.local_id = own.identity
-        authentication.check_peer(ctx, sa, handshake, message.require(Auth), initiator.body, message.all(Cert))
-        _check_childless(sa, message)
-        uniqueness.check_new(ctx, sa, initial_contact=message.notify(NotifyType.INITIAL_CONTACT) is not None)
-        auth = authentication.begin_own(ctx, sa, handshake, IdResponder(own.identity).body, initiator.identity)
+        initiator = message.require(IdInitiator) if handshake.rounds.peer_follows else None
+        if initiator is not None:
+            sa.remote_id = initiator.identity
+        if message is handshake.request and initiator is not None:
+            _choose_connection(ctx, sa, handshake, message, initiator.identity)
+            authentication.read_certificate_request(handshake, message.all(CertReq))
+        proves = handshake.rounds.own_follows(sa.connection)
+        if proves:
+            handshake.own = authentication.choose_own(ctx, sa, handshake)
+            sa.local_id = handshake.own.identity
+        if initiator is not None:
+            _check_initiator(ctx, sa, handshake, message, initiator)
+        if proves:
+            auth = _begin_own(ctx, sa, handshake)
     except AuthFailed as error:
         _refuse(ctx, sa, reasons.peer_not_authenticated(ctx, sa, PHASE, error), NotifyType.AUTHENTICATION_FAILED)
     except LocalMisuse as error:
@@ -44,34 +60,65 @@ def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
     except PeerMisbehaved as error:
         _refuse(ctx, sa, reasons.malformed(ctx, sa, PHASE, error), NotifyType.INVALID_SYNTAX)
     else:
-        if auth is None:
-            handshake.request = message
+        if proves and auth is None:
             enter(ctx, sa, IkeState.AUTH_ANSWERING, "sign our IKE_AUTH response")
         else:
-            _finish(ctx, sa, handshake, message, auth)
+            _respond(ctx, sa, handshake, auth)
+
+
+def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, who: IdInitiator) -> None:
+    """Check the AUTH payload of this round. Raises AuthFailed."""
+    authentication.check_peer(ctx, sa, handshake, message.require(Auth), who.body, message.all(Cert))
+    if message is handshake.request:
+        _check_childless(sa, message)
+    handshake.rounds.count_peer(sa.connection, message)
+    if not handshake.rounds.peer_follows:
+        uniqueness.check_new(ctx, sa, initial_contact=_is_initial_contact(handshake))
+
+
+def _begin_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> Auth | None:
+    own, peer = handshake.own, sa.remote_id
+    if own is None or peer is None:
+        raise AssertionError("both identities are known before we prove ours")
+    return authentication.begin_own(ctx, sa, handshake, IdResponder(own.identity).body, peer)
+
+
+def _is_initial_contact(handshake: Handshake) -> bool:
+    return handshake.request is not None and handshake.request.notify(NotifyType.INITIAL_CONTACT) is not None
 
 
 def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
     """The private key has done its work, or could not."""
     handshake = _handshake(sa)
-    if handshake.request is None:
-        raise AssertionError("a signature was asked for because of a request")
     if not isinstance(signature, bytes):
         advice = "check the private key file and its password"
         record = reasons.local_not_authenticated(ctx, sa, PHASE, str(signature), advice)
         _refuse(ctx, sa, record, NotifyType.AUTHENTICATION_FAILED)
         return
-    _finish(ctx, sa, handshake, handshake.request, authentication.finish_own(handshake, signature))
+    _respond(ctx, sa, handshake, authentication.finish_own(handshake, signature))
 
 
-def _choose_connection(ctx: Context, sa: IkeSa, handshake: Handshake, peer: Identity, wanted: Identity | None) -> None:
-    """Of the connections that fit so far, take the one for these identities; an exact match goes before a wildcard."""
+def _choose_connection(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, peer: Identity) -> None:
+    """Of the connections that fit so far, take the one for these identities; an exact match goes before a wildcard.
+
+    Of several, that one is meant which demands what the initiator does: a secret or a signature, one round or more.
+    """
+    idr, auth = message.find(IdResponder), message.find(Auth)
+    wanted = None if idr is None else idr.identity
     fitting = [c for c in _still_configured(ctx, handshake.candidates) if _is_for(c, peer, wanted)]
     if not fitting:
         whom = "" if wanted is None else f" looking for {format_identity(wanted)}"
         configured = ", ".join(map(_identities, handshake.candidates))
         raise AuthFailed("identity", f"no connection is for {format_identity(peer)}{whom}; configured: {configured}")
-    sa.connection = min(fitting, key=lambda c: (c.remote[0].id.exact is None, c.local[0].id is None))
+    goes_on = message.notify(NotifyType.ANOTHER_AUTH_FOLLOWS) is not None
+    kind = AuthKind.PSK if auth is not None and auth.method == AuthMethod.SHARED_KEY else AuthKind.PUBKEY
+
+    def misfit(connection: ConnectionConfig) -> tuple[bool, ...]:
+        first = connection.remote[0]
+        other_way = first.auth is not kind, (len(connection.remote) > 1) is not goes_on
+        return first.id.exact is None, *other_way, connection.local[0].id is None
+
+    sa.connection = min(fitting, key=misfit)
 
 
 def _check_childless(sa: IkeSa, message: Received) -> None:
@@ -98,12 +145,6 @@ def _is_for(connection: ConnectionConfig, peer: Identity, wanted: Identity | Non
     return matches(connection.remote[0].id, peer) and (wanted is None or own is None or own == wanted)
 
 
-def _read_certificate_request(handshake: Handshake, message: Received) -> None:
-    requests = message.all(CertReq)
-    if requests:
-        handshake.peer_authorities = b"".join(request.authorities for request in requests)
-
-
 def _refuse(ctx: Context, sa: IkeSa, record: FailureRecord, notify: NotifyType) -> None:
     """Say no, without saying why, and keep the SA only to repeat that if the answer is lost."""
     ctx.fail(record)
@@ -111,29 +152,44 @@ def _refuse(ctx: Context, sa: IkeSa, record: FailureRecord, notify: NotifyType) 
     enter(ctx, sa, IkeState.REFUSED, record.reason)
 
 
-def _finish(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, auth: Auth) -> None:
-    """Both sides are authenticated: make the Child SA and answer. The inbound SA is in place before the answer is."""
-    own = handshake.own
-    if own is None:
-        raise AssertionError("our credential is chosen before the answer is made")
+def _respond(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | None) -> None:
+    """Send our proof of this round, and what was asked for if it was the last one."""
     if ctx.connections.get(sa.name) is not sa.connection:
         record = reasons.local_not_authenticated(
-            ctx, sa, PHASE, f"the connection {sa.name} was changed while we were signing", "the peer may try again"
+            ctx, sa, PHASE, f"the connection {sa.name} was changed during the authentication", "the peer may try again"
         )
         _refuse(ctx, sa, record, NotifyType.AUTHENTICATION_FAILED)
         return
-    payloads: list[Payload] = [IdResponder(own.identity)]
-    payloads += authentication.certificate_payloads(sa, own, handshake)
-    payloads.append(auth)
+    payloads = [] if auth is None else _proof(sa, handshake, auth)
+    if handshake.rounds.are_over(sa.connection):
+        payloads += _finish(ctx, sa, handshake)
+    else:
+        enter(ctx, sa, IkeState.AUTH_CONTINUED, "wait for the next round of authentication")
+    transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)
+
+
+def _proof(sa: IkeSa, handshake: Handshake, auth: Auth) -> list[Payload]:
+    """Who we are, and what proves it."""
+    own = handshake.own
+    if own is None:
+        raise AssertionError("our credential is chosen before the answer is made")
+    certificates = authentication.certificate_payloads(sa, own, handshake)
+    return [IdResponder(own.identity), *certificates, auth, *handshake.rounds.count_own(sa.connection)]
+
+
+def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
+    """Both sides are authenticated: make the Child SA. The inbound SA is in place before the answer is."""
+    message = handshake.request
+    if message is None:
+        raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
+    contact = _is_initial_contact(handshake)
+    mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
-    contact = message.notify(NotifyType.INITIAL_CONTACT) is not None
     uniqueness.on_established(ctx, sa, initial_contact=contact)
     uniqueness.take_over(ctx, sa)
-    if message.find(Sa) is not None:
-        payloads += _first_child(ctx, sa, message, nonces)
-    payloads += auth_lifetime.announce(ctx, sa)
-    transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)
+    child = _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
+    return [*child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:

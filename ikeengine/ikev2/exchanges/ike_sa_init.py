@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev2 import fragmentation, natd, reasons, transport
-from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_hashes
+from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import ike_auth
+from ikeengine.ikev2.exchanges import ike_auth, mobike_requests
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
 from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
@@ -65,8 +65,8 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Ke(group, handshake.ke.public),
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
-        hashes_notify(),
         *fragmentation.announcement(sa.connection),
+        *hashes_notify(ctx),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
 
@@ -93,11 +93,11 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     material = ike_keys(suite, handshake.nonce_own, handshake.nonce_peer, shared, sa.spi_i, sa.spi_r)
     set_keys(ctx, sa, suite, material)
     handshake.ke = None
-    _read_extensions(handshake, message)
     sa.fragments = fragmentation.read(message)
+    _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
-    _float_to_nat_t(ctx, sa)
+    _float_to_nat_t(ctx, sa, handshake)
     ike_auth.start(ctx, sa)
 
 
@@ -153,19 +153,28 @@ def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, record: Failur
         sa.timers.set(Timer.GRACE, ctx.now + timeout + UNPROVEN_GRACE)
 
 
-def _read_extensions(handshake: Handshake, message: Received) -> None:
-    handshake.peer_hashes = read_hashes(message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS))
+def _multiple_auth(ctx: Context) -> list[Payload]:
+    """RFC 4739 section 2.1: the responder says so here, the initiator in IKE_AUTH."""
+    return [Notify(NotifyType.MULTIPLE_AUTH_SUPPORTED)] if ctx.settings.multiple_authentication else []
+
+
+def _read_extensions(ctx: Context, handshake: Handshake, message: Received) -> None:
+    handshake.peer_hashes = read_hashes(ctx, message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS))
+    handshake.rounds.peer_can = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
+    handshake.peer_does_nat_t = natd.is_told(message)
     handshake.peer_is_childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
-    requests = message.all(CertReq)
-    if requests:
-        handshake.peer_authorities = b"".join(request.authorities for request in requests)
+    read_certificate_request(handshake, message.all(CertReq))
 
 
-def _float_to_nat_t(ctx: Context, sa: IkeSa) -> None:
-    """RFC 7296 section 2.23: with a NAT in between, everything after IKE_SA_INIT uses the NAT-T ports."""
-    if not sa.uses_nat_t:
-        return
+def _float_to_nat_t(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
+    """With a NAT in between, everything after IKE_SA_INIT uses the NAT-T ports (RFC 7296 section 2.23).
+
+    With MOBIKE, too, since there may be a NAT later (RFC 4555 section 3.3); but ports of one's own are left alone.
+    """
     path = sa.path
+    usual = path.local_port == ctx.settings.port and path.remote_port == IKE_PORT
+    if not sa.uses_nat_t and not (usual and mobike_requests.may_roam(sa.connection, handshake)):
+        return
     local_port = ctx.settings.port_nat_t if path.local_port == ctx.settings.port else path.local_port
     remote_port = NAT_T_PORT if path.remote_port == IKE_PORT else path.remote_port
     sa.path = Path(path.local, local_port, path.remote, remote_port)
@@ -225,8 +234,8 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
         nonce_own=ctx.new_nonce(), nonce_peer=nonce, init_peer=message.data, candidates=candidates
     )
     set_keys(ctx, sa, suite, ike_keys(suite, nonce, handshake.nonce_own, shared, sa.spi_i, sa.spi_r))
-    _read_extensions(handshake, message)
     sa.fragments = fragmentation.read(message)
+    _read_extensions(ctx, handshake, message)
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
@@ -242,9 +251,10 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             Nonce(handshake.nonce_own),
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
-            hashes_notify(),
             *fragmentation.answer(candidates[0], sa.fragments),
             *childless_notify(candidates),
+            *hashes_notify(ctx),
+            *_multiple_auth(ctx),
         ],
     )
     return sa

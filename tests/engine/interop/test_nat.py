@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,10 @@ def hidden(site: Lab) -> str:
     return "engine" if site.left.address == "198.51.100.2" else "charon"
 
 
-def connect(site: Lab) -> None:
+def connect(site: Lab, **both: Any) -> None:
     """The public side takes the connection from anywhere, and gets the hidden side's selectors as they are."""
     public = "charon" if hidden(site) == "engine" else "engine"
-    site.connect(**{public: {"remote_addrs": ["%any"]}})
+    site.connect(**{public: {"remote_addrs": ["%any"]}}, **both)
     site.daemon(hidden(site)).initiate("net")
 
 
@@ -87,7 +88,7 @@ def test_delete_through_nat(site: Lab, deleted_by: str) -> None:
 def test_nat_mapping_changes(site: Lab) -> None:
     """Mirrors ikev2/mobike-nat-mappings without MOBIKE: the public side follows to the new port."""
     assert site.router is not None
-    connect(site)
+    connect(site, mobike="no")
     site.assert_traffic()
     public = site.peer(hidden(site))
     port = public.ike()["remote-port"]

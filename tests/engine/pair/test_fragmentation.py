@@ -255,6 +255,7 @@ def test_ipv6_and_nat_t_leave_less_room() -> None:
     _net, left, _right = up(1280)
     (sa,) = left.endpoint._ctx.table
     settings = left.endpoint._ctx.settings
+    sa.path = Path("192.0.2.1", 500, "192.0.2.2", 500)
     assert message_limit(settings, sa) == 1252
     sa.path = Path("192.0.2.1", 4500, "192.0.2.2", 4500)
     assert message_limit(settings, sa) == 1248

@@ -1,4 +1,4 @@
-"""Lifetimes by time and volume with their random parts, and what happens when the datapath or the peer is in the way."""
+"""Lifetimes by time and volume with their random parts, and what if the datapath or the peer are in the way."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ikeengine.crypto.rng import SeededRng
 from ikeengine.crypto.sign import PrivateKey
 from ikeengine.endpoint import Endpoint
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import Command, Initiate
+from ikeengine.model.commands import Command, Initiate, NetworkChanged
 from ikeengine.model.connection import EngineSettings
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId
@@ -21,6 +21,7 @@ from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.outputs import (
     AskConfirmation,
     AskPath,
+    AskRoutes,
     AskSignature,
     CommandDone,
     DeletePolicies,
@@ -50,6 +51,10 @@ class Host:
     policies: dict[int, PolicySet] = field(default_factory=dict)
     log: list[Output] = field(default_factory=list)
     refuse: Callable[[Output], str] = lambda output: ""
+    others: list[str] = field(default_factory=list)
+    """More addresses of this host, after `address`."""
+    route: Callable[[str, str], str] = lambda preferred, remote: preferred
+    """(preferred local address, remote address) -> the local one to use, empty if there is no way."""
 
     def events(self, kind: type) -> list:
         """The outputs of one kind so far."""
@@ -111,7 +116,8 @@ class Net:
             case InstallSa() | InstallPolicies() | UpdateSa() if reason:
                 host.endpoint.complete(output.op, DatapathError(reason), self.now)
             case Transmit():
-                self._send(output)
+                if output.path.local in (host.address, *host.others):
+                    self._send(output)
             case InstallSa():
                 assert output.sa.id not in host.sas, "an SA is installed twice"
                 host.sas[output.sa.id] = output.sa
@@ -137,6 +143,15 @@ class Net:
                 remote = remotes[output.attempt % len(remotes)]
                 path = Path(host.address, output.local_port, remote, output.remote_port)
                 host.endpoint.complete(output.op, path, self.now)
+            case AskRoutes():
+                own = [a for a in (host.address, *host.others) if a]
+                routes = {}
+                for remote in output.remotes:
+                    preferred = output.preferred if output.preferred in own else next(iter(own), "")
+                    local = host.route(preferred, remote)
+                    if local:
+                        routes[remote] = local
+                host.endpoint.complete(output.op, routes, self.now)
             case AskConfirmation():
                 host.endpoint.complete(output.op, None, self.now)
 
@@ -158,6 +173,15 @@ class Net:
             seen = Path(changed.path.remote, changed.path.remote_port, changed.path.local, changed.path.local_port)
             heapq.heappush(self._in_flight, (arrival, next(self._count), changed.data, seen))
 
+    def host_at(self, address: str) -> Host | None:
+        """Who has an address now."""
+        return next((h for h in self.hosts.values() if address in (h.address, *h.others)), None)
+
+    def readdress(self, host: Host, address: str, *others: str) -> None:
+        """Give a host other addresses; its daemon notices at once."""
+        host.address, host.others = address, list(others)
+        self.command(host, NetworkChanged(tuple(a for a in (address, *others) if a)))
+
     def _next_time(self) -> float | None:
         times = [t for host in self.hosts.values() if (t := host.endpoint.next_timeout()) is not None]
         if self._in_flight:
@@ -172,7 +196,7 @@ class Net:
         self.now = max(self.now, when)
         while self._in_flight and self._in_flight[0][0] <= self.now:
             _, _, data, path = heapq.heappop(self._in_flight)
-            host = self.hosts.get(path.local)
+            host = self.host_at(path.local)
             if host is not None:
                 host.endpoint.receive_datagram(data, path, self.now)
                 self.pump(host)

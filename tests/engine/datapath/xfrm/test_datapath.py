@@ -18,7 +18,7 @@ from ikeengine.datapath.xfrm.constants import XfrmMsg
 from ikeengine.datapath.xfrm.policy import policy_keys, write_policy
 from ikeengine.datapath.xfrm.state import write_state, write_state_id
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
 from ikeengine.model.path import Path as IkePath
 from ikeengine.model.sa import Direction, Limits, PolicyAction, SaId
 from ikeengine.registry import Protocol
@@ -255,17 +255,14 @@ def test_an_expiry_of_ours_is_reported(kernel: FakeKernel, hard: bool):
     assert host.events == [SaExpired(sa().id, hard)]
 
 
-def test_a_moved_nat_mapping_is_logged(kernel: FakeKernel, caplog):
-    caplog.set_level("INFO")
+def test_a_moved_nat_mapping_is_reported_for_our_sas(kernel: FakeKernel):
     datapath, host = started()
     datapath.install_sa(sa())
     for name in (sa().id, FOREIGN_SA.id):
         body = write_state_id(name)
         addresses = bytes([192, 0, 2, 1]).ljust(16, b"\0") + bytes([192, 0, 2, 9]).ljust(16, b"\0")
         hear(kernel, host, XfrmMsg.MAPPING, body + bytes(4) + addresses + b"\x11\x94\xee\x48")
-    assert caplog.text.count("is now sent from") == 1
-    assert "SA 00001000 is now sent from 192.0.2.9 port 61000" in caplog.text
-    assert host.events == []
+    assert host.events == [NatMappingChanged(sa().id, "192.0.2.9", 61000)]
 
 
 def test_other_messages_are_ignored(kernel: FakeKernel):

@@ -34,7 +34,7 @@ def test_events_are_printed_as_they_come(daemon: Any, run: Any) -> None:
         "T child-rekey: net: #7 is now #8",
         "T alert: site-b: wrong key? (fix it)",
     ]
-    assert daemon.registered == ["ike-updown", "ike-rekey", "child-updown", "child-rekey", "alert"]
+    assert daemon.registered == ["ike-updown", "ike-rekey", "ike-update", "child-updown", "child-rekey", "alert"]
     assert (outcome.code, outcome.err) == (3, "ikeengine: the daemon has ended\n")
 
 

@@ -13,6 +13,7 @@ from ikeengine.config.reader import read
 from ikeengine.config.yaml_tree import parse_yaml
 from ikeengine.model.connection import AuthKind
 from ikeengine.model.identity import ANY_IDENTITY
+from ikeengine.negotiate.identities import format_identity
 
 
 def build(text: str) -> tuple[Draft, list[str]]:
@@ -56,12 +57,14 @@ def test_absent_rounds_are_those_of_swanctl() -> None:
     assert draft.config.remote[0].id == ANY_IDENTITY
 
 
-def test_rounds_may_have_suffixes_but_only_one_is_supported() -> None:
-    draft, errors = build("local-1: {auth: psk}\nremote-main: {auth: psk}\nlocal-2: {auth: psk}\n")
-    assert draft.config.local[0].auth is AuthKind.PSK
-    assert errors == [
-        "f:3:1: connections.a.local-2: a second authentication round (RFC 4739) is not supported yet",
-    ]
+def test_rounds_come_in_the_order_of_their_numbers() -> None:
+    draft, errors = build(
+        "local-1: {auth: psk, id: b, round: 2}\nremote-main: {auth: psk}\nlocal-2: {auth: pubkey, id: a, round: 1}\n"
+        "local-3: {auth: psk, id: c, round: 2}\n"
+    )
+    assert errors == []
+    assert [format_identity(local.id) for local in draft.config.local] == ["a", "b", "c"]
+    assert [remote.auth for remote in draft.config.remote] == [AuthKind.PSK]
 
 
 def test_signature_schemes_are_constraints_of_ike() -> None:

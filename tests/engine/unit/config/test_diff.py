@@ -134,7 +134,7 @@ def test_engine_changes_say_whether_they_wait_for_a_restart() -> None:
     assert plan_engine(old, old) == []
     assert plan_engine(old, new) == [
         "engine.half_open_timeout: 30s -> 1m",
-        "engine.keylog: none -> /keys (after a restart)",
+        "engine.keylog: none -> /keys",
         "engine.listen: none -> 192.0.2.1 (after a restart)",
         "engine.log.ike: none -> 2",
         "engine.metrics: none -> 127.0.0.1:9100 (after a restart)",

@@ -219,7 +219,7 @@ connections:
     remote_addr: [192.0.2.2]
     version: 1
     proposals: aes256-sha256
-    mobike: yes
+    mediation: yes
     local: {auth: psk, id: gw1.example.com}
     remote: {auth: psk, id: gw2.example.com}
     children:
@@ -243,7 +243,7 @@ colour: blue
         ["ike.yml:3:5", "connections.site-b.remote_addr"],
         ["ike.yml:4:14", "connections.site-b.version"],
         ["ike.yml:5:16", "connections.site-b.proposals"],
-        ["ike.yml:6:5", "connections.site-b.mobike"],
+        ["ike.yml:6:5", "connections.site-b.mediation"],
         ["ike.yml:7:13", "connections.site-b.local.auth"],
         ["ike.yml:11:38", "connections.site-b.children.net.esp_proposals"],
         ["ike.yml:12:21", "connections.site-b.children.net.rekey_time"],
@@ -287,7 +287,7 @@ def test_a_merge_key_gives_connections_common_settings(site: Any) -> None:
     assert (connection.dpd_delay, connection.remote_addrs) == (30, ("192.0.2.2",))
 
 
-@pytest.mark.parametrize("option", ["mobike", "aggressive", "mediation", "ppk_required"])
+@pytest.mark.parametrize("option", ["aggressive", "mediation", "ppk_required"])
 def test_options_of_other_releases_accept_what_this_one_does(site: Any, option: str) -> None:
     assert site.load(PSK.replace("    local:", f"    {option}: no\n    local:")).connections
     (error,) = site.errors(PSK.replace("    local:", f"    {option}: yes\n    local:"))

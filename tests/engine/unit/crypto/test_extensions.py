@@ -6,10 +6,12 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
-from ikeengine.crypto import names
-from ikeengine.crypto.extensions import MAX_NAMES, GeneralName, NameConstraints, NameKind
+from ikeengine.crypto import der, names
+from ikeengine.crypto.extensions import NameConstraints
+from ikeengine.crypto.general_names import MAX_NAMES, GeneralName, NameKind
+from ikeengine.crypto.policy_extensions import Policies
 from ikeengine.errors import AuthFailed
 from tests.engine import pki
 
@@ -78,6 +80,11 @@ def test_constraints_usage_and_key_identifiers() -> None:
     assert found.unknown_critical == ()
 
 
+def mappings(*pairs: tuple[str, str]) -> x509.ExtensionType:
+    body = b"".join(der.element(der.SEQUENCE, b"".join(map(der.object_identifier, pair))) for pair in pairs)
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), der.element(der.SEQUENCE, body))
+
+
 def unrecognized(oid: str) -> x509.ExtensionType:
     return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\x05\x00")
 
@@ -88,16 +95,51 @@ def test_only_critical_unknown_extensions_are_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extension", "unknown"),
+    ("extension", "policies"),
     [
-        (x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)]), ()),
-        (x509.InhibitAnyPolicy(0), ()),
-        (x509.PolicyConstraints(None, 0), ()),
-        (x509.PolicyConstraints(0, None), ("2.5.29.36",)),
+        (
+            x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)]),
+            Policies(certificate_policies=("1.2.3",)),
+        ),
+        (x509.InhibitAnyPolicy(0), Policies(inhibit_any_policy=0)),
+        (x509.PolicyConstraints(None, 0), Policies(inhibit_policy_mapping=0)),
+        (x509.PolicyConstraints(1 << 20, None), Policies(require_explicit_policy=255)),
+        (mappings(("1.2.3", "1.2.4")), Policies(mappings=(("1.2.3", "1.2.4"),))),
     ],
 )
-def test_policies_matter_only_if_one_is_required(extension: x509.ExtensionType, unknown: tuple[str, ...]) -> None:
-    assert pki.issue(extensions=[(extension, True)]).certificate.extensions.unknown_critical == unknown
+def test_policies(extension: x509.ExtensionType, policies: Policies) -> None:
+    found = pki.issue(extensions=[(extension, True)]).certificate.extensions
+    assert (found.policies, found.unknown_critical) == (policies, ())
+
+
+@pytest.mark.parametrize("octets", [b"\x30\x00", b"\x05\x00", b"\x30\x02\x30\x00", b""])
+def test_broken_mappings(octets: bytes) -> None:
+    broken = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), octets)
+    with pytest.raises(AuthFailed):
+        pki.issue(extensions=[(broken, True)])
+
+
+def test_pointers() -> None:
+    point = x509.DistributionPoint(
+        [x509.UniformResourceIdentifier("http://ca.example.com/a.crl"), x509.UniformResourceIdentifier("ldap:///b c")],
+        None,
+        frozenset((x509.ReasonFlags.key_compromise,)),
+        None,
+    )
+    ocsp = x509.AccessDescription(
+        AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier("http://ocsp.example.com")
+    )
+    extensions = [
+        (x509.CRLDistributionPoints([point]), False),
+        (x509.FreshestCRL([point]), False),
+        (x509.AuthorityInformationAccess([ocsp]), False),
+        (x509.OCSPNoCheck(), False),
+    ]
+    found = pki.issue(extensions=extensions).certificate.extensions.pointers
+    assert found.crl_uris == found.delta_uris == ("http://ca.example.com/a.crl",)
+    assert found.crl_points[0].reasons == frozenset(("keyCompromise",))
+    assert found.ocsp_uris == ("http://ocsp.example.com",)
+    assert found.ocsp_no_check
 
 
 def test_too_many_names() -> None:

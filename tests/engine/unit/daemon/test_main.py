@@ -302,6 +302,32 @@ def test_keys_are_logged_only_if_wanted(pair: tuple[Daemon, Daemon], tmp_path: P
     assert not list(tmp_path.glob("b/**/esp_sa"))
 
 
+def test_the_key_log_begins_and_ends_at_a_reload(pair: tuple[Daemon, Daemon], tmp_path: Path) -> None:
+    left, right = pair
+    left.start()
+    right.start()
+    left.ask("initiate", {"child": "net", "timeout": "20000"})
+    for name in ("first", "second", ""):
+        left.configure(left.connection, f", keylog: {tmp_path / name}" if name else "")
+        assert left.ask("reload-settings") == {"success": "yes"}
+        left.ask("rekey", {"child": "net"})
+        left.ask("rekey", {"ike": "gw"})
+    for name in ("first", "second"):
+        assert (tmp_path / name / "ikev2_decryption_table").read_text().count("\n") == 1
+        assert (tmp_path / name / "esp_sa").read_text().count("\n") == 2
+
+
+def test_a_key_log_that_cannot_be_written_is_refused(left: Daemon, tmp_path: Path) -> None:
+    left.start()
+    (tmp_path / "file").touch()
+    left.configure("", f", keylog: {tmp_path / 'file'}")
+    left.signal(signal.SIGHUP)
+    assert left.heard()["RELOADING"] == "1"
+    assert left.heard()["READY"] == "1"
+    assert "configuration not reloaded: cannot write the key log" in left.log
+    assert [name for entry in left.session().list_conns() for name in entry] == ["gw"]
+
+
 def test_metrics(left: Daemon) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

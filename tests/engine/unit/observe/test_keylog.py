@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.connection import EngineSettings
 from ikeengine.model.proposal import Transform
-from ikeengine.model.sa import IpsecSa
+from ikeengine.model.sa import IpsecSa, SaId
 from ikeengine.model.secret import Secret
 from ikeengine.negotiate.proposals import parse_ike
 from ikeengine.observe.keylog import ESP_TABLE, IKE_TABLE, KeyLog, esp_line, ike_line
@@ -50,6 +50,8 @@ IKE_INTEGRITY = {
     IntegId.HMAC_SHA2_256_128: 32,
     IntegId.HMAC_SHA2_384_192: 48,
     IntegId.HMAC_SHA2_512_256: 64,
+    IntegId.AES_CMAC_96: 16,
+    IntegId.AES_XCBC_96: 16,
     None: 0,
 }
 
@@ -83,9 +85,40 @@ def test_ike_lines() -> None:
     assert ike_line(aead).endswith('"AES-GCM-128 with 16 octet ICV [RFC5282]",,,"NONE [RFC4306]"\n')
 
 
-def test_what_wireshark_does_not_know_is_left_out() -> None:
-    assert ike_line(ike_keys(encr(EncrId.CHACHA20_POLY1305), None)) == ""
-    assert ike_line(ike_keys(integ=integ(IntegId.AES_CMAC_96))) == ""
+def test_what_wireshark_does_not_know_is_a_comment() -> None:
+    """The keys are there for other tools; the table stays readable for Wireshark."""
+    chacha = encr(EncrId.CHACHA20_POLY1305)
+    assert ike_line(ike_keys(chacha, None, 36, 0)).startswith(f"# not known to Wireshark: {'11' * 8},{'22' * 8},e1e1")
+    assert '"CHACHA20_POLY1305",,,"NONE [RFC4306]"' in ike_line(ike_keys(chacha, None, 36, 0))
+    assert esp_line(esp_sa(1, encr=chacha)).startswith('# not known to Wireshark: "IPv4","192.0.2.1"')
+    ccm = esp_line(esp_sa(1, encr=encr(EncrId.AES_CCM_16, 128)))
+    assert ccm.startswith("# ")
+    assert '"AES_CCM_16"' in ccm
+    assert ike_line(ike_keys(integ=integ(99))).startswith("# ")
+
+
+def test_what_wireshark_cannot_check_has_no_key() -> None:
+    for number in (IntegId.AES_CMAC_96, IntegId.AES_XCBC_96):
+        line = ike_line(ike_keys(integ=integ(number), auth=16))
+        assert line.endswith(',"AES-CBC-128 [RFC3602]",,,"ANY 96-bits of Authentication [No Checking]"\n')
+
+
+def test_an_sa_that_moves_gets_another_line(tmp_path: Path) -> None:
+    """As behind a NAT that changes its mind: Wireshark finds the keys by the addresses."""
+    log, sa = KeyLog(tmp_path), esp_sa(0xC0FFEE)
+    log.esp(sa)
+    log.moved(sa.id, "192.0.2.77", "192.0.2.2")
+    log.moved(sa.id, "192.0.2.78", "192.0.2.79")
+    log.gone(SaId(Protocol.ESP, "192.0.2.79", 0xC0FFEE))
+    log.moved(sa.id, "192.0.2.1", "192.0.2.2")
+    log.close()
+    lines = (tmp_path / ESP_TABLE).read_text().splitlines()
+    assert [line.split(",")[1:3] for line in lines] == [
+        ['"192.0.2.1"', '"192.0.2.2"'],
+        ['"192.0.2.77"', '"192.0.2.2"'],
+        ['"192.0.2.78"', '"192.0.2.79"'],
+    ]
+    assert len({line.split(",")[5] for line in lines}) == 1
 
 
 def test_esp_lines() -> None:
@@ -96,7 +129,6 @@ def test_esp_lines() -> None:
     )
     assert esp_line(esp_sa(1, source="2001:db8::1", destination="2001:db8::2")).startswith('"IPv6","2001:db8::1",')
     assert esp_line(esp_sa(1, protocol=Protocol.AH, encr=None, integ=INTEG)) == ""
-    assert esp_line(esp_sa(1, encr=Transform(TransformType.ENCR, EncrId.CHACHA20_POLY1305))) == ""
 
 
 def test_files_are_private_and_appended_to(tmp_path: Path) -> None:
@@ -164,6 +196,8 @@ def test_tshark_takes_every_line_that_we_can_write(tmp_path: Path) -> None:
     for cipher in ESP_CIPHERS:
         for check in (None, *ESP_INTEGRITY):
             log.esp(esp_sa(1, encr=encr(cipher, 128), integ=integ(check), integ_key=Secret(bytes(32))))
+    log.ike(ike_keys(encr(EncrId.CHACHA20_POLY1305), None, 36, 0))
+    log.esp(esp_sa(1, encr=encr(EncrId.CHACHA20_POLY1305)))
     log.close()
     write_pcap(tmp_path / "empty.pcap")
     _, errors = tshark(tmp_path, tmp_path / "empty.pcap")
@@ -188,10 +222,26 @@ def test_tshark_decrypts_esp_with_the_table(tmp_path: Path) -> None:
     assert "4660" in shown
 
 
-@pytest.mark.parametrize("proposal", ["aes256-sha384-x25519", "aes128gcm16-prfsha256-x25519"])
+@pytest.mark.parametrize(
+    "proposal",
+    [
+        "aes256-sha384-x25519",
+        "aes128gcm16-prfsha256-x25519",
+        "aes256gcm12-prfsha384-x25519",
+        "aes128gcm8-prfsha256-x25519",
+        "aes192ccm16-prfsha256-x25519",
+        "aes256ccm8-prfsha256-x25519",
+        "aes128ctr-sha256-x25519",
+        "aes256ctr-sha1-x25519",
+        "aes128-aesxcbc-x25519",
+        "aes256-aescmac-x25519",
+        "3des-sha1-x25519",
+    ],
+)
 def test_tshark_decrypts_ike_with_the_table(tmp_path: Path, proposal: str) -> None:
     net, left, _ = psk_pair(proposals=(parse_ike(proposal),))
-    left.endpoint.set_settings(EngineSettings(keylog=True))
+    # Small fragments, because Wireshark has to join those, too.
+    left.endpoint.set_settings(EngineSettings(keylog=True, fragment_size=250))
     assert net.initiate(left).ok
     log = KeyLog(tmp_path)
     (keys,) = left.events(IkeKeys)
