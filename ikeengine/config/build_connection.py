@@ -38,9 +38,9 @@ class Draft:
 def build_connection(name: str, values: Values, certificates: CertificateSource, problems: Problems) -> Draft:
     """The connection. Contradictions, and certificates that cannot be read, go to `problems`."""
     rekey_time, over_time, rand_time = _times(values, problems)
-    children = _children(values, problems)
     local = build_local(values, certificates, problems)
     remote = build_remote(values, certificates, problems)
+    children = _children(values, problems)
     config = ConnectionConfig(
         name=name,
         proposals=values[options.PROPOSALS] or options.PROPOSALS.default_value(),

@@ -19,7 +19,9 @@ _DPD_ACTIONS = Choice(
 )
 _MODES = Choice({mode.value: mode for mode in Mode}, unsupported=("transport_proxy", "iptfs", "beet"))
 _DSCP = Choice({word: word for word in ("out", "in", "yes", "no")})
-_HW_OFFLOAD = Choice({word: word for word in ("no", "crypto", "packet", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"))
+_HW_OFFLOAD = Choice(
+    {word: word for word in ("no", "crypto", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"), unsupported=("packet",)
+)
 _TIME: Kind[float | None] = DURATION
 _BYTES: Kind[int | None] = SIZE
 _PACKETS: Kind[int | None] = VOLUME_COUNT
@@ -132,7 +134,7 @@ TFC_PADDING = Option(
 HW_OFFLOAD = Option(
     "hw_offload",
     _HW_OFFLOAD,
-    "Let the network card do the cryptography (`crypto`) or all of ESP (`packet`); `auto` does without if it cannot.",
+    "Let the network card do the cryptography (`crypto` or `yes`); `auto` does without if it cannot.",
     "no",
 )
 SINGLE_PAIR = Option(

@@ -1,4 +1,4 @@
-"""Lifetimes by time and volume with their random parts, and what if the datapath or the peer are in the way."""
+"""Lifetimes by time and volume with their random parts, and a datapath or a peer that is in the way of them."""
 
 from __future__ import annotations
 
