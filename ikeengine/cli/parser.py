@@ -105,6 +105,11 @@ def _connection(parser: ArgumentParser) -> None:
     parser.add_argument("connection", nargs="?", default="", metavar="CONNECTION", help="only this connection")
 
 
+def _pools(parser: ArgumentParser) -> None:
+    parser.add_argument("pool", nargs="?", default="", metavar="POOL", help="only this pool")
+    parser.add_argument("--leases", action="store_true", help="show every address with its user")
+
+
 def _counters(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--name", default="", metavar="CONNECTION", help="the counters of one connection")
@@ -141,6 +146,11 @@ def _terminate(parser: ArgumentParser) -> None:
 def _rekey(parser: ArgumentParser) -> None:
     _target(parser, ids=True)
     parser.add_argument("--reauth", action="store_true", help="authenticate again with a new IKE SA")
+
+
+def _policy(parser: ArgumentParser) -> None:
+    parser.add_argument("--child", required=True, metavar="NAME", help="the child whose policies are meant")
+    parser.add_argument("--ike", default="", metavar="NAME", help="its connection, if several have such a child")
 
 
 def _events(parser: ArgumentParser) -> None:
@@ -200,6 +210,13 @@ _COMMANDS = (
         "  ikeengine conns\n  ikeengine conns --json site-b",
         _connection,
     ),
+    _Command(
+        "pools",
+        "show the pools of virtual IP addresses, and who has which address",
+        "pools:pools",
+        "  ikeengine pools\n  ikeengine pools --leases roadwarriors\n  ikeengine pools --json --leases",
+        _pools,
+    ),
     _Command("certs", "show the loaded certificates", "certificates:certs", "  ikeengine certs --json", _no_arguments),
     _Command("algs", "show the algorithms of this daemon", "queries:algs", "  ikeengine algs", _no_arguments),
     _Command(
@@ -230,6 +247,27 @@ _COMMANDS = (
         "control:rekey",
         "  ikeengine rekey --child net\n  ikeengine rekey --ike site-b --reauth",
         _rekey,
+    ),
+    _Command(
+        "install",
+        "set the trap of a child, or put its pass or drop policy into force",
+        "policies:install",
+        "  ikeengine install --child net\n  ikeengine install --ike site-b --child net",
+        _policy,
+    ),
+    _Command(
+        "uninstall",
+        "take a trap, pass or drop policy back; SAs that are up stay",
+        "policies:uninstall",
+        "  ikeengine uninstall --child net",
+        _policy,
+    ),
+    _Command(
+        "pols",
+        "show the trap, pass and drop policies that are in force; as JSON, the messages of VICI's list-policies",
+        "policies:pols",
+        "  ikeengine pols\n  ikeengine pols --json",
+        _no_arguments,
     ),
     _Command(
         "explain",

@@ -69,6 +69,9 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         childless=values[options.CHILDLESS],
         send_cert=values[options.SEND_CERT],
         send_certreq=values[options.SEND_CERTREQ],
+        ocsp=values[options.OCSP],
+        vips=values[options.VIPS],
+        pools=values[options.POOLS],
         local=tuple(round.auth for round in local),
         remote=tuple(round.auth for round in remote),
         children=children,
@@ -113,6 +116,8 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
         starts = child.start_action in (Action.START, Action.TRAP, Action.TRAP_START)
         key, word = ("keep_up", "yes") if child.keep_up else ("start_action", child.start_action.value)
         begins = (starts or child.keep_up) and child.mode not in SHUNTS
+        if child.start_action is Action.TRAP and child.mode is Mode.TRANSPORT and not child.keep_up:
+            continue  # the packet names the peer
         if begins and not reachable and values.sound(options.REMOTE_ADDRS):
             section = values.named("children")[name]
             problems.add(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
-from ikeengine.ikev2.address_pairs import covers
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
-from ikeengine.model.commands import Packet, SaExpired
+from ikeengine.model.commands import SaExpired
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ChildSuite
@@ -110,14 +109,6 @@ class ChildSa:
             cpi_in=self.cpi_in,
             cpi_out=self.cpi_out,
         )
-
-
-def serves(child: ChildSa, packet: Packet | None) -> bool:
-    """Whether a Child SA is up and nobody needs another one for a packet. The peer decides what one is for."""
-    if child.state not in UP_STATES:
-        return False
-    several = child.single_pair or child.more_possible
-    return packet is None or not several or covers(packet, child.local_ts, child.remote_ts)
 
 
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:

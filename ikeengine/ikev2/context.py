@@ -16,6 +16,7 @@ from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.secret import Secret
+from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again. `packet` is the one that sprang a trap.
+    an IKE SA that is to be authenticated again. `packet` is what asked for the Child SA, and `remote` the address of
+    the peer where the connection names none.
     """
 
     connection: str
@@ -68,6 +70,7 @@ class Wanted:
     trap: bool = False
     packet: Packet | None = None
     replaces: bytes = b""
+    remote: str = ""
 
 
 @dataclass(slots=True)
@@ -91,14 +94,17 @@ class Context:
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
+        "address_ops",
         "addresses",
         "confirmations",
         "connections",
         "credentials",
         "failures",
+        "leases",
         "now",
         "ops",
         "outputs",
+        "own_addresses",
         "qcd_secret",
         "rng",
         "settings",
@@ -124,6 +130,11 @@ class Context:
         self.ops: dict[OpId, PendingOp] = {}
         self.confirmations: dict[OpId, ChildSa] = {}
         """Child SAs that commands wait for, until the datapath has them."""
+        self.leases = LeaseTable()
+        self.own_addresses: dict[str, set[int]] = {}
+        """Virtual IP addresses of this host, with the numbers of the IKE SAs that use them."""
+        self.address_ops: dict[OpId, IkeSa] = {}
+        """Virtual IP addresses that are being installed, and the IKE SA that they came with."""
         self.failures: dict[str, deque[FailureRecord]] = {}
         self.wanted: list[Wanted] = []
         self.touched: dict[bytes, IkeSa] = {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 from ikeengine.crypto.cipher import packet_cipher
 from ikeengine.crypto.keymat_v2 import IkeKeyMaterial
 from ikeengine.crypto.rng import fraction
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import transport
+from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.retries import initiate_delay
@@ -106,6 +107,7 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
     wanted = _children_wanted_again(sa, why)
     for child in list(sa.children.values()):
         child_sa.remove(ctx, sa, child, announce=child.state in child_sa.UP_STATES)
+    virtual_ips.release(ctx, sa)
     sa.timers.clear()
     ctx.table.remove(sa)
     ctx.forget(sa)
@@ -128,13 +130,14 @@ def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | Non
     reason = record.reason if record is not None else why.value
     waiting = take_waiting(sa)
     if waiting and never_up and _may_try_again(ctx, sa, why, waited_for=True):
-        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting))
+        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting, remote=sa.callee))
     else:
         ctx.answer(waiting, ok=False, reason=reason, record=record)
     for task in take_tasks(sa):
         again = never_up and _may_try_again(ctx, sa, why, waited_for=bool(task.ops))
         if again and task.brings_up and (task.ops or not _is_kept(sa, task.brings_up)):
-            ctx.wanted.append(Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops))
+            again_then = Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops)
+            ctx.wanted.append(replace(again_then, packet=task.packet, remote=sa.callee))
         else:
             task.abandon(ctx, sa, reason, record)
 
@@ -161,7 +164,7 @@ def wanted_again(sa: IkeSa, child: child_sa.ChildSa, action: Action) -> list[Wan
     if action in (Action.TRAP, Action.TRAP_START):
         wanted.append(Wanted(sa.name, child.config.name, trap=True))
     if action in (Action.START, Action.RESTART, Action.TRAP_START):
-        wanted.append(Wanted(sa.name, child.config.name))
+        wanted.append(Wanted(sa.name, child.config.name, remote=sa.callee))
     return wanted
 
 

@@ -22,7 +22,7 @@ def begin(ctx: Context, config: ConnectionConfig, wanted: Wanted) -> None:
         ctx.answer(wanted.ops, ok=False, reason="the IKE SA is gone")
     elif any(sa.replaces == old.local_spi for sa in ctx.table.of_connection(config.name)):
         ctx.answer(wanted.ops, ok=False, reason="the IKE SA is being authenticated again already")
-    elif not is_fixed(config.remote_addrs):
+    elif not is_fixed(config.remote_addrs) and not old.is_initiator:
         reason = "only the peer can authenticate again, because remote_addrs names no address"
         ctx.emit(LogLine(1, "IKE", reason, old.name, old.unique_id))
         ctx.answer(wanted.ops, ok=False, reason=reason)
@@ -36,7 +36,7 @@ def begin(ctx: Context, config: ConnectionConfig, wanted: Wanted) -> None:
 
 def _make(ctx: Context, config: ConnectionConfig, old: IkeSa, wanted: Wanted) -> None:
     """Make another IKE SA with the same Child SAs; its last task ends the old one."""
-    new = initiation.new_ike_sa(ctx, config, 0)
+    new = initiation.new_ike_sa(ctx, config, 0, old.callee)
     new.replaces = old.local_spi
     names = [name for name in config.children if name in children_up(old)]
     new.queue.extend(CreateChild(config.children[name]) for name in names)

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import initiation, machine, nat_mapping, reasons, reauthentication, roaming, tasks, transport
+from ikeengine.ikev2 import (
+    initiation,
+    machine,
+    nat_mapping,
+    ondemand,
+    reasons,
+    reauthentication,
+    roaming,
+    silence,
+    tasks,
+    transport,
+)
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -18,24 +29,26 @@ from ikeengine.ikev2.lifecycle import Closing, close
 from ikeengine.ikev2.matching import Match, find
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
-from ikeengine.ikev2.traps import SHUNTS, TrapTable
+from ikeengine.ikev2.traps import SHUNTS, TRAP_ACTIONS, TrapTable
 from ikeengine.model.commands import (
     Acquire,
     Command,
     Initiate,
+    Install,
     NatMappingChanged,
     NetworkChanged,
     Rekey,
     SaExpired,
     Shutdown,
     Terminate,
+    Uninstall,
+    Unreachable,
 )
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.negotiate.addresses import is_fixed
-from ikeengine.outputs import LogLine, OpId
+from ikeengine.outputs import OpId
 
 _STARTS = (Action.START, Action.TRAP_START)
-_TRAPS = (Action.TRAP, Action.TRAP_START)
 
 
 class Supervisor:
@@ -76,7 +89,7 @@ class Supervisor:
 
     def _start_children(self, config: ConnectionConfig, children: Iterable[ChildConfig]) -> None:
         for child in children:
-            if child.start_action in _TRAPS:
+            if child.start_action in TRAP_ACTIONS:
                 self._traps.set(self._ctx, config, child)
             if child.start_action in _STARTS:
                 self._ctx.wanted.append(Wanted(config.name, child.name))
@@ -116,12 +129,13 @@ class Supervisor:
             reauthentication.begin(ctx, config, wanted)
             return
         if child is not None and (wanted.trap or child.mode in SHUNTS):
-            self._traps.set(ctx, config, child)
-            ctx.answer(wanted.ops, ok=True)
+            self._traps.set(ctx, config, child, wanted.ops)
             return
-        if child is not None and not wanted.ops and initiation.is_coming(ctx, config, child, wanted.packet):
+        if child is not None and not wanted.ops and not self._is_needed(config, child, wanted):
             return
-        sa = initiation.usable(ctx, config) or initiation.new_ike_sa(ctx, config, wanted.attempt)
+        sa = initiation.usable(ctx, config, wanted.remote)
+        if sa is None:
+            sa = initiation.new_ike_sa(ctx, config, wanted.attempt, wanted.remote)
         ctx.touch(sa)
         if child is not None:
             sa.queue.append(CreateChild(child, refused=wanted.refused, packet=wanted.packet, ops=wanted.ops))
@@ -129,6 +143,12 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=True)
         else:
             sa.waiting += wanted.ops
+
+    def _is_needed(self, config: ConnectionConfig, child: ChildConfig, wanted: Wanted) -> bool:
+        """Whether no Child SA is up or under way that would do."""
+        ctx = self._ctx
+        sas = [sa for sa in ctx.table.of_connection(config.name) if initiation.is_usable(sa, config, wanted.remote)]
+        return ondemand.is_needed(ctx, self._traps.get(config.name, child.name), sas, child, wanted)
 
     # --- commands ---------------------------------------------------------------------------------------------
 
@@ -142,7 +162,9 @@ class Supervisor:
             case Rekey():
                 self._rekey(command, op)
             case Acquire():
-                self._acquire(command, op)
+                ondemand.acquire(self._ctx, self._traps, command, op)
+            case Install() | Uninstall():
+                ondemand.install(self._ctx, self._traps, command, op)
             case SaExpired():
                 self._expired(command, op)
             case NatMappingChanged():
@@ -150,6 +172,9 @@ class Supervisor:
                 self._ctx.answer((op,), ok=True)
             case NetworkChanged():
                 roaming.network_changed(self._ctx, command.addresses)
+                self._ctx.answer((op,), ok=True)
+            case Unreachable():
+                silence.note(self._ctx, command)
                 self._ctx.answer((op,), ok=True)
             case Shutdown():
                 self._shut_down(op)
@@ -240,12 +265,6 @@ class Supervisor:
             else:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
 
-    def _acquire(self, command: Acquire, op: OpId) -> None:
-        trap = self._traps.find(command.owner, command.reqid)
-        if trap is not None:
-            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name, packet=command.packet))
-        self._ctx.answer((op,), ok=trap is not None, reason="" if trap is not None else "no such trap")
-
     def _expired(self, command: SaExpired, op: OpId) -> None:
         for sa in self._ctx.table:
             child = find_expired(sa, command)
@@ -276,14 +295,14 @@ class Supervisor:
 
     def complete(self, op: OpId, result: object) -> bool:
         """An answer that is not for an IKE SA. False if it is."""
-        return self._traps.on_path(self._ctx, op, result)
+        return self._traps.complete(self._ctx, op, result)
 
     def datapath_failed(self, owner: int, error: object) -> None:
         """The datapath did not take a Child SA: take it back, here and at the peer."""
         ctx = self._ctx
         sa = ctx.table.of_child(owner)
         if sa is None:
-            ctx.emit(LogLine(0, "KNL", f"a trap policy cannot be installed: {error}"))
+            self._traps.failed(ctx, owner, error)
             return
         child = sa.children[owner]
         if tasks.is_queued(sa, DeleteChild.name, owner) or child.state is ChildState.DELETED:

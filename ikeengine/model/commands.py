@@ -59,10 +59,26 @@ class Acquire:
 
     @property
     def packet(self) -> Packet | None:
-        """The packet, if the datapath has told."""
+        """What the datapath tells about the packet, None if it does not."""
         if self.source is None or self.destination is None:
             return None
         return Packet(self.source, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Set the trap of a child, or put its shunt into force. `ike` may be empty if `child` is unique."""
+
+    child: str
+    ike: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """Take the trap or shunt of a child back. SAs that it has brought up stay."""
+
+    child: str
+    ike: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +114,29 @@ class NetworkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A datagram could not be sent, or an ICMP error came for one. Nobody has authenticated it."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
 Command = (
-    Initiate | Terminate | Rekey | Acquire | SaExpired | NatMappingChanged | UnknownSpi | NetworkChanged | Shutdown
+    Initiate
+    | Terminate
+    | Rekey
+    | Install
+    | Uninstall
+    | Acquire
+    | SaExpired
+    | NatMappingChanged
+    | UnknownSpi
+    | NetworkChanged
+    | Unreachable
+    | Shutdown
 )

@@ -18,6 +18,7 @@ from ikeengine.config.kinds import (
     ListOf,
 )
 from ikeengine.config.schema import Option, Section, Subsection
+from ikeengine.model.connection import FETCH_SCHEMES
 
 _DATAPATHS = Choice({word: word for word in ("auto", "xfrm", "userspace", "none")})
 LEVEL = Integer(-1, 4, "log level")
@@ -65,6 +66,16 @@ BLOCK_THRESHOLD = Option(
 )
 IKESA_LIMIT = Option("ikesa_limit", COUNT, "Most IKE SAs; 0 for no limit.", "0")
 KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 sends none.", "20s", unit="s")
+ENABLE_CRL = Option("enable_crl", BOOLEAN, "Use CRLs to learn whether certificates are revoked.", "yes")
+ENABLE_OCSP = Option("enable_ocsp", BOOLEAN, "Use OCSP to learn whether certificates are revoked.", "yes")
+FETCH_TIMEOUT = Option("fetch_timeout", DURATION, "Longest time to fetch one CRL or OCSP response.", "10s", unit="s")
+FETCH_SCHEME_LIST = Option(
+    "fetch_schemes",
+    ListOf(Choice({scheme: scheme for scheme in FETCH_SCHEMES})),
+    "Kinds of URIs that are fetched. Files only where `crl_uris` names them, never for a certificate.",
+    "http, https, file",
+)
+CACHE_CRLS = Option("cache_crls", BOOLEAN, "Write fetched CRLs to the directory `x509crl`, once verified.", "no")
 RETRY_INITIATE_INTERVAL = Option(
     "retry_initiate_interval",
     DURATION,
@@ -83,6 +94,36 @@ MAKE_BEFORE_BREAK = Option(
 )
 DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
+)
+LEASE_LIMIT = Option(
+    "lease_limit",
+    COUNT,
+    "Most virtual IP addresses of a pool that one identity may have at the same time; 0 for no limit.",
+    "16",
+)
+LEASE_FILE = Option(
+    "lease_file",
+    TEXT,
+    "File that remembers over a restart who had which virtual IP address.",
+    "",
+    derived="`leases.json` in the run directory",
+)
+INSTALL_VIRTUAL_IP = Option("install_virtual_ip", BOOLEAN, "Give this host the virtual IPs that peers assign.", "yes")
+INSTALL_VIRTUAL_IP_ON = Option(
+    "install_virtual_ip_on",
+    TEXT,
+    "Network interface that gets the virtual IPs.",
+    "",
+    derived="the interface with the local address of the IKE SA",
+)
+RESOLV_CONF = Option(
+    "resolv_conf",
+    TEXT,
+    "File that the name servers of peers are written to, such as `/etc/resolv.conf`; empty writes none.",
+    "",
+)
+RESOLVECTL = Option(
+    "resolvectl", BOOLEAN, "Hand the name servers of peers, and the domains they are for, to systemd-resolved.", "no"
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
 MULTIPLE_AUTHENTICATION = Option(
@@ -134,8 +175,8 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. "
-    "`listen`, `port`, `port_nat_t`, `datapath`, `qcd_secret` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `qcd_secret`, `lease_file` and "
+    "`install_virtual_ip*` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
@@ -155,11 +196,22 @@ ENGINE = Section(
         BLOCK_THRESHOLD,
         IKESA_LIMIT,
         KEEP_ALIVE,
+        ENABLE_CRL,
+        ENABLE_OCSP,
+        FETCH_TIMEOUT,
+        FETCH_SCHEME_LIST,
+        CACHE_CRLS,
         RETRY_INITIATE_INTERVAL,
         RETRY_INITIATE_LIMIT,
         MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        LEASE_LIMIT,
+        LEASE_FILE,
+        INSTALL_VIRTUAL_IP,
+        INSTALL_VIRTUAL_IP_ON,
+        RESOLV_CONF,
+        RESOLVECTL,
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,

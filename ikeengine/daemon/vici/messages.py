@@ -16,7 +16,7 @@ from ikeengine.model.connection import (
 )
 from ikeengine.model.identity import Identity
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
-from ikeengine.model.sa import SaId, Usage
+from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.negotiate.selectors import format_selector
@@ -66,8 +66,13 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
     if ike.established_at is not None:
         section["established"] = _since(ike.established_at, now)
         section |= _until({"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at}, now)
+    section |= {key: list(vips) for key, vips in _vips(ike).items() if vips}
     tasks = {"tasks-queued": ike.tasks_queued, "tasks-active": ike.tasks_active, "tasks-passive": ike.tasks_passive}
     return section | {key: list(names) for key, names in tasks.items() if names}
+
+
+def _vips(ike: IkeStatus) -> dict[str, tuple[str, ...]]:
+    return {"local-vips": ike.local_vips, "remote-vips": ike.remote_vips}
 
 
 def child_section(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:
@@ -231,6 +236,20 @@ def policy_section(connection: str, child: ChildConfig) -> Section:
             "mode": child.mode.name,
             "local-ts": [_selector_text(ts) for ts in child.local_ts],
             "remote-ts": [_selector_text(ts) for ts in child.remote_ts],
+        }
+    }
+
+
+def static_policy_section(policies: PolicySet) -> Section:
+    """An installed policy that belongs to no child, such as a bypass of the `engine` section."""
+    connection, _unused, child = policies.name.partition("/")
+    return {
+        policies.name: {
+            "child": child,
+            "ike": connection,
+            "mode": policies.action.name,
+            "local-ts": [_selector_text(ts) for ts in policies.local_ts],
+            "remote-ts": [_selector_text(ts) for ts in policies.remote_ts],
         }
     }
 

@@ -5,8 +5,7 @@
 
 It answers as the kernel would: a packet of this host without a policy passes unprotected, one with a policy but
 without an SA waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those
-that a policy says should have been protected; and over UDP it does not copy DF, DSCP and ECN, which belong to the
-daemon's socket.
+that a policy says should have been protected.
 """
 
 from __future__ import annotations
@@ -170,9 +169,9 @@ class UserspaceDatapath:
         installed = self._sas.get(sa)
         return installed.usage if installed else None
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
-        sa = self._inbound.process(packet, None)
+        sa = self._inbound.process(packet, traffic_class)
         if sa is None and self._inbound.get(spi_of_esp(packet)) is None:
             self._tell(UnknownSpi(spi_of_esp(packet), path))
         elif sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):

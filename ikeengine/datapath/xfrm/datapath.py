@@ -145,7 +145,7 @@ class XfrmDatapath:
         """The counters of an SA, None if it does not exist. Raises DatapathError if the kernel does not tell."""
         return self._kernel.sas.usage(sa)
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Ignore an ESP packet that has come through the IKE socket: the kernel has no SA for it."""
 
     @property

@@ -51,7 +51,7 @@ class DeleteChild(Exchange):
         if child is not None:
             retire(ctx, sa, child)
             if self.restart:
-                ctx.wanted.append(Wanted(sa.name, child.config.name))
+                ctx.wanted.append(Wanted(sa.name, child.config.name, remote=sa.callee))
         ctx.answer(self.ops, ok=True)
 
 

@@ -375,7 +375,12 @@ def test_trap_policy_that_the_datapath_refuses() -> None:
     net, left, _right = psk_pair()
     left.refuse = lambda output: "no policies here" if isinstance(output, InstallPolicies) else ""
     reload(net, left, child_start_action=Action.TRAP)
-    assert any("no policies here" in line.text for line in left.events(LogLine))
+    record = left.failures()[-1]
+    assert (record.alert, record.child) == (Alert.INSTALL_CHILD_POLICY_FAILED, "net")
+    assert "no policies here" in record.reason
+    left.refuse = lambda output: ""
+    net.run(15)
+    assert [policies.action for policies in left.policies.values()] == [PolicyAction.TRAP], "it is tried again"
 
 
 # --- uniqueness -----------------------------------------------------------------------------------------------
