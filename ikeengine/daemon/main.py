@@ -115,7 +115,11 @@ class Daemon:
         self.service = Service(
             endpoint,
             sockets=UdpSockets(engine.listen, engine.port, engine.port_nat_t),
-            datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
+            datapath=probe.choose(
+                engine.datapath,
+                journal=run_dir / JOURNAL_NAME,
+                ike_ports=(engine.port, engine.port_nat_t),
+            ),
             signer=keys,
             observer=self.observer,
             virtual_ips=VirtualIps(

@@ -79,6 +79,9 @@ class Datapath(Protocol):
     def delete_policies(self, owner: int) -> None:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
 
+    def network_changed(self) -> None:
+        """The host has other addresses, links or routes. Raises DatapathError."""
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA, None if it does not exist."""
 

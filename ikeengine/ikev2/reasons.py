@@ -208,6 +208,7 @@ _AUTH_ADVICE = {
     "no-secret": "add a secret for these two identities (`secrets.ike-<name>`)",
     "cert-untrusted-root": "load the certification authority of the peer (`authorities`), or its intermediates there",
     "cert-no-issuer": "load the certification authority of the peer (`authorities`), or its intermediates there",
+    "hash-and-url": "let the peer send its certificate itself (`hash_and_url: no`), or correct its `cert_uri_base`",
     "cert-revoked": "issue a new certificate to the peer; if it was revoked by mistake, the authority has to say so",
     "revocation-unknown": "make the servers of the CRL or OCSP reachable and current, put a CRL into `x509crl`, "
     "or relax `remote.revocation`",

@@ -70,6 +70,8 @@ class Handshake:
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
+    peer_looks_up: bool = False
+    """Whether the peer fetches certificates itself (HTTP_CERT_LOOKUP_SUPPORTED)."""
     peer_is_childless: bool = False
     peer_asks_ocsp: bool = False
     """Whether the peer wants to know the status of our certificate (RFC 4806)."""
@@ -151,11 +153,11 @@ class IkeSa:
     """Our SPI of the IKE SA that is authenticated again by this one."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
+    vips: VirtualIps = field(default_factory=VirtualIps)
     peer_token: Secret = EMPTY
     """What proves that the peer has lost this IKE SA (RFC 6290)."""
     hints_ignored_until: float = 0.0
     """Until then, unprotected messages do not make us ask the peer for a sign of life."""
-    vips: VirtualIps = field(default_factory=VirtualIps)
     is_announced: bool = False
     """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False

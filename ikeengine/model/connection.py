@@ -250,6 +250,7 @@ class EngineSettings:
     """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
     multiple_authentication: bool = True
     signature_authentication: bool = True
+    hash_and_url: bool = False
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
+from ikeengine.config.ike_kinds import SELECTORS, SERVICES
 from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
@@ -160,6 +161,27 @@ INTERFACES_USE = Option(
 INTERFACES_IGNORE = Option(
     "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
+HASH_AND_URL = Option(
+    "hash_and_url",
+    BOOLEAN,
+    "Send and take the hash and URL of certificates instead of themselves (RFC 7296 section 3.6). Lets everybody who "
+    "can send IKE messages to us make us fetch an http URL.",
+    "no",
+)
+
+BYPASS_NETWORKS = Option(
+    "bypass_networks",
+    SELECTORS,
+    "Remote networks, `net[proto/port]`, whose packets pass unprotected whatever the connections say: those that the "
+    "gateway is managed from. IKE itself always passes.",
+    "",
+)
+BYPASS_PORTS = Option(
+    "bypass_ports",
+    SERVICES,
+    "Our own services, such as `tcp/22`, whose packets pass unprotected whatever the connections say.",
+    "",
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -185,6 +207,8 @@ ENGINE = Section(
         KEYLOG,
         QCD_SECRET,
         METRICS,
+        BYPASS_NETWORKS,
+        BYPASS_PORTS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,
         RETRANSMIT_TRIES,
@@ -215,6 +239,7 @@ ENGINE = Section(
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        HASH_AND_URL,
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,

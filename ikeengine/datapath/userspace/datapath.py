@@ -4,8 +4,8 @@
     host <-- TUN <-- ESP, SA, policy <-- UDP 4500 of the daemon, or raw IP protocol 50 <-- peer
 
 It answers as the kernel would: a packet of this host without a policy passes unprotected, one with a policy but
-without an SA waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those
-that a policy says should have been protected.
+without an SA waits for it. Packets that arrive unprotected never get here; `cleartext` has the host refuse those that a
+policy says should have been protected.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from functools import partial
 
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
+from ikeengine.datapath.userspace.cleartext import CleartextFilter
 from ikeengine.datapath.userspace.esp import EspSender
 from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
@@ -36,6 +37,7 @@ from ikeengine.datapath.userspace.routes import TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
+from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.datapath.userspace.strays import Strays
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
@@ -68,11 +70,12 @@ class UserspaceDatapath:
         self._strays: Strays | None = None
         self._raw: dict[int, RawSockets] = {}
         self._routes: TunnelRoutes | None = None
+        self._cleartext: CleartextFilter | None = None
         self._sas: dict[SaId, InboundSa | OutboundSa] = {}
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
         self._inbound_ah = Inbound(self._deliver, self.drops, spi_of_ah)
-        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
+        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy, order_of)
 
     def start(self, host: DatapathHost) -> None:
         """Open the TUN device and the raw sockets. Raises DatapathError; then nothing is left behind."""
@@ -87,6 +90,8 @@ class UserspaceDatapath:
             rules = TunnelRules(settings.routes, rtnetlink)
             cleanup.callback(rules.close)
             routes = TunnelRoutes(tun.index, settings.routes.table, rules, rtnetlink)
+            cleartext = CleartextFilter(settings.device, tun.index, settings.ike_ports)
+            cleanup.callback(cleartext.close)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
             strays = Strays(self._inbound, host.loop.time, self._tell)
             for sockets in raw.values():
@@ -100,7 +105,8 @@ class UserspaceDatapath:
             host.loop.add_reader(tun.fd, self._read_tun)
             cleanup.callback(host.loop.remove_reader, tun.fd)
             self._cleanup = cleanup.pop_all()
-        self._host, self._tun_fd, self._routes, self._raw, self._strays = host, tun.fd, routes, raw, strays
+        self._host, self._tun_fd, self._routes, self._raw = host, tun.fd, routes, raw
+        self._cleartext, self._strays = cleartext, strays
 
     def stop(self) -> None:
         """Close everything; device, routes and rules are gone then."""
@@ -167,6 +173,11 @@ class UserspaceDatapath:
         self._outbound.waiting.forget(owner)
         self._policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """The host has other addresses: the routes into the tunnel prefer some of them. Raises DatapathError."""
+        if self._routes is not None:
+            self._routes.refresh()
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA."""
         installed = self._sas.get(sa)
@@ -189,6 +200,8 @@ class UserspaceDatapath:
         """Routes first when there is something to protect, last when there is not: nothing leaks in between."""
         if self._routes is not None and _needs_route(after):
             self._routes.add(pair, after.local if after else "")
+        if self._cleartext is not None:
+            self._cleartext.set(pair, after.action if after else None)
         self._outbound.set_policy(pair, after)
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)
