@@ -22,7 +22,7 @@ from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.cleartext import CleartextFilter
 from ikeengine.datapath.userspace.esp import EspSender
-from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah, spi_of_esp
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
 from ikeengine.datapath.userspace.raw import (
     BATCH,
@@ -38,10 +38,11 @@ from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.datapath.userspace.spd import order_of
+from ikeengine.datapath.userspace.strays import Strays
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import NatMappingChanged, SaExpired, UnknownSpi
+from ikeengine.model.commands import NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
@@ -66,6 +67,7 @@ class UserspaceDatapath:
 
     def _forget_everything(self) -> None:
         self._tun_fd = _NO_DEVICE
+        self._strays: Strays | None = None
         self._raw: dict[int, RawSockets] = {}
         self._routes: TunnelRoutes | None = None
         self._cleartext: CleartextFilter | None = None
@@ -91,9 +93,10 @@ class UserspaceDatapath:
             cleartext = CleartextFilter(settings.device, tun.index, settings.ike_ports)
             cleanup.callback(cleartext.close)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
+            strays = Strays(self._inbound, host.loop.time, self._tell)
             for sockets in raw.values():
                 cleanup.callback(sockets.close)
-                host.loop.add_reader(sockets.plain, sockets.receive, self._inbound.process)
+                host.loop.add_reader(sockets.plain, sockets.receive, self._inbound.process, strays.native)
                 cleanup.callback(host.loop.remove_reader, sockets.plain)
             for ah in open_ah_sockets(settings.routes.mark, raw):
                 cleanup.callback(ah.close)
@@ -103,7 +106,7 @@ class UserspaceDatapath:
             cleanup.callback(host.loop.remove_reader, tun.fd)
             self._cleanup = cleanup.pop_all()
         self._host, self._tun_fd, self._routes, self._raw = host, tun.fd, routes, raw
-        self._cleartext = cleartext
+        self._cleartext, self._strays = cleartext, strays
 
     def stop(self) -> None:
         """Close everything; device, routes and rules are gone then."""
@@ -183,8 +186,8 @@ class UserspaceDatapath:
     def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
         sa = self._inbound.process(packet, traffic_class)
-        if sa is None and self._inbound.get(spi_of_esp(packet)) is None:
-            self._tell(UnknownSpi(spi_of_esp(packet), path))
+        if sa is None and self._strays is not None:
+            self._strays.encapsulated(packet, path)
         elif sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
             self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
