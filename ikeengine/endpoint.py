@@ -12,7 +12,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.cookies import CookieJar
 from ikeengine.crypto.rng import Rng
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, UnsupportedCriticalPayload
-from ikeengine.ikev2 import machine, reasons, tasks, transport
+from ikeengine.ikev2 import machine, reasons, tasks, transport, virtual_ips
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
 from ikeengine.ikev2.exchanges import delete, ike_sa_init
 from ikeengine.ikev2.keeper import Keeper, Kept
@@ -27,6 +27,7 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
 from ikeengine.model.status import IkeStatus
 from ikeengine.negotiate.addresses import match
+from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import Dropped, DropReason, OpId, Output, Transmit
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.timers import DeadlineQueue
@@ -69,6 +70,11 @@ class Endpoint:
     def credentials(self) -> CredentialStore:
         """The credentials that IKE SAs use."""
         return self._ctx.credentials
+
+    @property
+    def leases(self) -> LeaseTable:
+        """The pools of virtual IP addresses, and who has which."""
+        return self._ctx.leases
 
     def set_settings(self, settings: EngineSettings) -> None:
         """Obey other settings from now on; deadlines that are set already stay."""
@@ -124,7 +130,7 @@ class Endpoint:
             self._supervisor.datapath_failed(op, result)
         elif (child := ctx.confirmations.pop(op, None)) is not None:
             delete.on_confirmed(ctx, child)
-        elif not self._supervisor.complete(op, result):
+        elif not (virtual_ips.failed(ctx, op, result) or self._supervisor.complete(op, result)):
             pending = ctx.ops.pop(op, None)
             sa = None if pending is None else ctx.table.find(pending.local_spi)
             if pending is not None and sa is not None:

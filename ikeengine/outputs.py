@@ -11,6 +11,7 @@ from enum import Enum
 
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
+from ikeengine.model.pool import Lease
 from ikeengine.model.proposal import Transform
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap
 from ikeengine.model.secret import Secret
@@ -70,6 +71,52 @@ class DeletePolicies:
     """Remove the policies of an owner; what another owner wants for the same selectors comes back into force."""
 
     owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstallAddress:
+    """Give this host a virtual IP address, on the interface that has the address `beside` unless configured otherwise.
+
+    A failure is reported with `complete`, like that of a datapath output.
+    """
+
+    op: OpId
+    address: str
+    beside: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAddress:
+    """Take a virtual IP address away again."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstallNameServers:
+    """Use the name servers of a peer: for these domains (RFC 8598), or for all names if there are none."""
+
+    owner: int
+    servers: tuple[str, ...]
+    domains: tuple[str, ...]
+    beside: str
+    """The address that the name servers are reached from."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNameServers:
+    """Do not use the name servers of this owner any more."""
+
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChanged:
+    """A virtual IP address of a pool was given to a peer, or given back."""
+
+    lease: Lease
+    connection: str
+    ike_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +339,7 @@ Event = (
     | IkeRekeyed
     | IkeMoved
     | ChildRekeyed
+    | LeaseChanged
     | Failed
     | LogLine
     | Counted
@@ -299,4 +347,5 @@ Event = (
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
 Ask = AskSignature | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation
-Output = Transmit | DatapathOutput | Ask | Event | CrlVerified | CommandDone
+AddressOutput = InstallAddress | DeleteAddress | InstallNameServers | DeleteNameServers
+Output = Transmit | DatapathOutput | AddressOutput | Ask | Event | CrlVerified | CommandDone

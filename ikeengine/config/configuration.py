@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
+from ikeengine.model.pool import PoolConfig
 from ikeengine.model.secret import Secret
 
 
@@ -32,6 +33,14 @@ class EngineConfig:
     """Directory of the Wireshark tables, empty for none."""
     metrics: str = ""
     """`address:port`, IPv6 addresses in brackets; empty for none."""
+    lease_file: str = ""
+    """Where leases are kept over a restart; empty for the run directory."""
+    install_virtual_ip: bool = True
+    install_virtual_ip_on: str = ""
+    """The interface for virtual IPs; empty for that of the IKE SA."""
+    resolv_conf: str = ""
+    """File for the name servers of peers; empty for none."""
+    resolvectl: bool = False
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False
@@ -60,6 +69,7 @@ class Configuration:
     shared_keys: tuple[SharedKey, ...] = ()
     private_keys: tuple[PrivateKeyFile, ...] = ()
     authorities: tuple[Authority, ...] = ()
+    pools: Mapping[str, PoolConfig] = field(default_factory=dict)
     certificates: tuple[bytes, ...] = ()
     """Intermediate certificates (DER) found in the files of our own ones."""
     crls: tuple[bytes, ...] = ()

@@ -9,6 +9,7 @@ from ikeengine.config.build_connection import build_connection
 from ikeengine.config.build_credentials import build_authorities, build_shared_keys
 from ikeengine.config.build_engine import build_engine
 from ikeengine.config.build_keys import build_private_keys
+from ikeengine.config.build_pools import build_pools, check_pools
 from ikeengine.config.certificates import CertificateFiles
 from ikeengine.config.configuration import Configuration
 from ikeengine.config.cross_checks import Credentials, check_credentials
@@ -108,6 +109,8 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     drafts = [build_connection(name, section, certificates, problems) for name, section in connections.items()]
     complete = len(named) == len(values.named("authorities")) and not private_keys.broken
     check_credentials(drafts, Credentials(shared_keys, private_keys, authorities, complete), problems)
+    pools = build_pools(values.named("pools"), problems)
+    check_pools(drafts, values.named("pools"), problems)
     return Configuration(
         engine=build_engine(values.one("engine"), problems),
         connections={draft.config.name: draft.config for draft in drafts},
@@ -117,6 +120,7 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
         crls=load_crls(files.base, problems),
         responders=load_responders(files.base, problems),
         base=files.base,
+        pools=pools,
         certificates=tuple(
             dict.fromkeys([*private_keys.certificates, *(cert.der for draft in drafts for cert in draft.intermediates)])
         ),

@@ -22,6 +22,7 @@ from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.crl_files import write_crl
 from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
 from ikeengine.daemon.keystore import KeyStore
+from ikeengine.daemon.lease_file import LeaseFile
 from ikeengine.daemon.network import InterfaceFilter, NetworkWatch
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.reload import Loader
@@ -32,6 +33,7 @@ from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.server import ViciServer
+from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath import probe
 from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.endpoint import Endpoint
@@ -45,6 +47,9 @@ EXIT_DONE, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 SOCKET_NAME = "ikeengine.vici"
 JOURNAL_NAME = "xfrm.journal"
 """What the kernel datapath has installed, for the case that we are killed."""
+ADDRESS_JOURNAL_NAME = "addresses.journal"
+"""The virtual IP addresses that this host has, for the same case."""
+LEASES_NAME = "leases.json"
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds that peers have to answer our Deletes: time for one retransmission with the default settings."""
 GARBAGE_THRESHOLDS = (20_000, 10, 50)
@@ -109,6 +114,11 @@ class Daemon:
             datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
             signer=keys,
             observer=self.observer,
+            virtual_ips=VirtualIps(
+                run_dir / ADDRESS_JOURNAL_NAME,
+                install=engine.install_virtual_ip and engine.datapath != "none",
+                interface=engine.install_virtual_ip_on,
+            ),
             loop=self.loop,
         )
         self._network = NetworkWatch(
@@ -120,6 +130,9 @@ class Daemon:
         hub = EventHub()
         bridge = EventBridge(self.service, hub)
         self.observer.listeners.append(bridge)
+        lease_path = Path(engine.lease_file) if engine.lease_file else run_dir / LEASES_NAME
+        self._leases = LeaseFile(lease_path, self.service.core.leases, self.loop)
+        self.observer.listeners.append(self._leases)
         self._started = self.service.now()
         control = Control(self.service, self.loader, credentials, self.observer, bridge, self._started)
         self._server = ViciServer(socket_path, hub, control.find_command, self.observer.say)
@@ -156,6 +169,7 @@ class Daemon:
         self.service.start()
         try:
             self.loader.start(self._configuration)
+            self._leases.restore()
         except BaseException:
             self.service.stop()
             raise
@@ -180,6 +194,7 @@ class Daemon:
             self.service.stop()
         impatient.cancel()
         await asyncio.wait([orderly])
+        self._leases.close()
         if self.observer.keylog is not None:
             self.observer.keylog.close()
 
@@ -209,6 +224,7 @@ class Daemon:
         self._change_keylog(engine.keylog)
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
+        self.service.virtual_ips.name_servers.configure(engine.resolv_conf, engine.resolvectl)
         self._network.interfaces = interface_filter(engine)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
 

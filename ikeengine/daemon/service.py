@@ -17,6 +17,7 @@ from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
+from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Command, NetworkChanged, Shutdown, Unreachable
@@ -37,6 +38,8 @@ from ikeengine.outputs import (
     CommandDone,
     Counted,
     CrlVerified,
+    DeleteAddress,
+    DeleteNameServers,
     DeletePolicies,
     DeleteSa,
     Dropped,
@@ -45,8 +48,11 @@ from ikeengine.outputs import (
     IkeMoved,
     IkeRekeyed,
     IkeUpdown,
+    InstallAddress,
+    InstallNameServers,
     InstallPolicies,
     InstallSa,
+    LeaseChanged,
     LogLine,
     OpId,
     StateChanged,
@@ -77,6 +83,7 @@ class Service:
         datapath: Datapath,
         signer: Signer,
         observer: Observer,
+        virtual_ips: VirtualIps | None = None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.core = core
@@ -89,6 +96,7 @@ class Service:
         """The host's addresses with their interfaces, once they are known."""
         self.keep_final_usage = False
         """Whether somebody wants to know the counters of SAs that are gone."""
+        self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
         self._sockets = sockets
         self._signer = signer
         self.fetcher = Fetcher()
@@ -108,6 +116,10 @@ class Service:
             DeleteSa: self._delete_sa,
             InstallPolicies: self._install_policies,
             DeletePolicies: self._delete_policies,
+            InstallAddress: self.virtual_ips.install,
+            DeleteAddress: self.virtual_ips.delete,
+            InstallNameServers: self.virtual_ips.use_name_servers,
+            DeleteNameServers: self.virtual_ips.forget_name_servers,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
             AskFetch: self._ask_fetch,
@@ -121,7 +133,7 @@ class Service:
             Dropped: observer.dropped_datagram,
             IkeKeys: observer.ike_keys,
         }
-        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, Failed):
+        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, LeaseChanged, Failed):
             self._carry_out[kind] = observer.event
 
     def start(self) -> None:
@@ -130,8 +142,10 @@ class Service:
         self._sockets.on_unreachable = self._unreachable
         self.datapath.start(self)
         try:
+            self.virtual_ips.start(lambda op, error: self.core.complete(op, error, self.now()))
             self._sockets.open(self._prepare_socket, join_esp=self.datapath.name == "userspace")
         except BaseException:
+            self.virtual_ips.stop()
             self.datapath.stop()
             raise
         self._sockets.start(self.loop, self._receive_ike, self.datapath.receive_esp)
@@ -144,6 +158,7 @@ class Service:
         self._paths.close()
         self.fetcher.close()
         self._sockets.close()
+        self.virtual_ips.stop()
         self.datapath.stop()
 
     async def shut_down(self, timeout: float) -> None:

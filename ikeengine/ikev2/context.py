@@ -15,6 +15,7 @@ from ikeengine.ikev2.table import SaTable
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
+from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
 if TYPE_CHECKING:
@@ -92,14 +93,17 @@ class Context:
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
+        "address_ops",
         "addresses",
         "confirmations",
         "connections",
         "credentials",
         "failures",
+        "leases",
         "now",
         "ops",
         "outputs",
+        "own_addresses",
         "rng",
         "settings",
         "table",
@@ -122,6 +126,11 @@ class Context:
         self.ops: dict[OpId, PendingOp] = {}
         self.confirmations: dict[OpId, ChildSa] = {}
         """Child SAs that commands wait for, until the datapath has them."""
+        self.leases = LeaseTable()
+        self.own_addresses: dict[str, set[int]] = {}
+        """Virtual IP addresses of this host, with the numbers of the IKE SAs that use them."""
+        self.address_ops: dict[OpId, IkeSa] = {}
+        """Virtual IP addresses that are being installed, and the IKE SA that they came with."""
         self.failures: dict[str, deque[FailureRecord]] = {}
         self.wanted: list[Wanted] = []
         self.touched: dict[bytes, IkeSa] = {}

@@ -32,10 +32,10 @@ def identity_text(identity: Identity | None) -> str:
     return "%any" if identity is None else format_identity(identity)
 
 
-def child_selectors_text(config: ChildConfig, path: Path) -> str:
-    """The traffic selectors of a child configuration, as this host would offer them: `name: local === remote`."""
-    local = " ".join(format_selector(ts) for ts in resolve(config.local_ts, path.local))
-    remote = " ".join(format_selector(ts) for ts in resolve(config.remote_ts, path.remote))
+def child_selectors_text(config: ChildConfig, own: Iterable[str], peers: Iterable[str]) -> str:
+    """The traffic selectors of a child configuration, as hosts with these addresses offer: `name: local === remote`."""
+    local = " ".join(format_selector(ts) for ts in resolve(config.local_ts, *own))
+    remote = " ".join(format_selector(ts) for ts in resolve(config.remote_ts, *peers))
     return f"{config.name}: {local} === {remote}"
 
 

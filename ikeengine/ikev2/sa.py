@@ -88,6 +88,20 @@ class Handshake:
 
 
 @dataclass(slots=True)
+class VirtualIps:
+    """The virtual IP addresses of an IKE SA (RFC 7296 section 2.19), as text."""
+
+    asked: tuple[str, ...] = ()
+    """What we have asked the peer for: addresses, or the unspecified address of a family for any of it."""
+    local: tuple[str, ...] = ()
+    """What the peer has given to us."""
+    remote: tuple[str, ...] = ()
+    """What we have given to the peer."""
+    dns_owner: int = 0
+    """Under which number the peer's name servers were handed over; 0 for none."""
+
+
+@dataclass(slots=True)
 class IkeSa:
     """One IKE SA."""
 
@@ -137,6 +151,7 @@ class IkeSa:
     """Our SPI of the IKE SA that is authenticated again by this one."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
+    vips: VirtualIps = field(default_factory=VirtualIps)
     is_announced: bool = False
     """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False
@@ -198,4 +213,6 @@ class IkeSa:
             tasks_active=active,
             tasks_passive=(),
             children=tuple(child.status(self) for child in self.children.values()),
+            local_vips=self.vips.local,
+            remote_vips=self.vips.remote,
         )

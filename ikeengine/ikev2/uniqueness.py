@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ikeengine.errors import AuthFailed
-from ikeengine.ikev2 import transport
+from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import DeleteIke
@@ -73,6 +73,9 @@ def on_responder(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     if sa.connection.unique is not Unique.REPLACE:
         return
     for other in _duplicates(ctx, sa):
+        if loser(sa, other) is other:
+            # The new IKE SA of the same peer gets the same virtual IP.
+            virtual_ips.give_back(ctx, other)
         if _overlap(sa, other, CROSSING):
             supersede(ctx, loser(sa, other))
         elif (other.path.remote, other.path.remote_port) == (sa.path.remote, sa.path.remote_port):

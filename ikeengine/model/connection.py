@@ -210,6 +210,10 @@ class ConnectionConfig:
     childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    vips: tuple[str, ...] = ()
+    """Virtual IP addresses to ask for; `0.0.0.0` and `::` ask for any of their family."""
+    pools: tuple[str, ...] = ()
+    """Names of the pools that virtual IP addresses for the peer come from."""
     ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
     """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
@@ -239,6 +243,7 @@ class EngineSettings:
     make_before_break: bool = True
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    lease_limit: int = 16
     fragment_size: int = 1280
     """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
     multiple_authentication: bool = True

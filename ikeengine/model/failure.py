@@ -47,6 +47,7 @@ class Alert(Enum):
     TS_MISMATCH = "ts-mismatch"
     UNIQUE_KEEP = "unique-keep"
     UNIQUE_REPLACE = "unique-replace"
+    VIP_FAILURE = "vip-failure"
 
 
 @dataclass(frozen=True, slots=True)

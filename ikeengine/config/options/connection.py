@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.config.address_kinds import HOST_PATTERN
+from ikeengine.config.address_kinds import ADDRESS, HOST_PATTERN
 from ikeengine.config.certificate_kinds import OIDS, REMOTE_AUTH_KIND
 from ikeengine.config.ike_kinds import AUTH, IDENTITY, IKE_PROPOSALS, PATTERN, VERSION
 from ikeengine.config.kinds import (
@@ -14,6 +14,7 @@ from ikeengine.config.kinds import (
     PORT,
     RETRANSMISSIONS,
     RETRANSMIT_BASES,
+    TEXT,
     Choice,
     Integer,
     Kind,
@@ -145,6 +146,18 @@ RAND_TIME = Option(
     derived="over_time, at most half of rekey_time",
     unit="s",
 )
+VIPS = Option(
+    "vips",
+    ListOf(ADDRESS),
+    "Virtual IP addresses to ask the peer for; `0.0.0.0` and `::` ask for any of their family.",
+    "",
+)
+POOLS = Option(
+    "pools",
+    ListOf(TEXT),
+    "Pools (see `pools.<name>`) that virtual IP addresses for the peer come from; when one is full, the next.",
+    "",
+)
 CHILDLESS = Option(
     "childless",
     _CHILDLESS,
@@ -262,13 +275,11 @@ _REMOTE = Section(
 )
 
 _NOT_YET = (
-    Fixed("vips", "virtual IP addresses"),
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
-    Fixed("pools", "pools of virtual IP addresses"),
     Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
     Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
     Fixed("mediation", "mediation", "no", BOOLEAN),
@@ -299,6 +310,8 @@ CONNECTION = Section(
         RETRANSMIT_JITTER,
         RETRANSMIT_LIMIT,
         UNIQUE,
+        VIPS,
+        POOLS,
         ENCAP,
         FRAGMENTATION,
         CHILDLESS,

@@ -88,6 +88,36 @@ MAKE_BEFORE_BREAK = Option(
 DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
 )
+LEASE_LIMIT = Option(
+    "lease_limit",
+    COUNT,
+    "Most virtual IP addresses of a pool that one identity may have at the same time; 0 for no limit.",
+    "16",
+)
+LEASE_FILE = Option(
+    "lease_file",
+    TEXT,
+    "File that remembers over a restart who had which virtual IP address.",
+    "",
+    derived="`leases.json` in the run directory",
+)
+INSTALL_VIRTUAL_IP = Option("install_virtual_ip", BOOLEAN, "Give this host the virtual IPs that peers assign.", "yes")
+INSTALL_VIRTUAL_IP_ON = Option(
+    "install_virtual_ip_on",
+    TEXT,
+    "Network interface that gets the virtual IPs.",
+    "",
+    derived="the interface with the local address of the IKE SA",
+)
+RESOLV_CONF = Option(
+    "resolv_conf",
+    TEXT,
+    "File that the name servers of peers are written to, such as `/etc/resolv.conf`; empty writes none.",
+    "",
+)
+RESOLVECTL = Option(
+    "resolvectl", BOOLEAN, "Hand the name servers of peers, and the domains they are for, to systemd-resolved.", "no"
+)
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
 MULTIPLE_AUTHENTICATION = Option(
     "multiple_authentication", BOOLEAN, "Offer and accept several authentication rounds (RFC 4739).", "yes"
@@ -138,7 +168,8 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `lease_file` and "
+    "`install_virtual_ip*` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
@@ -167,6 +198,12 @@ ENGINE = Section(
         MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        LEASE_LIMIT,
+        LEASE_FILE,
+        INSTALL_VIRTUAL_IP,
+        INSTALL_VIRTUAL_IP_ON,
+        RESOLV_CONF,
+        RESOLVECTL,
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,

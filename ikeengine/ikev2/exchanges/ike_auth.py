@@ -14,7 +14,7 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
 from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import mobike_requests
+from ikeengine.ikev2.exchanges import config, mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
@@ -109,6 +109,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | No
     is_first = handshake.rounds.own == 0
     payloads: list[Payload] = [] if auth is None else _proof(ctx, sa, handshake, auth, is_first=is_first)
     if is_first:
+        payloads += config.request(ctx, sa)
         wanted = _first_offer(ctx, sa, handshake)
         if wanted is None:
             _fail(ctx, sa, reasons.not_childless(ctx, sa))
@@ -221,6 +222,7 @@ def _accept(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
         start(ctx, sa)
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
+    config.read_reply(ctx, sa, message)
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_initiator(ctx, sa)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import create_child, mobike_requests
+from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
@@ -214,13 +214,15 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     if message is None:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
-    contact = _is_initial_contact(handshake)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
-    uniqueness.on_responder(ctx, sa, initial_contact=contact)
+    # What the initiator replaces goes first: its new IKE SA gets the virtual IP that the old one had.
+    uniqueness.on_responder(ctx, sa, initial_contact=_is_initial_contact(handshake))
     uniqueness.take_over(ctx, sa)
-    child = _first_child(ctx, sa, message, nonces) if message.find(Sa) is not None else []
-    return [*child, *mobility, *auth_lifetime.announce(ctx, sa)]
+    configured = config.respond(ctx, sa, message)
+    with_child = message.find(Sa) is not None and not config.refuses_child(configured)
+    child = _first_child(ctx, sa, message, nonces) if with_child else []
+    return [*configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:

@@ -16,7 +16,7 @@ from typing import ClassVar
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import moving, reasons
+from ikeengine.ikev2 import moving, reasons, virtual_ips
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
@@ -187,8 +187,10 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
 def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     """Give everything that the old IKE SA has to the one that replaces it."""
     ctx.touch(new)
+    before = old.status()
     moving.inherit(ctx, old, new)
-    ctx.emit(IkeRekeyed(old.status(), new.status()))
+    virtual_ips.move(ctx, old, new)
+    ctx.emit(IkeRekeyed(before, new.status()))
     old.is_announced, new.is_announced = False, True
     for child in list(old.children.values()):
         child_sa.move(ctx, child, old, new)

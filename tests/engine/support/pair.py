@@ -25,9 +25,11 @@ from ikeengine.outputs import (
     AskRoutes,
     AskSignature,
     CommandDone,
+    DeleteAddress,
     DeletePolicies,
     DeleteSa,
     Failed,
+    InstallAddress,
     InstallPolicies,
     InstallSa,
     Output,
@@ -50,6 +52,8 @@ class Host:
     sas: dict[SaId, IpsecSa] = field(default_factory=dict)
     outbound: list[IpsecSa] = field(default_factory=list)
     policies: dict[int, PolicySet] = field(default_factory=dict)
+    addresses: list[str] = field(default_factory=list)
+    """Virtual IP addresses."""
     log: list[Output] = field(default_factory=list)
     refuse: Callable[[Output], str] = lambda output: ""
     web: Callable[[AskFetch], bytes | LocalMisuse | None] = lambda ask: LocalMisuse("HTTP status 404 Not Found")
@@ -137,6 +141,13 @@ class Net:
                 host.outbound = [sa for sa in host.outbound if sa.id != output.sa]
             case InstallPolicies():
                 host.policies[output.policies.owner] = output.policies
+            case InstallAddress() if reason:
+                host.endpoint.complete(output.op, DatapathError(reason), self.now)
+            case InstallAddress():
+                assert output.address not in host.addresses, "an address is installed twice"
+                host.addresses.append(output.address)
+            case DeleteAddress():
+                host.addresses.remove(output.address)
             case DeletePolicies():
                 host.policies.pop(output.owner, None)
             case AskSignature():
