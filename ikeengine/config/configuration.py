@@ -41,6 +41,8 @@ class EngineConfig:
     resolv_conf: str = ""
     """File for the name servers of peers; empty for none."""
     resolvectl: bool = False
+    qcd_secret: str = ""
+    """File with the secret of quick crash detection; empty for one in the run directory."""
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False

@@ -162,6 +162,7 @@ NEEDS_RESTART = (
     "lease_file",
     "install_virtual_ip",
     "install_virtual_ip_on",
+    "qcd_secret",
 )
 
 

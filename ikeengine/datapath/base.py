@@ -7,11 +7,11 @@ import socket
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
+from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired, UnknownSpi
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
-DatapathEvent = Acquire | SaExpired | NatMappingChanged
+DatapathEvent = Acquire | SaExpired | NatMappingChanged | UnknownSpi
 """What a datapath tells the core."""
 
 

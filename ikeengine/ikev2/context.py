@@ -15,6 +15,7 @@ from ikeengine.ikev2.table import SaTable
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.secret import Secret
 from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
@@ -104,6 +105,7 @@ class Context:
         "ops",
         "outputs",
         "own_addresses",
+        "qcd_secret",
         "rng",
         "settings",
         "table",
@@ -120,6 +122,8 @@ class Context:
         self.connections: dict[str, ConnectionConfig] = {}
         self.addresses: tuple[str, ...] = ()
         """Where this host can be reached, as far as anybody has told."""
+        self.qcd_secret: Secret | None = None
+        """What our tokens of quick crash detection are made from; None: we make none."""
         self.now = 0.0
         self.wall_offset = 0.0
         self.outputs: list[Output] = []

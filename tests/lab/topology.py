@@ -77,8 +77,11 @@ def two_sites() -> Iterator[tuple[Site, Site]]:
 
 
 @contextlib.contextmanager
-def sites_with_nat(*, hidden: str) -> Iterator[tuple[Site, Site, Router]]:
-    """Left and right again, but the site named by `hidden` is at 198.51.100.2 behind a router at 192.0.2.254."""
+def sites_with_nat(*, hidden: str, static: bool = False) -> Iterator[tuple[Site, Site, Router]]:
+    """Left and right again, but the site named by `hidden` is at 198.51.100.2 behind a router at 192.0.2.254.
+
+    A `static` NAT changes no ports; it needs less of the kernel.
+    """
     inner, router_address = "198.51.100.2", "192.0.2.254"
     addresses = {"left": "192.0.2.1", "right": "192.0.2.2", hidden: inner}
     with contextlib.ExitStack() as stack:
@@ -93,7 +96,10 @@ def sites_with_nat(*, hidden: str) -> Iterator[tuple[Site, Site, Router]]:
         router.add_address("outer", f"{router_address}/24")
         behind.gateway.add_route("default", "via", "198.51.100.1")
         forward_packets(router)
-        masquerade(router, "outer")
+        if static:
+            translate(router, "outer", inner, router_address)
+        else:
+            masquerade(router, "outer")
         yield left, right, Router(router, router_address)
 
 
@@ -164,6 +170,14 @@ def masquerade(router: Namespace, interface: str) -> None:
         }}
     """
     router.run("nft", "-f", "-", input=rules)
+
+
+def translate(router: Namespace, interface: str, inner: str, public: str) -> None:
+    """Replace one address by another in what leaves through an interface, and back in what arrives."""
+    router.run("tc", "qdisc", "add", "dev", interface, "clsact")
+    for direction, old, new in (("egress", inner, public), ("ingress", public, inner)):
+        change = ("matchall", "action", "nat", direction, f"{old}/32", new)
+        router.run("tc", "filter", "add", "dev", interface, direction, *change)
 
 
 def drop_at_random(namespace: Namespace, percent: int) -> None:

@@ -78,6 +78,12 @@ DPD_TIMEOUT = Option(
     "0s",
     unit="s",
 )
+QCD = Option(
+    "qcd",
+    BOOLEAN,
+    "Quick crash detection (RFC 6290): give the peer a token that proves, after a restart, that the IKE SA was lost.",
+    "yes",
+)
 KEYINGTRIES = Option(
     "keyingtries",
     COUNT,
@@ -303,6 +309,7 @@ CONNECTION = Section(
         REAUTH_TIME,
         DPD_DELAY,
         DPD_TIMEOUT,
+        QCD,
         KEYINGTRIES,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,

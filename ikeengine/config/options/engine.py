@@ -41,6 +41,13 @@ KEYLOG = Option(
     "Whoever reads them reads the traffic.",
     "",
 )
+QCD_SECRET = Option(
+    "qcd_secret",
+    TEXT,
+    "File that keeps the secret of quick crash detection over restarts; it is made if it is not there.",
+    "",
+    derived="`qcd.secret` in the run directory",
+)
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
 RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
@@ -153,6 +160,13 @@ INTERFACES_USE = Option(
 INTERFACES_IGNORE = Option(
     "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
+HASH_AND_URL = Option(
+    "hash_and_url",
+    BOOLEAN,
+    "Send and take the hash and URL of certificates instead of themselves (RFC 7296 section 3.6). Lets everybody who "
+    "can send IKE messages to us make us fetch an http URL.",
+    "no",
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -168,7 +182,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `lease_file` and "
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `qcd_secret`, `lease_file` and "
     "`install_virtual_ip*` take effect at the next start.",
     (
         LISTEN,
@@ -176,6 +190,7 @@ ENGINE = Section(
         PORT_NAT_T,
         DATAPATH,
         KEYLOG,
+        QCD_SECRET,
         METRICS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,
@@ -207,6 +222,7 @@ ENGINE = Section(
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        HASH_AND_URL,
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,

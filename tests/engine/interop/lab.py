@@ -158,6 +158,7 @@ def lab(
     engine: Section | None = None,
     charon: Section | None = None,
     hidden: str = "",
+    static_nat: bool = False,
     datapath: str = "userspace",
     kernel: str = charons.LIBIPSEC,
 ) -> Iterator[Lab]:
@@ -168,7 +169,7 @@ def lab(
     with contextlib.ExitStack() as stack:
         router = None
         if hidden:
-            left, right, router = stack.enter_context(sites_with_nat(hidden=hidden))
+            left, right, router = stack.enter_context(sites_with_nat(hidden=hidden, static=static_nat))
         else:
             left, right = stack.enter_context(two_sites())
         mine = Engine(left.gateway, directory / "engine", engine, datapath=datapath)
