@@ -23,6 +23,14 @@ def build_shared_keys(secrets: Values, files: ConfigFiles, problems: Problems) -
     )
 
 
+def build_manual_keys(secrets: Values, files: ConfigFiles, problems: Problems) -> dict[str, Secret]:
+    """The keys of `manual` SAs by the name of their section. One that could not be read is left out."""
+    keys = {
+        name: _shared_secret(values, files, problems) for name, values in secrets.named(options.MANUAL_PREFIX).items()
+    }
+    return {name: key for name, key in keys.items() if len(key)}
+
+
 def _shared_secret(values: Values, files: ConfigFiles, problems: Problems) -> Secret:
     if not values.sound(options.SECRET, options.SECRET_FILE):
         return EMPTY

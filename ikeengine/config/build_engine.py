@@ -36,6 +36,8 @@ def build_engine(values: Values, problems: Problems) -> EngineConfig:
         install_virtual_ip_on=values[options.INSTALL_VIRTUAL_IP_ON],
         resolv_conf=values[options.RESOLV_CONF],
         resolvectl=values[options.RESOLVECTL],
+        bypass_networks=values[options.BYPASS_NETWORKS],
+        bypass_ports=values[options.BYPASS_PORTS],
         log=_levels(values.one("log")),
         log_json=values.one("log")[options.LOG_JSON],
         interfaces_use=values[options.INTERFACES_USE],

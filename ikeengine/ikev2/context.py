@@ -58,7 +58,7 @@ class Wanted:
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
     an IKE SA that is to be authenticated again. `packet` is what asked for the Child SA, and `remote` the address of
-    the peer where the connection names none.
+    the peer where the connection names none. `renew`: only if a Child SA of an older configuration is up.
     """
 
     connection: str
@@ -71,6 +71,7 @@ class Wanted:
     packet: Packet | None = None
     replaces: bytes = b""
     remote: str = ""
+    renew: bool = False
 
 
 @dataclass(slots=True)

@@ -44,6 +44,10 @@ PASSPHRASE = Option("secret", _PASSWORD, "The same as `password`, in swanctl's w
 
 PRIVATE_KEY_PREFIXES = ("private", "rsa", "ecdsa", "pkcs8")
 
+MANUAL_PREFIX = "manual"
+_MANUAL = Section(
+    "secrets.manual<suffix>", "A key of a manually keyed SA (`manual`).", (SECRET, SECRET_FILE, ALLOW_WEAK)
+)
 _IKE = Section("secrets.ike<suffix>", "A pre-shared key.", (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK))
 _PRIVATE = {
     prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
@@ -67,6 +71,7 @@ SECRETS = Section(
     ),
     sections=(
         Subsection("ike", _IKE, Form.SUFFIXED),
+        Subsection(MANUAL_PREFIX, _MANUAL, Form.SUFFIXED),
         *(Subsection(prefix, section, Form.SUFFIXED) for prefix, section in _PRIVATE.items()),
         Subsection("pkcs12", _PKCS12, Form.SUFFIXED),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
+from ikeengine.config.ike_kinds import SELECTORS, SERVICES
 from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
@@ -168,6 +169,20 @@ HASH_AND_URL = Option(
     "no",
 )
 
+BYPASS_NETWORKS = Option(
+    "bypass_networks",
+    SELECTORS,
+    "Remote networks, `net[proto/port]`, whose packets pass unprotected whatever the connections say: those that the "
+    "gateway is managed from. IKE itself always passes.",
+    "",
+)
+BYPASS_PORTS = Option(
+    "bypass_ports",
+    SERVICES,
+    "Our own services, such as `tcp/22`, whose packets pass unprotected whatever the connections say.",
+    "",
+)
+
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
 LOG_JSON = Option("json", BOOLEAN, "Write JSON lines instead of text.", "no")
@@ -192,6 +207,8 @@ ENGINE = Section(
         KEYLOG,
         QCD_SECRET,
         METRICS,
+        BYPASS_NETWORKS,
+        BYPASS_PORTS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,
         RETRANSMIT_TRIES,

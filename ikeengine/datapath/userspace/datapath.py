@@ -37,6 +37,7 @@ from ikeengine.datapath.userspace.routes import TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
+from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
@@ -72,7 +73,7 @@ class UserspaceDatapath:
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
         self._inbound_ah = Inbound(self._deliver, self.drops, spi_of_ah)
-        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
+        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy, order_of)
 
     def start(self, host: DatapathHost) -> None:
         """Open the TUN device and the raw sockets. Raises DatapathError; then nothing is left behind."""
