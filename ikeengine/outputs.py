@@ -11,6 +11,7 @@ from enum import Enum
 
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
+from ikeengine.model.pool import Lease
 from ikeengine.model.proposal import Transform
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap
 from ikeengine.model.secret import Secret
@@ -73,6 +74,52 @@ class DeletePolicies:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallAddress:
+    """Give this host a virtual IP address, on the interface that has the address `beside` unless configured otherwise.
+
+    A failure is reported with `complete`, like that of a datapath output.
+    """
+
+    op: OpId
+    address: str
+    beside: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAddress:
+    """Take a virtual IP address away again."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstallNameServers:
+    """Use the name servers of a peer: for these domains (RFC 8598), or for all names if there are none."""
+
+    owner: int
+    servers: tuple[str, ...]
+    domains: tuple[str, ...]
+    beside: str
+    """The address that the name servers are reached from."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNameServers:
+    """Do not use the name servers of this owner any more."""
+
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChanged:
+    """A virtual IP address of a pool was given to a peer, or given back."""
+
+    lease: Lease
+    connection: str
+    ike_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskSignature:
     """Sign `data` with the private key `key_id` (see `crypto.sign.key_id`). Answer: the signature as bytes."""
 
@@ -97,6 +144,20 @@ class AskPath:
     local_port: int
     remote_port: int
     attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskFetch:
+    """Fetch a CRL, or an OCSP response if there is a request to `post`, within `timeout` seconds.
+
+    Answer: the document as bytes, or a LocalMisuse that says why there is none. A longer one than `max_octets` is none.
+    """
+
+    op: OpId
+    uri: str
+    post: bytes
+    max_octets: int
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +310,16 @@ class IkeKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class CrlVerified:
+    """A CRL that was fetched or sent by a peer proved right and is new: worth a file (`engine.cache_crls`)."""
+
+    der: bytes
+    key_id: bytes
+    """Identifier of the key that signed it."""
+    is_delta: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CommandDone:
     """A command has ended. `reason` is empty on success, else one sentence for the operator."""
 
@@ -268,11 +339,13 @@ Event = (
     | IkeRekeyed
     | IkeMoved
     | ChildRekeyed
+    | LeaseChanged
     | Failed
     | LogLine
     | Counted
     | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskRoutes | AskUsage | AskConfirmation
-Output = Transmit | DatapathOutput | Ask | Event | CommandDone
+Ask = AskSignature | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation
+AddressOutput = InstallAddress | DeleteAddress | InstallNameServers | DeleteNameServers
+Output = Transmit | DatapathOutput | AddressOutput | Ask | Event | CrlVerified | CommandDone

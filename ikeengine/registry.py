@@ -309,7 +309,7 @@ class CpType(OpenIntEnum):
 
 
 class CpAttribute(OpenIntEnum):
-    """Configuration attributes, RFC 7296 section 3.15.1, RFC 8598."""
+    """Configuration attributes: RFC 7296 section 3.15.1, RFC 7651, RFC 8598, and those of Cisco's Unity protocol."""
 
     INTERNAL_IP4_ADDRESS = 1
     INTERNAL_IP4_NETMASK = 2
@@ -318,13 +318,21 @@ class CpAttribute(OpenIntEnum):
     INTERNAL_IP4_DHCP = 6
     APPLICATION_VERSION = 7
     INTERNAL_IP6_ADDRESS = 8
+    INTERNAL_IP6_NETMASK = 9
     INTERNAL_IP6_DNS = 10
+    INTERNAL_IP6_NBNS = 11
     INTERNAL_IP6_DHCP = 12
     INTERNAL_IP4_SUBNET = 13
     SUPPORTED_ATTRIBUTES = 14
     INTERNAL_IP6_SUBNET = 15
+    P_CSCF_IP4_ADDRESS = 20
+    P_CSCF_IP6_ADDRESS = 21
     INTERNAL_DNS_DOMAIN = 25
     INTERNAL_DNSSEC_TA = 26
+    INTERNAL_IP4_SERVER = 23456
+    INTERNAL_IP6_SERVER = 23457
+    UNITY_SPLIT_INCLUDE = 28676
+    UNITY_LOCAL_LAN = 28678
 
 
 class EapCode(OpenIntEnum):

@@ -110,6 +110,11 @@ def _connection(parser: ArgumentParser) -> None:
     parser.add_argument("connection", nargs="?", default="", metavar="CONNECTION", help="only this connection")
 
 
+def _pools(parser: ArgumentParser) -> None:
+    parser.add_argument("pool", nargs="?", default="", metavar="POOL", help="only this pool")
+    parser.add_argument("--leases", action="store_true", help="show every address with its user")
+
+
 def _counters(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--name", default="", metavar="CONNECTION", help="the counters of one connection")
@@ -209,6 +214,13 @@ _COMMANDS = (
         "queries:conns",
         "  ikeengine conns\n  ikeengine conns --json site-b",
         _connection,
+    ),
+    _Command(
+        "pools",
+        "show the pools of virtual IP addresses, and who has which address",
+        "pools:pools",
+        "  ikeengine pools\n  ikeengine pools --leases roadwarriors\n  ikeengine pools --json --leases",
+        _pools,
     ),
     _Command("certs", "show the loaded certificates", "certificates:certs", "  ikeengine certs --json", _no_arguments),
     _Command("algs", "show the algorithms of this daemon", "queries:algs", "  ikeengine algs", _no_arguments),

@@ -92,4 +92,8 @@ def _authority(name: str, values: Values, certificates: CertificateSource, probl
         problems.add(values.mark_of(option), values.key(option), f"{file} holds {len(loaded)} certificates, not one")
     elif not loaded[0].is_ca:
         problems.add(values.mark_of(option), values.key(option), f"{file} is not the certificate of an authority")
-    return Authority(name, loaded[0].der)
+    base = values[options.CERT_URI_BASE]
+    if base and not base.lower().startswith("http://"):
+        where = values.mark_of(options.CERT_URI_BASE), values.key(options.CERT_URI_BASE)
+        problems.add(*where, f"`{base}` does not begin with http://, and nothing else is fetched by peers")
+    return Authority(name, loaded[0].der, values[options.CRL_URIS], values[options.OCSP_URIS], base)

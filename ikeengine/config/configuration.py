@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
+from ikeengine.model.pool import PoolConfig
 from ikeengine.model.secret import Secret
 from ikeengine.model.selector import SelectorTemplate
 from ikeengine.model.static import StaticEntry
@@ -33,6 +35,16 @@ class EngineConfig:
     """Directory of the Wireshark tables, empty for none."""
     metrics: str = ""
     """`address:port`, IPv6 addresses in brackets; empty for none."""
+    lease_file: str = ""
+    """Where leases are kept over a restart; empty for the run directory."""
+    install_virtual_ip: bool = True
+    install_virtual_ip_on: str = ""
+    """The interface for virtual IPs; empty for that of the IKE SA."""
+    resolv_conf: str = ""
+    """File for the name servers of peers; empty for none."""
+    resolvectl: bool = False
+    qcd_secret: str = ""
+    """File with the secret of quick crash detection; empty for one in the run directory."""
     bypass_networks: tuple[SelectorTemplate, ...] = ()
     """Remote networks whose packets always pass unprotected."""
     bypass_ports: tuple[SelectorTemplate, ...] = ()
@@ -65,7 +77,14 @@ class Configuration:
     shared_keys: tuple[SharedKey, ...] = ()
     private_keys: tuple[PrivateKeyFile, ...] = ()
     authorities: tuple[Authority, ...] = ()
+    pools: Mapping[str, PoolConfig] = field(default_factory=dict)
     certificates: tuple[bytes, ...] = ()
     """Intermediate certificates (DER) found in the files of our own ones."""
+    crls: tuple[bytes, ...] = ()
+    """CRLs (DER) of the directory `x509crl`."""
+    responders: tuple[bytes, ...] = ()
+    """Certificates (DER) of the directory `x509ocsp`: OCSP responders that are trusted as they are."""
+    base: Path = Path()
+    """The directory of the configuration."""
     manual: Mapping[str, StaticEntry] = field(default_factory=dict)
     """Manually keyed SAs by name."""

@@ -11,6 +11,7 @@ from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.durations import format_duration
 from ikeengine.model.connection import ChildConfig, ConnectionConfig, LocalAuth, RemoteAuth
 from ikeengine.model.identity import Identity, IdentityPattern
+from ikeengine.model.pool import PoolConfig
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import DynamicSelector, TrafficSelector
 from ikeengine.negotiate.identities import format_identity
@@ -148,7 +149,22 @@ def _named(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> I
             yield f"{kind} {name}: changed"
 
 
-NEEDS_RESTART = ("listen", "port", "port_nat_t", "datapath", "metrics")
+def plan_pools(old: Mapping[str, PoolConfig], new: Mapping[str, PoolConfig]) -> list[str]:
+    """What changes in `pools`."""
+    return list(_named("pool", old, new))
+
+
+NEEDS_RESTART = (
+    "listen",
+    "port",
+    "port_nat_t",
+    "datapath",
+    "metrics",
+    "lease_file",
+    "install_virtual_ip",
+    "install_virtual_ip_on",
+    "qcd_secret",
+)
 
 
 def plan_engine(old: EngineConfig, new: EngineConfig) -> list[str]:

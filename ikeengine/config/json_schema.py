@@ -28,6 +28,8 @@ def _section(section: Section) -> JsonSchema:
     for part in section.sections:
         target, name = (patterns, _prefix(part.name)) if part.form is Form.SUFFIXED else (properties, part.name)
         target.setdefault(name, _subsection(part))
+    if section.numbered is not None:
+        patterns["^[0-9]+$"] = _option(section.numbered)
     # A pattern such as `^local` must not judge options such as `local_addrs`, so it excludes them by name.
     taken = [*properties]
     return {

@@ -10,6 +10,7 @@ from ikeengine.config.build_credentials import build_authorities, build_shared_k
 from ikeengine.config.build_engine import build_engine
 from ikeengine.config.build_keys import build_private_keys
 from ikeengine.config.build_manual import build_manual
+from ikeengine.config.build_pools import build_pools, check_pools
 from ikeengine.config.certificates import CertificateFiles
 from ikeengine.config.configuration import Configuration
 from ikeengine.config.cross_checks import Credentials, check_credentials
@@ -17,6 +18,7 @@ from ikeengine.config.inline import ConfigFiles
 from ikeengine.config.options.root import ROOT
 from ikeengine.config.problems import ConfigError, ConfigErrors, Mark, Problems
 from ikeengine.config.reader import read
+from ikeengine.config.revocation_files import load_crls, load_responders
 from ikeengine.config.schema import Values
 from ikeengine.config.tree import Entry, Mapping, Scalar
 from ikeengine.config.yaml_tree import parse_yaml
@@ -108,6 +110,8 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     drafts = [build_connection(name, section, certificates, problems) for name, section in connections.items()]
     complete = len(named) == len(values.named("authorities")) and not private_keys.broken
     check_credentials(drafts, Credentials(shared_keys, private_keys, authorities, complete), problems)
+    pools = build_pools(values.named("pools"), problems)
+    check_pools(drafts, values.named("pools"), problems)
     return Configuration(
         manual=build_manual(values, files, problems),
         engine=build_engine(values.one("engine"), problems),
@@ -115,6 +119,10 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
         shared_keys=shared_keys,
         private_keys=private_keys.files,
         authorities=authorities,
+        crls=load_crls(files.base, problems),
+        responders=load_responders(files.base, problems),
+        base=files.base,
+        pools=pools,
         certificates=tuple(
             dict.fromkeys([*private_keys.certificates, *(cert.der for draft in drafts for cert in draft.intermediates)])
         ),

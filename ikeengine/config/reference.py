@@ -49,6 +49,8 @@ def _page_part(section: Section) -> Iterator[str]:
     if section.options:
         yield "| Option | Type | Default | Meaning |\n| --- | --- | --- | --- |"
         yield from (_row(option) for option in section.options)
+        if section.numbered is not None:
+            yield _row(section.numbered)
         yield ""
     if section.fixed:
         yield _not_yet(section.fixed)

@@ -7,7 +7,7 @@ defaults, the JSON Schema (`ikeengine check --schema`) and the reference page, s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar, cast
 
@@ -99,6 +99,8 @@ class Section:
     options: tuple[Option[Any], ...] = ()
     fixed: tuple[Fixed, ...] = ()
     sections: tuple[Subsection, ...] = ()
+    numbered: Option[Any] | None = None
+    """What a key means that is a number, such as an attribute without a name."""
 
     def known(self) -> list[str]:
         """Every name that means something here."""
@@ -112,6 +114,8 @@ class Section:
         for part in self._parts():
             if part.name == key:
                 return part
+        if self.numbered is not None and key.isdecimal() and key.isascii():
+            return replace(self.numbered, name=key)
         fitting = [part for part in self._parts() if _takes_suffix(part) and key.startswith(part.name)]
         return max(fitting, key=lambda part: len(part.name), default=None)
 

@@ -10,6 +10,7 @@ from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
 from ikeengine.model.status import IkeStatus
+from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import OpId, Output
 
 
@@ -19,6 +20,10 @@ class Core(Protocol):
     @property
     def connections(self) -> Mapping[str, ConnectionConfig]:
         """The loaded connections by name."""
+
+    @property
+    def leases(self) -> LeaseTable:
+        """The pools of virtual IP addresses, and who has which."""
 
     def set_settings(self, settings: EngineSettings) -> None:
         """Obey other settings from now on."""

@@ -16,10 +16,14 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.load import load
 from ikeengine.config.problems import ConfigErrors
+from ikeengine.config.revocation_files import CRLS
+from ikeengine.daemon import crash_secret
 from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
+from ikeengine.daemon.crl_files import write_crl
 from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
 from ikeengine.daemon.keystore import KeyStore
+from ikeengine.daemon.lease_file import LeaseFile
 from ikeengine.daemon.network import InterfaceFilter, NetworkWatch
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.reload import Loader
@@ -30,6 +34,7 @@ from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.server import ViciServer
+from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath import probe
 from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.endpoint import Endpoint
@@ -37,11 +42,15 @@ from ikeengine.errors import IkeError
 from ikeengine.observe.keylog import KeyLog
 from ikeengine.observe.log import EngineLog, LogSettings, set_up
 from ikeengine.observe.metrics import Snapshot, render
+from ikeengine.outputs import CrlVerified
 
 EXIT_DONE, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 SOCKET_NAME = "ikeengine.vici"
 JOURNAL_NAME = "xfrm.journal"
 """What the kernel datapath has installed, for the case that we are killed."""
+ADDRESS_JOURNAL_NAME = "addresses.journal"
+"""The virtual IP addresses that this host has, for the same case."""
+LEASES_NAME = "leases.json"
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds that peers have to answer our Deletes: time for one retransmission with the default settings."""
 GARBAGE_THRESHOLDS = (20_000, 10, 50)
@@ -100,12 +109,24 @@ class Daemon:
         self._log = EngineLog(log_settings(engine), self.loop.time)
         self.observer = Observer(self._log, KeyLog(Path(engine.keylog)) if engine.keylog else None)
         store, keys = CredentialStore(), KeyStore()
+        endpoint = Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time())
+        secret_file = Path(engine.qcd_secret) if engine.qcd_secret else run_dir / crash_secret.FILE_NAME
+        endpoint.set_qcd_secret(crash_secret.load(secret_file, SystemRng()))
         self.service = Service(
-            Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time()),
+            endpoint,
             sockets=UdpSockets(engine.listen, engine.port, engine.port_nat_t),
-            datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
+            datapath=probe.choose(
+                engine.datapath,
+                journal=run_dir / JOURNAL_NAME,
+                ike_ports=(engine.port, engine.port_nat_t),
+            ),
             signer=keys,
             observer=self.observer,
+            virtual_ips=VirtualIps(
+                run_dir / ADDRESS_JOURNAL_NAME,
+                install=engine.install_virtual_ip and engine.datapath != "none",
+                interface=engine.install_virtual_ip_on,
+            ),
             loop=self.loop,
         )
         self._network = NetworkWatch(
@@ -113,9 +134,13 @@ class Daemon:
         )
         credentials = Credentials(store, keys)
         self.loader = Loader(config_path, self.service, credentials, self._apply_engine)
+        self.service.keep_crl = self._keep_crl
         hub = EventHub()
         bridge = EventBridge(self.service, hub)
         self.observer.listeners.append(bridge)
+        lease_path = Path(engine.lease_file) if engine.lease_file else run_dir / LEASES_NAME
+        self._leases = LeaseFile(lease_path, self.service.core.leases, self.loop)
+        self.observer.listeners.append(self._leases)
         self._started = self.service.now()
         control = Control(self.service, self.loader, credentials, self.observer, bridge, self._started)
         self._server = ViciServer(socket_path, hub, control.find_command, self.observer.say)
@@ -152,6 +177,7 @@ class Daemon:
         self.service.start()
         try:
             self.loader.start(self._configuration)
+            self._leases.restore()
         except BaseException:
             self.service.stop()
             raise
@@ -176,6 +202,7 @@ class Daemon:
             self.service.stop()
         impatient.cancel()
         await asyncio.wait([orderly])
+        self._leases.close()
         if self.observer.keylog is not None:
             self.observer.keylog.close()
 
@@ -205,8 +232,15 @@ class Daemon:
         self._change_keylog(engine.keylog)
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
+        self.service.virtual_ips.name_servers.configure(engine.resolv_conf, engine.resolvectl)
         self._network.interfaces = interface_filter(engine)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
+
+    def _keep_crl(self, output: CrlVerified) -> None:
+        try:
+            write_crl(self.loader.configuration.base / CRLS, output)
+        except OSError as error:
+            self.observer.say("CFG", 1, f"cannot write a CRL to {CRLS}: {error.strerror}")
 
     def _change_keylog(self, directory: str) -> None:
         old, wanted = self.observer.keylog, Path(directory) if directory else None
@@ -226,6 +260,7 @@ class Daemon:
             counters=self.observer.counters,
             dropped=self.observer.dropped,
             usage=self.service.usage,
+            fetches=self.service.fetcher.outcomes,
         )
         return render(snapshot)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ikeengine.config.configuration import Configuration, EngineConfig
-from ikeengine.config.diff import PlanAction, PlanEntry, plan, plan_credentials, plan_engine
+from ikeengine.config.diff import PlanAction, PlanEntry, plan, plan_credentials, plan_engine, plan_pools
 from ikeengine.config.load import load
 from ikeengine.daemon.credentials import Credentials, layer_of
 from ikeengine.daemon.service import Service
@@ -17,6 +17,7 @@ from ikeengine.daemon.statics import Statics
 from ikeengine.errors import DatapathError
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.failure import Alert, FailureRecord
+from ikeengine.model.pool import PoolConfig
 from ikeengine.outputs import Event, Failed
 
 _STEPS = ((PlanAction.ADD, PlanAction.CHILD), (PlanAction.REPLACE,), (PlanAction.REMOVE,))
@@ -52,6 +53,7 @@ class Loader:
     ) -> None:
         self.configuration = Configuration()
         self.client_connections: set[str] = set()
+        self.client_pools: set[str] = set()
         self._path = path
         self._service = service
         self._credentials = credentials
@@ -103,12 +105,24 @@ class Loader:
         self.client_connections.discard(name)
         self._service.unload_connection(name)
 
+    def load_pool_from_client(self, pool: PoolConfig) -> None:
+        """Add or replace a pool at a client's wish. One of the file stays one of the file."""
+        if pool.name not in self.configuration.pools:
+            self.client_pools.add(pool.name)
+        self._service.core.leases.set_pool(pool)
+
+    def unload_pool_from_client(self, name: str) -> None:
+        """Forget a pool at a client's wish, until the next reload if it is one of the file."""
+        self.client_pools.discard(name)
+        self._service.core.leases.remove_pool(name)
+
     async def _read(self, path: Path | None = None) -> Configuration:
         """Parsing a large configuration takes seconds, during which the daemon has other things to do."""
         return await asyncio.to_thread(load, path or self._path)
 
     def _plan(self, new: Configuration) -> Plan:
         others = plan_credentials(self.configuration, new) + plan_engine(self.configuration.engine, new.engine)
+        others += plan_pools(self._pools_in_force(new), new.pools)
         return Plan(tuple(plan(self._in_force(new), new)), tuple(others))
 
     def _in_force(self, new: Configuration) -> Configuration:
@@ -116,6 +130,19 @@ class Loader:
         foreign = self.client_connections - new.connections.keys()
         live = {name: config for name, config in self._service.core.connections.items() if name not in foreign}
         return replace(self.configuration, connections=live)
+
+    def _pools_in_force(self, new: Configuration) -> dict[str, PoolConfig]:
+        foreign = self.client_pools - new.pools.keys()
+        return {name: pool for name, pool in self._service.core.leases.pools().items() if name not in foreign}
+
+    def _change_pools(self, new: Configuration) -> None:
+        leases = self._service.core.leases
+        old = self._pools_in_force(new)
+        for name in old.keys() - new.pools.keys():
+            leases.remove_pool(name)
+        for name, pool in new.pools.items():
+            if old.get(name) != pool:
+                leases.set_pool(pool)
 
     def _change_to(self, new: Configuration, *, strict: bool = True) -> Plan:
         """All of it or nothing: what is done is undone if something later fails (design D11)."""
@@ -129,10 +156,13 @@ class Loader:
             self._apply_engine(new.engine)
             undo.callback(self._credentials.replace_file, layer_of(old))
             self._credentials.replace_file(layer)
+            undo.callback(self._change_pools, old)
+            self._change_pools(new)
             for actions in _STEPS:
                 self._change_connections(made, new, actions, undo, strict=strict)
             undo.pop_all()
         self.client_connections -= new.connections.keys()
+        self.client_pools -= new.pools.keys()
         self.configuration = new
         return made
 

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
+from ikeengine.daemon.fetch import Fetcher
 from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
-from ikeengine.datapath.base import Datapath, DatapathEvent
+from ikeengine.daemon.virtual_ips import VirtualIps
+from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
-from ikeengine.model.commands import Command, NetworkChanged, Shutdown
+from ikeengine.model.commands import Command, NetworkChanged, Shutdown, Unreachable
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
@@ -26,6 +28,7 @@ from ikeengine.observe.limiter import RateLimiter
 from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
+    AskFetch,
     AskPath,
     AskRoutes,
     AskSignature,
@@ -34,6 +37,9 @@ from ikeengine.outputs import (
     ChildUpdown,
     CommandDone,
     Counted,
+    CrlVerified,
+    DeleteAddress,
+    DeleteNameServers,
     DeletePolicies,
     DeleteSa,
     Dropped,
@@ -42,8 +48,11 @@ from ikeengine.outputs import (
     IkeMoved,
     IkeRekeyed,
     IkeUpdown,
+    InstallAddress,
+    InstallNameServers,
     InstallPolicies,
     InstallSa,
+    LeaseChanged,
     LogLine,
     OpId,
     StateChanged,
@@ -74,6 +83,7 @@ class Service:
         datapath: Datapath,
         signer: Signer,
         observer: Observer,
+        virtual_ips: VirtualIps | None = None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.core = core
@@ -86,8 +96,12 @@ class Service:
         """The host's addresses with their interfaces, once they are known."""
         self.keep_final_usage = False
         """Whether somebody wants to know the counters of SAs that are gone."""
+        self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
         self._sockets = sockets
         self._signer = signer
+        self.fetcher = Fetcher()
+        self.keep_crl: Callable[[CrlVerified], None] = lambda output: None
+        """Writes verified CRLs to the disk."""
         self._paths = PathFinder(sockets, self._prepare_socket)
         self._waiting: dict[OpId, asyncio.Future[CommandDone]] = {}
         self._final_usage: dict[SaId, Usage] = {}
@@ -102,27 +116,36 @@ class Service:
             DeleteSa: self._delete_sa,
             InstallPolicies: self._install_policies,
             DeletePolicies: self._delete_policies,
+            InstallAddress: self.virtual_ips.install,
+            DeleteAddress: self.virtual_ips.delete,
+            InstallNameServers: self.virtual_ips.use_name_servers,
+            DeleteNameServers: self.virtual_ips.forget_name_servers,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
+            AskFetch: self._ask_fetch,
             AskRoutes: self._ask_routes,
             AskUsage: self._ask_usage,
             AskConfirmation: self._ask_confirmation,
+            CrlVerified: self._crl_verified,
             CommandDone: self._command_done,
             Counted: observer.counted,
             LogLine: observer.log_line,
             Dropped: observer.dropped_datagram,
             IkeKeys: observer.ike_keys,
         }
-        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, Failed):
+        for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, LeaseChanged, Failed):
             self._carry_out[kind] = observer.event
 
     def start(self) -> None:
         """Open the datapath and the sockets, and begin to serve. Raises LocalMisuse and DatapathError."""
         self._sockets.on_error = self._socket_error
+        self._sockets.on_unreachable = self._unreachable
         self.datapath.start(self)
         try:
+            self.virtual_ips.start(lambda op, error: self.core.complete(op, error, self.now()))
             self._sockets.open(self._prepare_socket, join_esp=self.datapath.name == "userspace")
         except BaseException:
+            self.virtual_ips.stop()
             self.datapath.stop()
             raise
         self._sockets.start(self.loop, self._receive_ike, self.datapath.receive_esp)
@@ -133,7 +156,9 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         self._paths.close()
+        self.fetcher.close()
         self._sockets.close()
+        self.virtual_ips.stop()
         self.datapath.stop()
 
     async def shut_down(self, timeout: float) -> None:
@@ -177,13 +202,13 @@ class Service:
 
     # --- DatapathHost
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: OuterFields = PLAIN) -> None:
         """Send an ESP packet from the NAT-T socket."""
-        self._sockets.send_encapsulated((packet,), path)
+        self._sockets.send_encapsulated((packet,), path, outer)
 
-    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
         """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
-        self._sockets.send_encapsulated(packets, path)
+        self._sockets.send_encapsulated(packets, path, outer)
 
     def event(self, event: DatapathEvent) -> None:
         """A packet needs an SA, an SA is at its limit, or a peer's NAT mapping has changed."""
@@ -193,6 +218,10 @@ class Service:
     def network_changed(self, host: HostAddresses) -> None:
         """The host has other addresses or routes."""
         self.host_addresses = host
+        try:
+            self.datapath.network_changed()
+        except DatapathError as error:
+            self.observer.say("KNL", 0, f"the routes of tunnels cannot follow the network: {error}")
         self.core.command(NetworkChanged(host.addresses), self.now())
         self.pump()
 
@@ -316,6 +345,13 @@ class Service:
 
         self._paths.find(output, answer)
 
+    def _ask_fetch(self, output: AskFetch) -> None:
+        def answer(result: bytes | LocalMisuse) -> None:
+            self.core.complete(output.op, result, self.now())
+            self.pump()
+
+        self.fetcher.fetch(output, answer)
+
     def _ask_routes(self, output: AskRoutes) -> None:
         self.core.complete(output.op, self._paths.routes(output, self.host_addresses), self.now())
 
@@ -328,6 +364,9 @@ class Service:
 
     def _ask_confirmation(self, output: AskConfirmation) -> None:
         self.core.complete(output.op, None, self.now())
+
+    def _crl_verified(self, output: CrlVerified) -> None:
+        self.keep_crl(output)
 
     def _command_done(self, output: CommandDone) -> None:
         done = self._waiting.get(output.op)
@@ -348,6 +387,14 @@ class Service:
     def _socket_error(self, path: Path | None, error: OSError) -> None:
         what = f"sending to {path.remote}[{path.remote_port}]" if path else "receiving"
         self._limited(("socket", error.errno), f"{what} failed: {error.strerror or error}")
+        if path is not None:
+            self._unreachable(path, f"sending failed: {error.strerror or error}")
+
+    def _unreachable(self, path: Path, reason: str) -> None:
+        """Tell the core, which looks through all its SAs for whom this is: not more often than it is worth."""
+        if self._limiter.admit("unreachable", self.now()) is not None:
+            self.core.command(Unreachable(path, reason), self.now())
+            self.pump()
 
     def _bug(self, where: str) -> None:
         """Called from an except block: the daemon goes on, and tells where it should be repaired."""

@@ -11,10 +11,20 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
+from ikeengine.daemon import icmp
+from ikeengine.datapath.base import PLAIN, OuterFields
+from ikeengine.datapath.userspace.outer import (
+    TRAFFIC_CLASS_SPACE,
+    fragmentable,
+    read_traffic_class,
+    receive_traffic_class,
+    traffic_class_control,
+)
 from ikeengine.datapath.userspace.segments import CONTROL_SPACE, join_datagrams, send_datagrams, split
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.path import Path, packed
@@ -34,7 +44,11 @@ _PKTINFO4 = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
 _PKTINFO_SPACE = socket.CMSG_SPACE(max(_PKTINFO4.size, _PKTINFO6.size))
 
+_NAT_T_SPACE = _PKTINFO_SPACE + CONTROL_SPACE + TRAFFIC_CLASS_SPACE
+
 Receiver = Callable[[bytes, Path], None]
+EspReceiver = Callable[[bytes, Path, int | None], None]
+"""Takes also the traffic class of the outer header, None if it is unknown."""
 Prepare = Callable[[socket.socket, bool], None]
 
 
@@ -61,6 +75,8 @@ class UdpSockets:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_error: Callable[[Path | None, OSError], None] = _ignore
         """Called for a datagram that could not be sent, and for a socket that could not be read."""
+        self.on_unreachable: Callable[[Path, str], None] = _unheard
+        """Called for an ICMP error about an IKE message that was sent from the IKE port."""
 
     def open(self, prepare: Prepare, *, join_esp: bool = False) -> None:
         """Bind everything. `prepare(socket, nat_t)` is called for each. Raises LocalMisuse and what `prepare` raises.
@@ -74,6 +90,7 @@ class UdpSockets:
             for bound in self._bound:
                 if bound.nat_t and join_esp:
                     join_datagrams(bound.sock)
+                    receive_traffic_class(bound.sock, ipv6=bound.ipv6)
         except BaseException:
             self.close()
             raise
@@ -89,6 +106,9 @@ class UdpSockets:
         try:
             _set_options(sock, ipv6)
             sock.bind(_sockaddr(address, port))
+            if not nat_t:
+                # Not on the NAT-T port: each error would cost one of the many ESP packets there.
+                icmp.ask_for_errors(sock, ipv6=ipv6)
             prepare(sock, nat_t)
         except OSError as error:
             sock.close()
@@ -100,7 +120,7 @@ class UdpSockets:
             raise
         self._bound.append(BoundSocket(sock, address if self._listen else "", port, nat_t, ipv6))
 
-    def start(self, loop: asyncio.AbstractEventLoop, on_ike: Receiver, on_esp: Receiver) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, on_ike: Receiver, on_esp: EspReceiver) -> None:
         """Hand every datagram to one of the receivers from now on."""
         self._loop = loop
         for bound in self._bound:
@@ -139,15 +159,20 @@ class UdpSockets:
         except OSError as error:
             # UDP may lose a datagram anyway; the retransmission of the core is the remedy.
             self.on_error(path, error)
+            if bound is not None:
+                self._fetch_errors(bound)
 
-    def send_encapsulated(self, packets: Sequence[bytes], path: Path) -> None:
-        """Send ESP packets in this order (RFC 3948 section 2.1)."""
+    def send_encapsulated(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
+        """Send ESP packets in this order (RFC 3948 section 2.1), with what is copied to their outer headers."""
         bound = self._socket(path)
         try:
             if bound is None:
                 raise _no_socket(path)
             control = () if bound.address else _control(path.local)
-            send_datagrams(bound.sock, packets, control, _sockaddr(path.remote, path.remote_port))
+            if outer.traffic_class:
+                control = (*control, traffic_class_control(outer.traffic_class, ipv6=bound.ipv6))
+            with fragmentable(bound.sock) if not (outer.df or bound.ipv6) else nullcontext():
+                send_datagrams(bound.sock, packets, control, _sockaddr(path.remote, path.remote_port))
         except OSError as error:
             self.on_error(path, error)
 
@@ -168,32 +193,45 @@ class UdpSockets:
 
     def _drain(self, bound: BoundSocket, on_ike: Receiver) -> None:
         receive = bound.sock.recvmsg
-        for _unused in range(BATCH):
+        for number in range(BATCH):
             try:
                 data, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE)
             except BlockingIOError:
+                if not number:
+                    self._fetch_errors(bound)
                 return
             except OSError as error:
-                self.on_error(None, error)
+                if not self._fetch_errors(bound):
+                    self.on_error(None, error)
                 return
             on_ike(data, _path(bound, control, sender))
 
-    def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: Receiver) -> None:
+    def _fetch_errors(self, bound: BoundSocket) -> bool:
+        """Report the ICMP errors that wait. False if there are none."""
+        if bound.nat_t:
+            return False
+        found = list(icmp.errors(bound.sock))
+        for address, port, reason in found:
+            self.on_unreachable(Path(bound.address, bound.port, address, port), reason)
+        return bool(found)
+
+    def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: EspReceiver) -> None:
         receive = bound.sock.recvmsg
         for _unused in range(BATCH):
             try:
-                joined, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE + CONTROL_SPACE)
+                joined, control, _flags, sender = receive(MAX_DATAGRAM, _NAT_T_SPACE)
             except BlockingIOError:
                 return
             except OSError as error:
                 self.on_error(None, error)
                 return
             path = _path(bound, control, sender)
+            traffic_class = read_traffic_class(control)
             for data in split(joined, control):
                 if data[:4] == NON_ESP_MARKER:
                     on_ike(data[4:], path)
                 elif data not in (KEEPALIVE, b""):
-                    on_esp(data, path)
+                    on_esp(data, path, traffic_class)
 
 
 def _path(bound: BoundSocket, control: list[tuple[int, int, bytes]], sender: tuple[str, int]) -> Path:
@@ -263,6 +301,10 @@ def _control(local: str) -> tuple[tuple[int, int, bytes], ...]:
     if len(octets) == 4:
         return ((socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(0, octets, bytes(4))),)
     return ((socket.IPPROTO_IPV6, _IPV6_PKTINFO, _PKTINFO6.pack(octets, 0)),)
+
+
+def _unheard(path: Path, reason: str) -> None:
+    """Before the service has taken over."""
 
 
 def _ignore(path: Path | None, error: OSError) -> None:

@@ -93,11 +93,15 @@ class MemoryDatapath:
         self._record(Call("delete_policies", owner))
         self.policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """Nothing depends on the network here."""
+        self._record(Call("network_changed"))
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters that a test has put into `counters`, zeros for other SAs, None for unknown ones."""
         return self.counters.get(sa)
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Keep an ESP packet in `esp_packets`."""
         self.esp_packets.append((packet, path))
 

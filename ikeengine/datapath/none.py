@@ -38,9 +38,12 @@ class NoDatapath:
     def delete_policies(self, owner: int) -> None:
         """There are no policies to remove."""
 
+    def network_changed(self) -> None:
+        """Nothing depends on the network here."""
+
     def usage(self, sa: SaId) -> Usage | None:
         """No SA is known, so none has counters."""
         return None
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Drop an ESP packet: nothing can decrypt it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ikeengine.errors import TsUnacceptable
-from ikeengine.ikev2 import nat_transport
+from ikeengine.ikev2 import nat_transport, virtual_ips
 from ikeengine.ikev2.address_pairs import narrowed_to_pair
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
@@ -63,7 +63,7 @@ def _fitting(sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> It
             continue
         transport = wants_transport and config.mode is Mode.TRANSPORT
         ours, theirs = nat_transport.as_seen_here(sa, *offered) if transport else offered
-        allowed = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
+        allowed = resolve(config.local_ts, *virtual_ips.own(sa)), resolve(config.remote_ts, *virtual_ips.peers(sa))
         local, remote = narrow(ours, allowed[0]), narrow(theirs, allowed[1])
         if local and remote:
             fit = _SAME if allowed == (ours, theirs) else _WITHIN if (local, remote) == (ours, theirs) else _OVERLAPS

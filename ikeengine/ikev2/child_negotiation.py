@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from ikeengine.ikev2 import nat_transport
+from ikeengine.ikev2 import nat_transport, virtual_ips
 from ikeengine.ikev2.address_pairs import offered_for
 from ikeengine.ikev2.child import ChildKeys, ChildSa
 from ikeengine.ikev2.child_choice import choose_config
@@ -21,7 +21,7 @@ from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite, Proposal
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.proposals import accept_child, offer, select_child
-from ikeengine.negotiate.selectors import is_host, is_subset, resolve
+from ikeengine.negotiate.selectors import is_host, is_subset, narrow, resolve
 from ikeengine.registry import NotifyType, Protocol, TransformType
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder
 
@@ -87,7 +87,8 @@ def make_offer(
     if rekeyed is not None and rekeyed.single_pair:
         selectors = [rekeyed.local_ts, rekeyed.remote_ts]
     else:
-        configured = resolve(config.local_ts, sa.path.local), resolve(config.remote_ts, sa.path.remote)
+        own, peers = virtual_ips.own(sa), virtual_ips.peers(sa)
+        configured = resolve(config.local_ts, *own), resolve(config.remote_ts, *peers)
         single_pair = single_pair and (packet is not None or all(is_host(half[0]) for half in configured))
         selectors = offered_for(packet, *configured, single_pair=single_pair)
     return ChildOffer(
@@ -128,6 +129,11 @@ def take_answer(
         local_ts, remote_ts = nat_transport.as_seen_here(sa, local_ts, remote_ts)
     if not is_subset(local_ts, offer.local_ts) or not is_subset(remote_ts, offer.remote_ts):
         raise TsUnacceptable("the peer's traffic selectors are not a subset of what was offered")
+    if sa.vips.local:
+        # We offered any address before we had one; the peer should have narrowed that to ours.
+        local_ts = narrow(local_ts, resolve(offer.config.local_ts, *virtual_ips.own(sa)))
+    if not local_ts:
+        raise TsUnacceptable("the peer's traffic selectors leave out the virtual IP that it has given to us")
     shared = b""
     if suite.ke is not None:
         ke = message.require(Ke)

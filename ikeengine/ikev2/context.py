@@ -15,6 +15,8 @@ from ikeengine.ikev2.table import SaTable
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.secret import Secret
+from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
 if TYPE_CHECKING:
@@ -93,14 +95,18 @@ class Context:
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
+        "address_ops",
         "addresses",
         "confirmations",
         "connections",
         "credentials",
         "failures",
+        "leases",
         "now",
         "ops",
         "outputs",
+        "own_addresses",
+        "qcd_secret",
         "rng",
         "settings",
         "table",
@@ -117,12 +123,19 @@ class Context:
         self.connections: dict[str, ConnectionConfig] = {}
         self.addresses: tuple[str, ...] = ()
         """Where this host can be reached, as far as anybody has told."""
+        self.qcd_secret: Secret | None = None
+        """What our tokens of quick crash detection are made from; None: we make none."""
         self.now = 0.0
         self.wall_offset = 0.0
         self.outputs: list[Output] = []
         self.ops: dict[OpId, PendingOp] = {}
         self.confirmations: dict[OpId, ChildSa] = {}
         """Child SAs that commands wait for, until the datapath has them."""
+        self.leases = LeaseTable()
+        self.own_addresses: dict[str, set[int]] = {}
+        """Virtual IP addresses of this host, with the numbers of the IKE SAs that use them."""
+        self.address_ops: dict[OpId, IkeSa] = {}
+        """Virtual IP addresses that are being installed, and the IKE SA that they came with."""
         self.failures: dict[str, deque[FailureRecord]] = {}
         self.wanted: list[Wanted] = []
         self.touched: dict[bytes, IkeSa] = {}

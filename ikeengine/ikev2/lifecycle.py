@@ -9,7 +9,7 @@ from ikeengine.crypto.cipher import packet_cipher
 from ikeengine.crypto.keymat_v2 import IkeKeyMaterial
 from ikeengine.crypto.rng import fraction
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import transport
+from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.retries import initiate_delay
@@ -107,6 +107,7 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
     wanted = _children_wanted_again(sa, why)
     for child in list(sa.children.values()):
         child_sa.remove(ctx, sa, child, announce=child.state in child_sa.UP_STATES)
+    virtual_ips.release(ctx, sa)
     sa.timers.clear()
     ctx.table.remove(sa)
     ctx.forget(sa)

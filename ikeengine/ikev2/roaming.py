@@ -27,7 +27,8 @@ Routes = Mapping[str, str]
 
 def network_changed(ctx: Context, addresses: tuple[str, ...]) -> None:
     """This host has other addresses or routes: look at every IKE SA that can move."""
-    ctx.addresses = addresses
+    # What peers have lent to us is not where they reach us.
+    ctx.addresses = tuple(address for address in addresses if address not in ctx.own_addresses)
     for sa in ctx.table:
         if sa.mobility is not None and sa.state is IkeState.ESTABLISHED:
             ctx.touch(sa)

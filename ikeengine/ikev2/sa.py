@@ -17,7 +17,7 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
-from ikeengine.model.secret import Secret
+from ikeengine.model.secret import EMPTY, Secret
 from ikeengine.model.status import IkeStatus
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import OpId
@@ -25,6 +25,7 @@ from ikeengine.registry import HashId
 from ikeengine.timers import Timer, TimerTable
 
 if TYPE_CHECKING:
+    from ikeengine.auth.revocation import RevocationCheck
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
@@ -69,7 +70,15 @@ class Handshake:
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
+    peer_looks_up: bool = False
+    """Whether the peer fetches certificates itself (HTTP_CERT_LOOKUP_SUPPORTED)."""
     peer_is_childless: bool = False
+    peer_asks_ocsp: bool = False
+    """Whether the peer wants to know the status of our certificate (RFC 4806)."""
+    checks: list[RevocationCheck] = field(default_factory=list)
+    """Checks of revocation that are planned or under way."""
+    arrived: Received | None = None
+    """Initiator: the IKE_AUTH response that waits for these checks."""
     peer_does_nat_t: bool = False
     """Whether the peer has sent NAT_DETECTION notifies: without NAT traversal there is no MOBIKE."""
     own: OwnCredential | None = None
@@ -78,6 +87,20 @@ class Handshake:
     """Responder: the first IKE_AUTH request, which says what is wanted once both sides are authenticated."""
     unproven: FailureRecord | None = None
     """An error that came without protection: believed only if nothing better comes (RFC 7296 section 2.21.1)."""
+
+
+@dataclass(slots=True)
+class VirtualIps:
+    """The virtual IP addresses of an IKE SA (RFC 7296 section 2.19), as text."""
+
+    asked: tuple[str, ...] = ()
+    """What we have asked the peer for: addresses, or the unspecified address of a family for any of it."""
+    local: tuple[str, ...] = ()
+    """What the peer has given to us."""
+    remote: tuple[str, ...] = ()
+    """What we have given to the peer."""
+    dns_owner: int = 0
+    """Under which number the peer's name servers were handed over; 0 for none."""
 
 
 @dataclass(slots=True)
@@ -95,6 +118,8 @@ class IkeSa:
     suite: IkeSuite | None = None
     keys: Keys | None = None
     handshake: Handshake | None = None
+    unreachable: str = ""
+    """The last ICMP error, or error in sending, while a request was under way. Only for the operator."""
     window: Window = field(default_factory=Window)
     timers: TimerTable = field(default_factory=TimerTable)
     fragments: FragmentState = field(default_factory=FragmentState)
@@ -128,6 +153,11 @@ class IkeSa:
     """Our SPI of the IKE SA that is authenticated again by this one."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
+    vips: VirtualIps = field(default_factory=VirtualIps)
+    peer_token: Secret = EMPTY
+    """What proves that the peer has lost this IKE SA (RFC 6290)."""
+    hints_ignored_until: float = 0.0
+    """Until then, unprotected messages do not make us ask the peer for a sign of life."""
     is_announced: bool = False
     """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False
@@ -189,4 +219,6 @@ class IkeSa:
             tasks_active=active,
             tasks_passive=(),
             children=tuple(child.status(self) for child in self.children.values()),
+            local_vips=self.vips.local,
+            remote_vips=self.vips.remote,
         )

@@ -15,6 +15,7 @@ from ikeengine.ikev2 import (
     reauthentication,
     revival,
     roaming,
+    silence,
     tasks,
     transport,
 )
@@ -42,6 +43,7 @@ from ikeengine.model.commands import (
     Shutdown,
     Terminate,
     Uninstall,
+    Unreachable,
 )
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.negotiate.addresses import is_fixed
@@ -179,6 +181,9 @@ class Supervisor:
                 self._ctx.answer((op,), ok=True)
             case NetworkChanged():
                 roaming.network_changed(self._ctx, command.addresses)
+                self._ctx.answer((op,), ok=True)
+            case Unreachable():
+                silence.note(self._ctx, command)
                 self._ctx.answer((op,), ok=True)
             case Shutdown():
                 self._shut_down(op)

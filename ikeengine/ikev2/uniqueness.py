@@ -1,24 +1,38 @@
-"""One IKE SA per peer, or more: INITIAL_CONTACT (RFC 7296 section 2.4) and the `unique` option.
+"""One IKE SA per peer, or more: INITIAL_CONTACT (RFC 7296 section 2.4) and the `unique` option, as strongSwan means it.
 
-Only IKE SAs between the very same two authenticated identities ever affect each other.
+Only IKE SAs between the very same two authenticated identities, over the same address family, ever affect each other.
+The responder decides, when it has authenticated the initiator. `replace` and `keep` look at IKE SAs of connections that
+are configured alike; INITIAL_CONTACT is obeyed for all of them. Beyond strongSwan, IKE SAs that both sides initiate at
+the same time are told apart: INITIAL_CONTACT was then said in ignorance, and with `replace` both keep the same one.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikeengine.errors import AuthFailed
-from ikeengine.ikev2 import transport
+from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.create_child import CreateChild
+from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.lifecycle import Closing, close, supersede
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.connection import Unique
+from ikeengine.model.connection import ConnectionConfig, Fragmentation, Unique
+from ikeengine.model.identity import Identity
 from ikeengine.negotiate.addresses import is_fixed
+from ikeengine.negotiate.identities import format_identity
+from ikeengine.outputs import LogLine
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Delete, Notify, Payload
 
 CROSSING = 10.0
 """Two IKE SAs that the two sides have initiated within so many seconds are taken for the same wish."""
+
+REAUTHENTICATION = 10.0
+"""Seconds that an IKE SA stays when its peer makes another one from the same address and port: it may be authenticating
+again, and wants to make its Child SAs anew before the old ones go."""
 
 
 def initial_contact(ctx: Context, sa: IkeSa) -> list[Payload]:
@@ -26,34 +40,93 @@ def initial_contact(ctx: Context, sa: IkeSa) -> list[Payload]:
     expected = sa.connection.remote[0].id.exact
     if sa.connection.unique is Unique.NEVER or expected is None:
         return []
-    return [] if ctx.table.of_identities(sa.local_id, expected) else [Notify(NotifyType.INITIAL_CONTACT)]
+    return [] if _of_identities(ctx, sa, expected) else [Notify(NotifyType.INITIAL_CONTACT)]
 
 
 def check_new(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
-    """With `unique: keep` the IKE SA that is there goes before a new one. Raises AuthFailed."""
-    if sa.connection.unique is Unique.KEEP and not initial_contact and _others(ctx, sa):
+    """With `unique: keep` the IKE SA that is there goes before a new one, and before others. Raises AuthFailed."""
+    if sa.connection.unique is not Unique.KEEP or initial_contact:
+        return
+    duplicates = _duplicates(ctx, sa)
+    for surplus in duplicates[1:]:
+        _replace(ctx, surplus)
+    if duplicates:
         raise AuthFailed("unique-keep", "there is an IKE SA with this identity, and `unique` is keep")
 
 
-def on_established(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
-    """A peer has proven its identity: end the IKE SAs that it says, or that the configuration says, are obsolete."""
-    policy = sa.connection.unique
-    if policy is Unique.NEVER:
+def on_initiator(ctx: Context, sa: IkeSa) -> None:
+    """The responder has proven its identity. It decides about duplicates, unless it began as well, at the same time."""
+    if sa.connection.unique is Unique.REPLACE:
+        for other in _duplicates(ctx, sa):
+            if _overlap(sa, other, CROSSING):
+                supersede(ctx, loser(sa, other))
+
+
+def on_responder(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
+    """An initiator has proven its identity: end what it says, or what the configuration says, is obsolete."""
+    if sa.connection.unique is Unique.NEVER:
         return
-    for other in _others(ctx, sa):
-        if initial_contact and not _overlap(sa, other):
-            _forget(ctx, other)
-        elif policy is Unique.REPLACE:
+    if initial_contact:
+        for other in _others(ctx, sa):
+            if not _overlap(sa, other):
+                _forget(ctx, other)
+    if sa.connection.unique is not Unique.REPLACE:
+        return
+    for other in _duplicates(ctx, sa):
+        if loser(sa, other) is other:
+            # The new IKE SA of the same peer gets the same virtual IP.
+            virtual_ips.give_back(ctx, other)
+        if _overlap(sa, other, CROSSING):
             supersede(ctx, loser(sa, other))
+        elif (other.path.remote, other.path.remote_port) == (sa.path.remote, sa.path.remote_port):
+            other.timers.set(Timer.LINGER, ctx.now + REAUTHENTICATION)
+            ctx.touch(other)
+        else:
+            _replace(ctx, other)
+
+
+def _of_identities(ctx: Context, sa: IkeSa, remote: Identity | None) -> list[IkeSa]:
+    """The established IKE SAs between these identities over the same address family."""
+    found = ctx.table.of_identities(sa.local_id, remote)
+    return [other for other in found if (":" in other.path.remote) == (":" in sa.path.remote)]
 
 
 def _others(ctx: Context, sa: IkeSa) -> list[IkeSa]:
-    others = ctx.table.of_identities(sa.local_id, sa.remote_id)
     return [
         other
-        for other in others
+        for other in _of_identities(ctx, sa, sa.remote_id)
         if other is not sa and other.state is IkeState.ESTABLISHED and sa.replaces != other.local_spi
     ]
+
+
+def _duplicates(ctx: Context, sa: IkeSa) -> list[IkeSa]:
+    """Those that the `unique` option concerns, the oldest first."""
+    return [other for other in _others(ctx, sa) if _peer(other.connection) == _peer(sa.connection)]
+
+
+def _peer(connection: ConnectionConfig) -> ConnectionConfig:
+    """What strongSwan compares of two connections: whom to trust and what to do when, but not how to get there."""
+    return replace(
+        connection,
+        name="",
+        proposals=(),
+        local_addrs=(),
+        remote_addrs=(),
+        local_port=0,
+        remote_port=0,
+        encap=False,
+        fragmentation=Fragmentation.YES,
+        send_certreq=True,
+        children={},
+    )
+
+
+def _replace(ctx: Context, sa: IkeSa) -> None:
+    peer = format_identity(sa.remote_id) if sa.remote_id is not None else "%any"
+    text = f"deleting duplicate IKE_SA for peer '{peer}' due to uniqueness policy"
+    ctx.emit(LogLine(1, "IKE", text, sa.name, sa.unique_id))
+    sa.queue.append(DeleteIke(why=Closing.REPLACED))
+    ctx.touch(sa)
 
 
 def _forget(ctx: Context, other: IkeSa) -> None:

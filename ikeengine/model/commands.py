@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikeengine.model.path import Path
 from ikeengine.model.sa import SaId
 from ikeengine.model.selector import TrafficSelector
 
@@ -98,10 +99,26 @@ class NatMappingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """The datapath got a packet for an SA that it does not have. `path` leads to its sender."""
+
+    spi: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkChanged:
     """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
 
     addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A datagram could not be sent, or an ICMP error came for one. Nobody has authenticated it."""
+
+    path: Path
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +135,8 @@ Command = (
     | Acquire
     | SaExpired
     | NatMappingChanged
+    | UnknownSpi
     | NetworkChanged
+    | Unreachable
     | Shutdown
 )

@@ -97,6 +97,10 @@ class Ocsp(Enum):
     BOTH = "both"
 
 
+FETCH_SCHEMES = ("http", "https", "file")
+"""Where CRLs and OCSP responses may come from. Only the configuration may name files, not a certificate."""
+
+
 class AuthKind(Enum):
     """How one side proves its identity."""
 
@@ -191,6 +195,8 @@ class ConnectionConfig:
     mobike: bool = True
     dpd_delay: float = 0.0
     dpd_timeout: float = 0.0
+    qcd: bool = True
+    """Quick crash detection (RFC 6290)."""
     keyingtries: int = 1
     retransmit_timeout: float | None = None
     """This and the next four stand for the settings of the same names, if there is a value."""
@@ -206,6 +212,10 @@ class ConnectionConfig:
     childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    vips: tuple[str, ...] = ()
+    """Virtual IP addresses to ask for; `0.0.0.0` and `::` ask for any of their family."""
+    pools: tuple[str, ...] = ()
+    """Names of the pools that virtual IP addresses for the peer come from."""
     ocsp: Ocsp = Ocsp.REPLY
     local: tuple[LocalAuth, ...] = (LocalAuth(),)
     """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
@@ -235,13 +245,16 @@ class EngineSettings:
     make_before_break: bool = True
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
+    lease_limit: int = 16
     fragment_size: int = 1280
     """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
     multiple_authentication: bool = True
     signature_authentication: bool = True
+    hash_and_url: bool = False
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0
+    fetch_schemes: tuple[str, ...] = FETCH_SCHEMES
     cache_crls: bool = False
     return_routability: bool = True
     """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""

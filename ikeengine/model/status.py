@@ -65,3 +65,7 @@ class IkeStatus:
     tasks_active: tuple[str, ...]
     tasks_passive: tuple[str, ...]
     children: tuple[ChildStatus, ...]
+    local_vips: tuple[str, ...] = ()
+    """Virtual IP addresses that the peer has given to us."""
+    remote_vips: tuple[str, ...] = ()
+    """Virtual IP addresses that we have given to the peer."""

@@ -164,14 +164,18 @@ def _cut(box: _Box, cutter: _Box) -> list[_Box]:
     return pieces
 
 
-def resolve(templates: Iterable[SelectorTemplate], address: str) -> tuple[TrafficSelector, ...]:
-    """Selectors for a connection whose endpoint has this address: `dynamic` becomes the address as a host.
+def resolve(templates: Iterable[SelectorTemplate], *addresses: str) -> tuple[TrafficSelector, ...]:
+    """Selectors for a connection whose endpoint has these addresses: `dynamic` becomes each of them as a host.
 
     The unspecified address (`0.0.0.0` or `::`) stands for any of its family. Raises LocalMisuse for no address.
     """
-    return tuple(
-        _dynamic(template, address) if isinstance(template, DynamicSelector) else template for template in templates
-    )
+    selectors: list[TrafficSelector] = []
+    for template in templates:
+        if isinstance(template, DynamicSelector):
+            selectors += [_dynamic(template, address) for address in addresses]
+        else:
+            selectors.append(template)
+    return tuple(selectors)
 
 
 def _dynamic(template: DynamicSelector, address: str) -> TrafficSelector:

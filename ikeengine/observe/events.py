@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from ikeengine.model.failure import FailureRecord
@@ -19,6 +20,7 @@ from ikeengine.outputs import (
     IkeMoved,
     IkeRekeyed,
     IkeUpdown,
+    LeaseChanged,
     LogLine,
     StateChanged,
 )
@@ -53,6 +55,15 @@ def story(event: Event) -> Story | None:
 
 def _log_line(event: LogLine) -> Story:
     return Story("log", event.group, event.level, event.text, {}, event.connection, event.ike_id)
+
+
+def _lease_changed(event: LeaseChanged) -> Story:
+    lease = event.lease
+    address, identity = str(ip_address(lease.address)), format_identity(lease.identity)
+    verb, preposition = ("assigned", "to") if lease.online else ("took back", "from")
+    text = f"{verb} virtual IP {address} of pool {lease.pool} {preposition} {identity}"
+    fields: Fields = {"pool": lease.pool, "address": address, "identity": identity}
+    return Story("lease", "IKE", 1, text, fields, event.connection, event.ike_id)
 
 
 def _dropped(event: Dropped) -> Story:
@@ -189,6 +200,7 @@ _TELL: dict[type, Callable[[Any], Story]] = {
     IkeRekeyed: _ike_rekeyed,
     IkeMoved: _ike_moved,
     ChildRekeyed: _child_rekeyed,
+    LeaseChanged: _lease_changed,
     Failed: _failed,
 }
 TOLD = {
@@ -200,6 +212,7 @@ TOLD = {
     IkeRekeyed: Told(("IKE",), 0),
     IkeMoved: Told(("IKE",), 1),
     ChildRekeyed: Told(("CHD",), 0),
+    LeaseChanged: Told(("IKE",), 1),
     Failed: Told(("IKE",), 0),
 }
 """Most events are not wanted: this table saves their stories from being written. A LogLine has its own group."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ikeengine.config.address_kinds import HOST_PATTERN
+from ikeengine.config.address_kinds import ADDRESS, HOST_PATTERN
+from ikeengine.config.certificate_kinds import OIDS, REMOTE_AUTH_KIND
 from ikeengine.config.ike_kinds import AUTH, IDENTITY, IKE_PROPOSALS, PATTERN, VERSION
 from ikeengine.config.kinds import (
     BOOLEAN,
@@ -13,6 +14,7 @@ from ikeengine.config.kinds import (
     PORT,
     RETRANSMISSIONS,
     RETRANSMIT_BASES,
+    TEXT,
     Choice,
     Integer,
     Kind,
@@ -20,11 +22,13 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import Childless, Fragmentation, SendCert, Unique
+from ikeengine.model.connection import Childless, Fragmentation, Ocsp, Revocation, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
 _FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_REVOCATION = Choice({word.value: word for word in Revocation})
+_OCSP = Choice({word.value: word for word in Ocsp}, {"no": "never"})
 _CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
 _FACTOR: Kind[float | None] = RETRANSMIT_BASES
@@ -73,6 +77,12 @@ DPD_TIMEOUT = Option(
     "0 leaves that to the retransmissions.",
     "0s",
     unit="s",
+)
+QCD = Option(
+    "qcd",
+    BOOLEAN,
+    "Quick crash detection (RFC 6290): give the peer a token that proves, after a restart, that the IKE SA was lost.",
+    "yes",
 )
 KEYINGTRIES = Option(
     "keyingtries",
@@ -142,6 +152,18 @@ RAND_TIME = Option(
     derived="over_time, at most half of rekey_time",
     unit="s",
 )
+VIPS = Option(
+    "vips",
+    ListOf(ADDRESS),
+    "Virtual IP addresses to ask the peer for; `0.0.0.0` and `::` ask for any of their family.",
+    "",
+)
+POOLS = Option(
+    "pools",
+    ListOf(TEXT),
+    "Pools (see `pools.<name>`) that virtual IP addresses for the peer come from; when one is full, the next.",
+    "",
+)
 CHILDLESS = Option(
     "childless",
     _CHILDLESS,
@@ -151,6 +173,14 @@ CHILDLESS = Option(
 )
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
+
+OCSP = Option(
+    "ocsp",
+    _OCSP,
+    "OCSP responses inside IKE_AUTH (RFC 4806): send the one about our certificate if the peer asks (`reply`), ask the "
+    "peer for its own (`request`), or both.",
+    "reply",
+)
 
 CERTIFICATE_FILE: Option[str | None] = Option("file", FILE, "File of the certificate, like an item of the list.")
 _TOKEN = tuple(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module"))
@@ -195,7 +225,14 @@ LOCAL_PUBKEYS = Option(
     "The first one whose private key is loaded is used.",
     "",
 )
-REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
+REMOTE_AUTH = Option(
+    "auth",
+    REMOTE_AUTH_KIND,
+    "How the peer must authenticate; written like `local.auth`. Kinds of keys with a least number of bits and hashes, "
+    "such as `rsa-3072-sha256-ecdsa-256-sha256`, are demands on every certificate of its chain, and on its signature "
+    "unless `-ike:` with signature schemes follows.",
+    "pubkey",
+)
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
 REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
 REMOTE_CACERTS = Option(
@@ -207,6 +244,17 @@ REMOTE_CACERTS = Option(
 )
 REMOTE_PUBKEYS = Option(
     "pubkeys", _FILES, "Raw public keys that the peer may use, trusted as they are; files as in `local.pubkeys`.", ""
+)
+
+CERT_POLICY = Option(
+    "cert_policy", OIDS, "Certificate policies for which the peer's chain must be valid (RFC 5280 section 6.1).", ""
+)
+REVOCATION = Option(
+    "revocation",
+    _REVOCATION,
+    "What to do when OCSP and CRLs cannot tell whether a certificate of the peer's chain is revoked: refuse it, refuse "
+    "it if there is a URI to ask, or accept it.",
+    "relaxed",
 )
 
 _LOCAL = Section(
@@ -223,26 +271,21 @@ _LOCAL = Section(
 _REMOTE = Section(
     "connections.<conn>.remote<suffix>",
     "What the peer must prove.",
-    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS),
+    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS, CERT_POLICY, REVOCATION),
     (
         Fixed("eap_id", "EAP"),
         Fixed("groups", "group memberships"),
-        Fixed("cert_policy", "certificate policies"),
         Fixed("ca_id", "constraints on the authority's identity"),
-        Fixed("revocation", "revocation checks with CRL and OCSP"),
     ),
     (Subsection("cert", _REMOTE_CERT, Form.SUFFIXED), Subsection("cacert", _CACERT, Form.SUFFIXED)),
 )
 
 _NOT_YET = (
-    Fixed("vips", "virtual IP addresses"),
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
-    Fixed("pools", "pools of virtual IP addresses"),
     Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
     Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
     Fixed("mediation", "mediation", "no", BOOLEAN),
@@ -266,6 +309,7 @@ CONNECTION = Section(
         REAUTH_TIME,
         DPD_DELAY,
         DPD_TIMEOUT,
+        QCD,
         KEYINGTRIES,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,
@@ -273,12 +317,15 @@ CONNECTION = Section(
         RETRANSMIT_JITTER,
         RETRANSMIT_LIMIT,
         UNIQUE,
+        VIPS,
+        POOLS,
         ENCAP,
         FRAGMENTATION,
         CHILDLESS,
         MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
+        OCSP,
     ),
     _NOT_YET,
     (

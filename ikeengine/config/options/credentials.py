@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ikeengine.config.certificate_kinds import URIS
 from ikeengine.config.ike_kinds import PATTERNS
-from ikeengine.config.kinds import BOOLEAN, FILE, Kind
+from ikeengine.config.kinds import BOOLEAN, FILE, TEXT, Kind
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
 from ikeengine.config.secrets import Password, SecretText
 from ikeengine.model.secret import Secret
@@ -81,14 +82,21 @@ CACERT = Option(
 )
 AUTHORITY_FILE = Option("file", _FILE, "The same as `cacert`, relative to the configuration's directory.")
 
+CRL_URIS = Option(
+    "crl_uris", URIS, "Where the CRLs of the authority are, besides what its certificates say: http, https or file.", ""
+)
+OCSP_URIS = Option("ocsp_uris", URIS, "OCSP responders for its certificates, asked before those in them.", "")
+CERT_URI_BASE = Option(
+    "cert_uri_base",
+    TEXT,
+    "Where peers fetch the certificates of this authority with `engine.hash_and_url`: an http URL, to which the SHA-1 "
+    "of the certificate (DER) is added in hexadecimal.",
+    "",
+)
+
 AUTHORITY = Section(
     "authorities.<name>",
     "A certification authority that is trusted to vouch for peers.",
-    (CACERT, AUTHORITY_FILE),
-    (
-        Fixed("crl_uris", "revocation checks with CRL"),
-        Fixed("ocsp_uris", "revocation checks with OCSP"),
-        Fixed("cert_uri_base", "hash and URL"),
-        *(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module")),
-    ),
+    (CACERT, AUTHORITY_FILE, CRL_URIS, OCSP_URIS, CERT_URI_BASE),
+    (*(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module")),),
 )

@@ -19,6 +19,7 @@ from ikeengine.config.kinds import (
     ListOf,
 )
 from ikeengine.config.schema import Option, Section, Subsection
+from ikeengine.model.connection import FETCH_SCHEMES
 
 _DATAPATHS = Choice({word: word for word in ("auto", "xfrm", "userspace", "none")})
 LEVEL = Integer(-1, 4, "log level")
@@ -41,6 +42,13 @@ KEYLOG = Option(
     "Whoever reads them reads the traffic.",
     "",
 )
+QCD_SECRET = Option(
+    "qcd_secret",
+    TEXT,
+    "File that keeps the secret of quick crash detection over restarts; it is made if it is not there.",
+    "",
+    derived="`qcd.secret` in the run directory",
+)
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
 RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
@@ -59,6 +67,16 @@ BLOCK_THRESHOLD = Option(
 )
 IKESA_LIMIT = Option("ikesa_limit", COUNT, "Most IKE SAs; 0 for no limit.", "0")
 KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 sends none.", "20s", unit="s")
+ENABLE_CRL = Option("enable_crl", BOOLEAN, "Use CRLs to learn whether certificates are revoked.", "yes")
+ENABLE_OCSP = Option("enable_ocsp", BOOLEAN, "Use OCSP to learn whether certificates are revoked.", "yes")
+FETCH_TIMEOUT = Option("fetch_timeout", DURATION, "Longest time to fetch one CRL or OCSP response.", "10s", unit="s")
+FETCH_SCHEME_LIST = Option(
+    "fetch_schemes",
+    ListOf(Choice({scheme: scheme for scheme in FETCH_SCHEMES})),
+    "Kinds of URIs that are fetched. Files only where `crl_uris` names them, never for a certificate.",
+    "http, https, file",
+)
+CACHE_CRLS = Option("cache_crls", BOOLEAN, "Write fetched CRLs to the directory `x509crl`, once verified.", "no")
 RETRY_INITIATE_INTERVAL = Option(
     "retry_initiate_interval",
     DURATION,
@@ -77,6 +95,36 @@ MAKE_BEFORE_BREAK = Option(
 )
 DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
+)
+LEASE_LIMIT = Option(
+    "lease_limit",
+    COUNT,
+    "Most virtual IP addresses of a pool that one identity may have at the same time; 0 for no limit.",
+    "16",
+)
+LEASE_FILE = Option(
+    "lease_file",
+    TEXT,
+    "File that remembers over a restart who had which virtual IP address.",
+    "",
+    derived="`leases.json` in the run directory",
+)
+INSTALL_VIRTUAL_IP = Option("install_virtual_ip", BOOLEAN, "Give this host the virtual IPs that peers assign.", "yes")
+INSTALL_VIRTUAL_IP_ON = Option(
+    "install_virtual_ip_on",
+    TEXT,
+    "Network interface that gets the virtual IPs.",
+    "",
+    derived="the interface with the local address of the IKE SA",
+)
+RESOLV_CONF = Option(
+    "resolv_conf",
+    TEXT,
+    "File that the name servers of peers are written to, such as `/etc/resolv.conf`; empty writes none.",
+    "",
+)
+RESOLVECTL = Option(
+    "resolvectl", BOOLEAN, "Hand the name servers of peers, and the domains they are for, to systemd-resolved.", "no"
 )
 REUSE_IKESA = Option("reuse_ikesa", BOOLEAN, "Create Child SAs in an IKE SA that exists.", "yes")
 MULTIPLE_AUTHENTICATION = Option(
@@ -113,6 +161,13 @@ INTERFACES_USE = Option(
 INTERFACES_IGNORE = Option(
     "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
+HASH_AND_URL = Option(
+    "hash_and_url",
+    BOOLEAN,
+    "Send and take the hash and URL of certificates instead of themselves (RFC 7296 section 3.6). Lets everybody who "
+    "can send IKE messages to us make us fetch an http URL.",
+    "no",
+)
 
 BYPASS_NETWORKS = Option(
     "bypass_networks",
@@ -142,13 +197,15 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath` and `metrics` take effect at the next start.",
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `qcd_secret`, `lease_file` and "
+    "`install_virtual_ip*` take effect at the next start.",
     (
         LISTEN,
         PORT_IKE,
         PORT_NAT_T,
         DATAPATH,
         KEYLOG,
+        QCD_SECRET,
         METRICS,
         BYPASS_NETWORKS,
         BYPASS_PORTS,
@@ -163,14 +220,26 @@ ENGINE = Section(
         BLOCK_THRESHOLD,
         IKESA_LIMIT,
         KEEP_ALIVE,
+        ENABLE_CRL,
+        ENABLE_OCSP,
+        FETCH_TIMEOUT,
+        FETCH_SCHEME_LIST,
+        CACHE_CRLS,
         RETRY_INITIATE_INTERVAL,
         RETRY_INITIATE_LIMIT,
         MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
+        LEASE_LIMIT,
+        LEASE_FILE,
+        INSTALL_VIRTUAL_IP,
+        INSTALL_VIRTUAL_IP_ON,
+        RESOLV_CONF,
+        RESOLVECTL,
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        HASH_AND_URL,
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,

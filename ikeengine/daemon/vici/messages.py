@@ -67,8 +67,13 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
     if ike.established_at is not None:
         section["established"] = _since(ike.established_at, now)
         section |= _until({"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at}, now)
+    section |= {key: list(vips) for key, vips in _vips(ike).items() if vips}
     tasks = {"tasks-queued": ike.tasks_queued, "tasks-active": ike.tasks_active, "tasks-passive": ike.tasks_passive}
     return section | {key: list(names) for key, names in tasks.items() if names}
+
+
+def _vips(ike: IkeStatus) -> dict[str, tuple[str, ...]]:
+    return {"local-vips": ike.local_vips, "remote-vips": ike.remote_vips}
 
 
 def child_section(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:

@@ -94,6 +94,11 @@ class TunnelRoutes:
         where = {"type": "throw", "family": family(network), "dst": str(network)}
         return where | {"table": self._table, "proto": ROUTE_PROTOCOL}
 
+    def refresh(self) -> None:
+        """Write all routes anew: the kernel drops them with the addresses that they prefer. Raises DatapathError."""
+        for network, wanted in list(self._wanted.items()):
+            self._write(network, wanted)
+
     def _restore(self, before: dict[Network, dict[SelectorPair, str]]) -> None:
         for network, wanted in before.items():
             try:

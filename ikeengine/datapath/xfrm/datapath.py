@@ -141,11 +141,15 @@ class XfrmDatapath:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
         self._kernel.policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """The host has other addresses or routes: look after those of tunnels."""
+        self._kernel.routes.refresh()
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA, None if it does not exist. Raises DatapathError if the kernel does not tell."""
         return self._kernel.sas.usage(sa)
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Ignore an ESP packet that has come through the IKE socket: the kernel has no SA for it."""
 
     @property

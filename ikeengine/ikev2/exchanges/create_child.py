@@ -20,7 +20,7 @@ from ikeengine.errors import (
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import reasons, renewal
+from ikeengine.ikev2 import reasons, renewal, vip_reasons, virtual_ips
 from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
@@ -34,6 +34,7 @@ from ikeengine.ikev2.child_negotiation import (
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
+from ikeengine.ikev2.nearest_child import nearest_child
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
@@ -86,7 +87,16 @@ class CreateChild(Exchange):
 
     def first_answer(self, ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> None:
         """The answer as part of IKE_AUTH. If it is an error, the IKE SA stays without a Child SA."""
+        if virtual_ips.is_missing(sa):
+            error = message.error()
+            self._without_address(ctx, sa, "no address in its answer" if error is None else error.kind.name)
+            if message.find(Sa) is not None and self.offer is not None:
+                sa.queue.append(DeleteOrphan(self.offer.spi_in))
+            return
         self._finish(ctx, sa, message, nonces, "IKE_AUTH response")
+
+    def _without_address(self, ctx: Context, sa: IkeSa, why: str) -> None:
+        fail(ctx, vip_reasons.no_address_given(ctx, sa, "IKE_AUTH response", why), self.ops)
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
@@ -98,6 +108,9 @@ class CreateChild(Exchange):
             ctx.answer(self.ops, ok=True)
             return None
         if self.is_behind_nat(ctx, sa):
+            return None
+        if virtual_ips.is_missing(sa):
+            self._without_address(ctx, sa, "it gave none when the IKE SA was established")
             return None
         group = first_group(self.config.esp_proposals) if self.group is None else self.group
         self.offer = make_offer(ctx, sa, self.config, group, packet=self.packet, single_pair=self.single_pair)
@@ -310,8 +323,10 @@ def no_match(
         return reasons.ah_behind_nat(ctx, sa, name)
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
-        accepted = tuple(reasons.child_selectors_text(config, sa.path) for config in configs)
-        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, child=name)
+        addresses = virtual_ips.own(sa), virtual_ips.peers(sa)
+        accepted = tuple(reasons.child_selectors_text(config, *addresses) for config in configs)
+        nearest = nearest_child(*offered, configs, *addresses)
+        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, nearest=nearest, child=name)
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     offered_proposals = message.require(Sa).proposals
     return reasons.proposal_mismatch(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ikeengine.errors import PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, reasons, transport
+from ikeengine.ikev2 import auth_lifetime, crash_tokens, reasons, transport
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import create_child, delete, mobike_requests, rekey_child, rekey_ike
+from ikeengine.ikev2.exchanges import config, create_child, delete, mobike_requests, rekey_child, rekey_ike
 from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close, take_tasks
@@ -44,6 +44,7 @@ def refuse_create_child(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
     """INFORMATIONAL: Deletes, errors, or just a sign of life."""
+    crash_tokens.take(sa, message)
     answer: list[Payload] = []
     deletes = message.all(Delete)
     closing = any(payload.protocol == Protocol.IKE for payload in deletes)
@@ -52,6 +53,7 @@ def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
         rekey_ike.settle(ctx, sa)
         for payload in deletes:
             answer += delete.respond_child(ctx, sa, payload)
+        answer += config.inform(message)
         answer += mobike_requests.answer(ctx, sa, message)
     auth_lifetime.obey(ctx, sa, message)
     transport.respond(ctx, sa, ExchangeType.INFORMATIONAL, answer)

@@ -52,7 +52,7 @@ class Host:
         self.sent: list[tuple[bytes, Path]] = []
         self.events: list[object] = []
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: object = None) -> None:
         self.sent.append((packet, path))
 
     def event(self, event: object) -> None:

@@ -56,9 +56,9 @@ def test_what_the_loader_takes_the_schema_takes(site: Any, validator: jsonschema
     "change",
     [
         lambda c: c.update(colour="blue"),
-        lambda c: c.update(pools={"a": {}}),
+        lambda c: c.update(pools={"a": {"addrs": "10.3.0.0/24", "dnz": "10.3.0.1"}}),
         lambda c: c["connections"]["site-b"].update(remote_addr=["192.0.2.2"]),
-        lambda c: c["connections"]["site-b"].update(vips=["0.0.0.0"]),
+        lambda c: c["connections"]["site-b"].update(vips=5),
         lambda c: c["connections"]["site-b"].update(version=1),
         lambda c: c["connections"]["site-b"].update(rekey_time="soon"),
         lambda c: c["connections"]["site-b"]["local-1"].update(eap_id="x"),

@@ -233,7 +233,7 @@ secrets:
     id: [gw1.example.com, gw3.example.com]
   private-gw: {file: gw.pem}
   eap-x: {secret: hunter2}
-pools: {p: {addrs: 10.0.0.0/24}}
+pools: {p: {addrs: 10.0.0.0/33}}
 engine:
   port: 70000
 colour: blue
@@ -251,7 +251,7 @@ colour: blue
         ["ike.yml:16:5", "secrets.ike-b.file"],
         ["ike.yml:18:16", "secrets.private-gw.file"],
         ["ike.yml:19:3", "secrets.eap-x"],
-        ["ike.yml:20:1", "pools"],
+        ["ike.yml:20:20", "pools.p.addrs"],
         ["ike.yml:22:9", "engine.port"],
         ["ike.yml:23:1", "colour"],
     ]

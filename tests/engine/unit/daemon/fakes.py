@@ -23,6 +23,7 @@ from ikeengine.model.sa import Direction, IpsecSa, SaId
 from ikeengine.model.secret import Secret
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.model.status import ChildStatus, IkeStatus
+from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.observe.keylog import KeyLog
 from ikeengine.observe.log import EngineLog, LogSettings
 from ikeengine.outputs import CommandDone, OpId, Output
@@ -44,6 +45,7 @@ class FakeCore:
 
     def __init__(self) -> None:
         self.connections: dict[str, ConnectionConfig] = {}
+        self.leases = LeaseTable()
         self.calls: list[tuple[Any, ...]] = []
         self.outbox: list[Output] = []
         self.deadline: float | None = None

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from ikeengine.config.vici import pool_from_vici
 from ikeengine.model.connection import Action, ChildConfig
 from ikeengine.model.sa import PolicyAction, PolicySet, Usage
 from ikeengine.negotiate.identities import parse_identity
+from ikeengine.negotiate.leases import Claim
 from ikeengine.outputs import ChildUpdown, CommandDone, Counted, IkeUpdown, InstallPolicies, LogLine, StateChanged
 from tests.engine.unit.daemon.fakes import NET_1, NET_2, child_status, connection, esp_sa, ike_status
 from tests.engine.unit.daemon.vici_rig import ViciRig
@@ -144,6 +146,11 @@ def test_list_policies(rig: ViciRig) -> None:
 
 def test_small_commands(rig: ViciRig) -> None:
     assert shown(rig, "--list-pools") == ""
+    rig.core.leases.set_pool(pool_from_vici("rw", {"addrs": "10.3.0.0/28"}))
+    rig.core.leases.acquire(["rw"], Claim(parse_identity("carol@example.com"), 1, "192.0.2.1"), bytes(4))
+    assert shown(rig, "--list-pools", "--leases").split() == (
+        ["rw", "10.3.0.0", "1", "/", "0", "/", "14", "10.3.0.1", "online", "'carol@example.com'"]
+    )
     assert shown(rig, "--flush-certs") == ""
     assert shown(rig, "--reload-settings") == ""
     assert shown(rig, "--list-authorities") == ""

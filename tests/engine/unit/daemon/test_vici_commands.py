@@ -15,14 +15,19 @@ from cryptography.x509.oid import NameOID
 from vici.exception import CommandException, SessionException
 
 from ikeengine import __version__
+from ikeengine.auth.status import Status, Verdict
+from ikeengine.crypto.crl import Crl
+from ikeengine.crypto.ocsp import OcspResponse
 from ikeengine.daemon.vici.peer import Peer
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, ChildConfig, Mode
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.sa import PolicyAction, PolicySet, Usage
 from ikeengine.negotiate.identities import parse_identity
+from ikeengine.negotiate.leases import Claim
 from ikeengine.observe.counters import NAMES
 from ikeengine.outputs import CommandDone, Counted, InstallPolicies, LogLine, StateChanged
+from tests.engine import pki
 from tests.engine.unit.daemon.data_strongswan import ALGORITHM_GROUPS, LIST_CONN, LIST_SA, LOAD_CONN
 from tests.engine.unit.daemon.fakes import NET_1, NET_2, child_status, connection, esp_sa, ike_status
 from tests.engine.unit.daemon.vici_rig import ViciRig, text
@@ -282,8 +287,40 @@ def test_refused_certificates(rig: ViciRig) -> None:
     leaf = make_certificate("gw1", ec.generate_private_key(ec.SECP256R1()), ca=False)
     assert "basic constraint" in refused(rig, "load-cert", {"type": "X509", "flag": "CA", "data": pem(leaf)})
     assert "parsing X509 certificate failed" in refused(rig, "load-cert", {"type": "X509", "data": "junk"})
-    assert "not supported" in refused(rig, "load-cert", {"type": "X509_CRL", "data": "junk"})
+    assert "parsing X509_CRL" in refused(rig, "load-cert", {"type": "X509_CRL", "data": "junk"})
+    assert "not supported" in refused(rig, "load-cert", {"type": "X509_AC", "data": "junk"})
     assert "flag" in refused(rig, "load-cert", {"type": "X509", "flag": "AA", "data": pem(leaf)})
+
+
+def test_crls_and_ocsp_responses(rig: ViciRig) -> None:
+    root = pki.authority("CN=Root")
+    loaded, fetched = pki.make_crl(root), pki.make_crl(root, number=2)
+    assert ask(rig, "load-cert", {"type": "X509_CRL", "flag": "NONE", "data": loaded}) == {"success": "yes"}
+    moon = pki.issue("CN=moon", root)
+    response = OcspResponse.from_der(pki.make_ocsp(moon, root))
+    status = Status(Verdict.GOOD, "", pki.NOW + pki.DAY)
+    rig.store.revocation.add_ocsp(moon.certificate, root.certificate, response, status)
+    rig.store.revocation.add_crl(Crl.from_der(fetched), root.certificate)
+    shown = list(rig.session().list_certs({"type": "X509_CRL"}))
+    assert [entry["data"] for entry in shown] == [loaded, fetched]
+    assert [entry["type"] for entry in rig.session().list_certs()] == [b"X509_CRL", b"X509_CRL", b"OCSP_RESPONSE"]
+    assert len(list(rig.session().list_certs({"type": "ANY", "subject": "CN=Root"}))) == 2
+    ask(rig, "flush-certs", {"type": "OCSP_RESPONSE"})
+    assert list(rig.session().list_certs({"type": "OCSP_RESPONSE"})) == []
+    ask(rig, "flush-certs")
+    assert [entry["data"] for entry in rig.session().list_certs()] == [loaded]
+    ask(rig, "clear-creds")
+    assert list(rig.session().list_certs()) == []
+
+
+def test_ocsp_responders(rig: ViciRig) -> None:
+    responder = pki.issue("CN=ocsp")
+    ask(rig, "load-cert", {"type": "X509", "flag": "OCSP", "data": responder.der})
+    assert rig.store.responders() == (responder.certificate,)
+    (shown,) = rig.session().list_certs({"type": "X509", "flag": "OCSP"})
+    assert (shown["flag"], shown["data"]) == (b"OCSP", responder.der)
+    ask(rig, "clear-creds")
+    assert rig.store.responders() == ()
 
 
 def test_authorities(rig: ViciRig, ca: x509.Certificate) -> None:
@@ -306,8 +343,48 @@ def test_authorities(rig: ViciRig, ca: x509.Certificate) -> None:
 
 def test_pools(rig: ViciRig) -> None:
     assert ask(rig, "get-pools") == {}
-    assert refused(rig, "unload-pool", {"name": "p"}) == "p not found"
-    assert "not supported" in refused(rig, "load-pool", {"p": {"addrs": "10.0.0.0/24"}})
+    assert refused(rig, "unload-pool", {"name": "p"}) == "failed to find a pool with name 'p'"
+    ask(rig, "load-pool", {"p": {"addrs": "10.3.0.0/28", "dns": ["10.3.0.53"], "20": ["0x01"]}})
+    assert ask(rig, "get-pools") == {"p": {"base": "10.3.0.0", "size": "14", "online": "0", "offline": "0"}}
+    assert "overlaps with p" in refused(rig, "load-pool", {"q": {"addrs": "10.3.0.9-10.3.0.20"}})
+    assert "neither" not in refused(rig, "load-pool", {"q": {"addrs": "10.3.0"}})
+    assert "`addrs` is missing" in refused(rig, "load-pool", {"q": {"dns": ["10.3.0.53"]}})
+    assert refused(rig, "load-pool", {"q": "10.4.0.0/28"}) == "invalid value for: q"
+    ask(rig, "unload-pool", {"name": "p"})
+    assert ask(rig, "get-pools") == {}
+
+
+def test_leases(rig: ViciRig) -> None:
+    ask(rig, "load-pool", {"p": {"addrs": "10.3.0.0/28"}, "six": {"addrs": "fd00::/120"}})
+    carol = parse_identity("carol@example.com")
+    rig.core.leases.acquire(["p"], Claim(carol, 1, "192.0.2.1"), bytes(4))
+    rig.core.leases.acquire(["p"], Claim(carol, 2, "192.0.2.1"), bytes(4))
+    rig.core.leases.release(1)
+    answer = ask(rig, "get-pools", {"leases": "yes", "name": "p"})
+    assert list(answer) == ["p"]
+    assert (answer["p"]["online"], answer["p"]["offline"]) == ("1", "1")
+    assert answer["p"]["leases"] == {
+        "0": {"address": "10.3.0.2", "identity": "carol@example.com", "status": "online"},
+        "1": {"address": "10.3.0.1", "identity": "carol@example.com", "status": "offline"},
+    }
+    assert refused(rig, "unload-pool", {"name": "p"}) == "vici pool p has 1 online leases, unable to unload"
+    changed = refused(rig, "load-pool", {"p": {"addrs": "10.9.0.0/28"}})
+    assert changed == "vici pool p has 1 online leases, unable to replace"
+    ask(rig, "load-pool", {"p": {"addrs": "10.3.0.0/28", "dns": ["10.3.0.53"]}})
+    rig.core.leases.release(2)
+    ask(rig, "unload-pool", {"name": "p"})
+
+
+def test_pools_of_the_file_come_and_go_with_reloads(rig: ViciRig) -> None:
+    ask(rig, "load-pool", {"mine": {"addrs": "10.8.0.0/28"}})
+    rig.config_path.write_text("pools: {p: {addrs: 10.3.0.0/28}}")
+    assert "pool p: added" in ask(rig, "apply")["others"]
+    assert set(ask(rig, "get-pools")) == {"mine", "p"}
+    rig.config_path.write_text("pools: {p: {addrs: 10.3.0.0/27}}")
+    assert "pool p: changed" in ask(rig, "apply")["others"]
+    rig.config_path.write_text("")
+    assert "pool p: removed" in ask(rig, "apply")["others"]
+    assert set(ask(rig, "get-pools")) == {"mine"}
 
 
 # --- policies, algorithms, counters
