@@ -95,6 +95,10 @@ class IpsecSa:
         return SaId(self.protocol, self.destination, self.spi)
 
 
+FIRST_PRIORITY = 1
+"""Nothing comes before a policy of this priority."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySet:
     """All policies of one Child SA (out, in and, in tunnel mode, fwd), for every pair of its selectors.

@@ -44,7 +44,8 @@ from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
-from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.model.sa import FIRST_PRIORITY, Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL
 from ikeengine.registry import Protocol
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class UserspaceDatapath:
             rules = TunnelRules(settings.routes, rtnetlink)
             cleanup.callback(rules.close)
             routes = TunnelRoutes(tun.index, settings.routes.table, rules, rtnetlink)
+            cleanup.callback(routes.close)
             cleartext = CleartextFilter(settings.device, tun.index, settings.ike_ports)
             cleanup.callback(cleartext.close)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
@@ -200,11 +202,15 @@ class UserspaceDatapath:
         """Routes first when there is something to protect, last when there is not: nothing leaks in between."""
         if self._routes is not None and _needs_route(after):
             self._routes.add(pair, after.local if after else "")
+        elif self._routes is not None and _goes_around(pair, after):
+            self._routes.add_around(pair)
         if self._cleartext is not None:
             self._cleartext.set(pair, after.action if after else None)
         self._outbound.set_policy(pair, after)
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)
+        elif self._routes is not None and _goes_around(pair, before) and not _goes_around(pair, after):
+            self._routes.remove_around(pair)
 
     def _inbound_of(self, sa: IpsecSa) -> Inbound:
         return self._inbound_ah if sa.protocol is Protocol.AH else self._inbound
@@ -276,3 +282,13 @@ def _check_possible(sa: IpsecSa) -> None:
 
 def _needs_route(policies: PolicySet | None) -> bool:
     return policies is not None and policies.action is not PolicyAction.PASS
+
+
+def _goes_around(pair: SelectorPair, policies: PolicySet | None) -> bool:
+    """Whether packets need not even look into our device: all to some network pass, and nothing comes before that."""
+    if policies is None or policies.action is not PolicyAction.PASS or policies.priority != FIRST_PRIORITY:
+        return False
+    local, remote = pair
+    everybody = not any(local.first) and local.last == b"\xff" * len(local.last)
+    plain = {(ts.protocol, ts.first_port, ts.last_port) for ts in pair} == {(ANY_PROTOCOL, *ANY_PORTS)}
+    return everybody and plain and any(remote.first)
