@@ -241,3 +241,15 @@ def test_removal(f):
     f.inbound.remove(f.sa)
     f.receive(sender.seal(udp_packet(), 4))
     assert f.drops == {"unknown-spi": 1}
+
+
+def test_packets_that_overtake_their_sa(f):
+    """The peer sends behind its IKE_AUTH response; nothing is lost when that is still being checked here."""
+    sender = EspSender(make_sa(Direction.OUT), SeededRng(1))
+    packets = [udp_packet(LEFT_HOST, RIGHT_HOST, data=b"%d" % number) for number in range(3)]
+    for packet in packets:
+        f.receive(sender.seal(packet, 4))
+    assert f.delivered == []
+    f.install()
+    assert f.delivered == packets
+    assert f.drops["unknown-spi"] == 0
