@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.interop.lab import Lab, child, engines_lab, lab
+from tests.engine.interop.lab import Lab, child, engines_lab, lab, merged
+from tests.engine.interop.test_certificates import equip, leafs
+from tests.lab.certs import authority
 from tests.lab.charon import NETLINK
 from tests.lab.control import Section
 from tests.lab.netns import wait_until
@@ -94,6 +96,25 @@ def test_transport(site: Lab, initiator: str, proposals: Section, tmp_path: Path
     for capture in captures:
         capture.assert_only_ike_and_esp(esp="ah" if "ah_proposals" in proposals else "esp")
     assert "mode transport" in states(site)
+
+
+@pytest.mark.scenario("ikev2/host2host-cert")
+def test_host_to_host_with_certificates(site: Lab, initiator: str) -> None:
+    """Mirrors ikev2/host2host-cert: the gateways themselves are the ends of the tunnel."""
+    mine, theirs = leafs("ecdsa256")
+    equip(site.engine, mine, authority())
+    equip(site.charon, theirs, authority())
+    hosts = child(local_ts=["dynamic"], remote_ts=["dynamic"])
+    pubkey = {"auth": "pubkey"}
+    site.connect(
+        engine=merged(hosts, {"local": pubkey | {"certs": [mine.pem]}, "remote": pubkey}),
+        charon=merged(hosts, {"local": pubkey | {"certs": [theirs.pem]}, "remote": pubkey}),
+    )
+    site.daemon(initiator).initiate("net")
+    site.assert_same_child()
+    assert site.left.gateway.ping(site.right.address, count=3)
+    assert site.right.gateway.ping(site.left.address, count=3)
+    assert int(site.engine.child()["packets-in"]) >= 6
 
 
 def test_peer_does_not_want_transport_mode(site: Lab, initiator: str) -> None:
