@@ -198,7 +198,7 @@ class UserspaceDatapath:
         if self._routes is not None and _needs_route(after):
             self._routes.add(pair, after.local if after else "")
         if self._cleartext is not None:
-            self._cleartext.set(pair, after.action if after else None)
+            self._cleartext.follow(pair, after)
         self._outbound.set_policy(pair, after)
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)
