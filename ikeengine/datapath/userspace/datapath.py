@@ -205,7 +205,7 @@ class UserspaceDatapath:
         elif self._routes is not None and _goes_around(pair, after):
             self._routes.add_around(pair)
         if self._cleartext is not None:
-            self._cleartext.set(pair, after.action if after else None)
+            self._cleartext.follow(pair, after)
         self._outbound.set_policy(pair, after)
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)
