@@ -12,10 +12,10 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.cookies import CookieJar
 from ikeengine.crypto.rng import Rng
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, UnsupportedCriticalPayload
-from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import machine, reasons, tasks, transport, virtual_ips
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
-from ikeengine.ikev2.exchanges import ike_sa_init
+from ikeengine.ikev2.exchanges import delete, ike_sa_init
+from ikeengine.ikev2.keeper import Keeper, Kept
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
@@ -55,8 +55,9 @@ class Endpoint:
         self._ctx = Context(settings, rng, credentials)
         self._ctx.wall_offset = wall_offset
         self._cookies = CookieJar(rng)
-        self._deadlines: DeadlineQueue[bytes | Wanted] = DeadlineQueue()
-        self._supervisor = Supervisor(self._ctx)
+        self._deadlines: DeadlineQueue[bytes | Wanted | Kept] = DeadlineQueue()
+        self._keeper = Keeper(self._ctx, self._deadlines.schedule)
+        self._supervisor = Supervisor(self._ctx, self._keeper)
         self._replies = TokenBucket(ERROR_REPLY_RATE, ERROR_REPLY_RATE)
         self._matches: dict[tuple[str, str], tuple[ConnectionConfig, ...]] = {}
 
@@ -108,6 +109,8 @@ class Endpoint:
         while (owner := self._deadlines.take_due(now)) is not None:
             if isinstance(owner, Wanted):
                 self._supervisor.bring_up(owner)
+            elif isinstance(owner, Kept):
+                self._keeper.tend(owner)
             else:
                 sa = self._ctx.table.find(owner)
                 if sa is not None:
@@ -126,7 +129,7 @@ class Endpoint:
         if op < FIRST_OP:
             self._supervisor.datapath_failed(op, result)
         elif (child := ctx.confirmations.pop(op, None)) is not None:
-            child_sa.answer_waiting(ctx, child, ok=True)
+            delete.on_confirmed(ctx, child)
         elif not (virtual_ips.failed(ctx, op, result) or self._supervisor.complete(op, result)):
             pending = ctx.ops.pop(op, None)
             sa = None if pending is None else ctx.table.find(pending.local_spi)
@@ -311,6 +314,8 @@ class Endpoint:
                 if sa.queue:
                     tasks.start_next(ctx, sa)
                 self._deadlines.schedule(local_spi, sa.timers.next_deadline())
+            for name in {sa.name for sa in touched.values()}:
+                self._keeper.look_after(name)
             wanted, ctx.wanted = ctx.wanted, []
             for entry in wanted:
                 if entry.delay:

@@ -147,6 +147,20 @@ class AskPath:
 
 
 @dataclass(frozen=True, slots=True)
+class AskFetch:
+    """Fetch a CRL, or an OCSP response if there is a request to `post`, within `timeout` seconds.
+
+    Answer: the document as bytes, or a LocalMisuse that says why there is none. A longer one than `max_octets` is none.
+    """
+
+    op: OpId
+    uri: str
+    post: bytes
+    max_octets: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
 class AskRoutes:
     """Ask with which source address each of these peer addresses can be reached; never resolves a name.
 
@@ -296,6 +310,16 @@ class IkeKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class CrlVerified:
+    """A CRL that was fetched or sent by a peer proved right and is new: worth a file (`engine.cache_crls`)."""
+
+    der: bytes
+    key_id: bytes
+    """Identifier of the key that signed it."""
+    is_delta: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CommandDone:
     """A command has ended. `reason` is empty on success, else one sentence for the operator."""
 
@@ -322,6 +346,6 @@ Event = (
     | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskRoutes | AskUsage | AskConfirmation
+Ask = AskSignature | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation
 AddressOutput = InstallAddress | DeleteAddress | InstallNameServers | DeleteNameServers
-Output = Transmit | DatapathOutput | AddressOutput | Ask | Event | CommandDone
+Output = Transmit | DatapathOutput | AddressOutput | Ask | Event | CrlVerified | CommandDone

@@ -74,6 +74,8 @@ class Protocol(OpenIntEnum):
     IKE = 1
     AH = 2
     ESP = 3
+    IPCOMP = 108
+    """Not negotiated as a protocol in IKEv2; this is its IP protocol number, for the names of SAs (RFC 3173)."""
 
 
 class TransformType(OpenIntEnum):

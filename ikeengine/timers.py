@@ -18,8 +18,10 @@ class Timer(Enum):
     HALF_OPEN = "the initiator did not come back with IKE_AUTH"
     IKE_REKEY = "rekey the IKE SA"
     IKE_REAUTH = "authenticate again with a new IKE SA"
+    SUPERSEDED = "the last packets for an IKE SA that is authenticated again have arrived"
     IKE_EXPIRE = "the IKE SA is over its lifetime"
     DPD = "nothing heard from the peer"
+    DPD_TIMEOUT = "the peer has not answered for too long"
     KEEPALIVE = "keep the NAT mapping alive"
     LINGER = "a replaced IKE SA was not deleted by its peer"
     FORGET = "a rival IKE SA that lost was not deleted by its peer"
@@ -29,6 +31,7 @@ class Timer(Enum):
     CHILD_LINGER = "the last packets of a replaced Child SA have arrived"
     CHILD_IDLE = "a Child SA may have been unused for too long"
     CHILD_RETRY = "the peer asked us to try again later"
+    CHILD_SEND = "the peer surely has the Child SA that it has asked for"
 
 
 class TimerTable:
@@ -51,6 +54,10 @@ class TimerTable:
         """Stop every timer of a Child SA."""
         for key in [key for key in self._deadlines if key[1] == child]:
             del self._deadlines[key]
+
+    def of_child(self, child: int) -> dict[Timer, float]:
+        """The deadlines of a Child SA."""
+        return {timer: deadline for (timer, owner), deadline in self._deadlines.items() if owner == child}
 
     def clear(self) -> None:
         """Stop everything."""

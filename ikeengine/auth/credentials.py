@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ikeengine.auth.revocation_cache import RevocationCache
 from ikeengine.auth.shared_keys import SharedKeys
 from ikeengine.auth.x509 import MAX_ISSUERS, is_signed_by, matches_identity
 from ikeengine.crypto.certificate import Certificate
@@ -30,6 +31,8 @@ class CredentialStore:
         self._anchors: dict[str, Certificate] = {}
         self._certificates: dict[bytes, Certificate] = {}
         self._key_ids: set[bytes] = set()
+        self._responders: dict[bytes, Certificate] = {}
+        self.revocation = RevocationCache()
         self._chains: dict[Certificate, tuple[Certificate, ...]] = {}
 
     def add_shared(self, key: SharedKey) -> None:
@@ -84,6 +87,26 @@ class CredentialStore:
     def certificates(self) -> tuple[Certificate, ...]:
         """All certificates that were added, authorities not included."""
         return tuple(self._certificates.values())
+
+    def add_responder(self, der: bytes) -> None:
+        """Trust somebody to sign OCSP responses about any certificate. Raises LocalMisuse."""
+        self._responders[der] = _parse_configured(der, "the certificate of an OCSP responder")
+
+    def remove_responder(self, der: bytes) -> None:
+        """Trust a responder no longer, if it is there."""
+        self._responders.pop(der, None)
+
+    def responders(self) -> tuple[Certificate, ...]:
+        """The OCSP responders that are trusted by configuration."""
+        return tuple(self._responders.values())
+
+    def authority_of(self, certificate: Certificate) -> Authority | None:
+        """The authority that has this certificate, with the URIs that are configured for it."""
+        return next((a for a in self._authorities.values() if a.certificate == certificate.der), None)
+
+    def issuer_of(self, certificate: Certificate) -> Certificate | None:
+        """The certificate of who issued one of ours, None if it is not loaded or it is self-signed."""
+        return next(iter(self._chain(certificate)), None)
 
     def add_private_key_id(self, key_id: bytes) -> None:
         """Note that a private key exists. `key_id` is `crypto.sign.PrivateKey.key_id`."""

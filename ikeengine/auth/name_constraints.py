@@ -31,7 +31,7 @@ def check_names(certificate: Certificate, constraints: NameConstraints) -> None:
             complaint = "cannot be compared with the constraints"
         if complaint:
             shown = names.format_name(name.value) if name.kind == NameKind.DN else ascii(name.value)[1:]
-            detail = f"`{certificate.subject_text}`: the {name.kind.value} {shown} {complaint} of an authority above"
+            detail = f"{certificate.described}: the {name.kind.value} {shown} {complaint} of an authority above"
             raise AuthFailed(Alert.CERT_POLICY_VIOLATION.value, detail)
 
 

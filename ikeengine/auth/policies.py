@@ -148,4 +148,4 @@ def _map(level: _Level, mappings: Sequence[tuple[str, str]], *, inhibited: bool)
 
 
 def _violation(certificate: Certificate, what: str) -> AuthFailed:
-    return AuthFailed(Alert.CERT_POLICY_VIOLATION.value, f"`{certificate.subject_text}` {what}")
+    return AuthFailed(Alert.CERT_POLICY_VIOLATION.value, f"{certificate.described} {what}")

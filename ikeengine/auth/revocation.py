@@ -22,7 +22,7 @@ from ikeengine.crypto.crl import MAX_CRL_OCTETS, Crl
 from ikeengine.crypto.ocsp import MAX_RESPONSE_OCTETS, NONCE_OCTETS, OcspResponse, make_request
 from ikeengine.crypto.revocation_pointers import uris_of
 from ikeengine.errors import AuthFailed
-from ikeengine.model.connection import Revocation
+from ikeengine.model.connection import FETCH_SCHEMES, Revocation
 from ikeengine.model.credentials import Authority
 from ikeengine.model.failure import Alert
 
@@ -62,6 +62,9 @@ class Surroundings:
     """CRLs and OCSP responses that the peer has sent along."""
     responses: Sequence[OcspResponse] = ()
     policy: Revocation = Revocation.RELAXED
+    judges: bool = True
+    """Whether to refuse a revoked certificate. Our own is for the peer to judge."""
+    schemes: Sequence[str] = FETCH_SCHEMES
     enable_ocsp: bool = True
     enable_crl: bool = True
     deadline: datetime | None = None
@@ -78,18 +81,14 @@ class _Item:
     ocsp_uris: list[str]
     crl_uris: list[str]
     delta_uris: list[str]
+    configured: frozenset[str]
+    """URIs of the configuration, which alone may name files."""
     had_uris: bool
     had_deltas: bool = False
     """Whether the delta CRLs were thought of."""
     said: Status | None = None
     """What an OCSP responder has just said; it may be good for this moment only."""
     problems: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The certificate, for the operator."""
-        issuer = self.certificate.issuer_text
-        return f"`{self.certificate.subject_text}` (issuer `{issuer}`, serial {self.certificate.serial:x})"
 
 
 class RevocationCheck:
@@ -109,8 +108,8 @@ class RevocationCheck:
         while self._items:
             item = self._items[-1]
             status = self._status(item, wall)
-            if status.verdict is Verdict.REVOKED:
-                raise AuthFailed(Alert.CERT_REVOKED.value, f"{item.name}: {status.detail}")
+            if status.verdict is Verdict.REVOKED and self._around.judges:
+                raise AuthFailed(Alert.CERT_REVOKED.value, f"{item.certificate.described}: {status.detail}")
             fetch = self._next_fetch(item, status, wall)
             if fetch is not None:
                 self._asked = fetch
@@ -164,6 +163,7 @@ class RevocationCheck:
             ocsp_uris=list(dict.fromkeys(ocsp_uris)),
             crl_uris=list(dict.fromkeys(crl_uris)),
             delta_uris=list(pointers.delta_uris) if around.enable_crl else [],
+            configured=frozenset((*configured.ocsp_uris, *configured.crl_uris)) if configured else frozenset(),
             had_uris=bool(ocsp_uris or crl_uris),
         )
 
@@ -230,7 +230,7 @@ class RevocationCheck:
         uris = further if status.source == "OCSP" else item.ocsp_uris or further
         while uris:
             is_ocsp, uri = uris is item.ocsp_uris, uris.pop(0)
-            reason = self._why_not(uri, wall)
+            reason = self._why_not(item, uri, wall)
             if not reason:
                 return self._ask(item, uri, is_ocsp=is_ocsp)
             item.problems.append(f"{uri}: {reason}")
@@ -243,7 +243,10 @@ class RevocationCheck:
         self._nonce = self._around.random(NONCE_OCTETS)
         return Fetch(uri, make_request(item.certificate, item.issuer, self._nonce))
 
-    def _why_not(self, uri: str, wall: datetime) -> str:
+    def _why_not(self, item: _Item, uri: str, wall: datetime) -> str:
+        scheme = uri.partition(":")[0].lower()
+        if scheme not in self._around.schemes or (scheme == "file" and uri not in item.configured):
+            return f"`{scheme}` URIs of certificates are not fetched"
         if self._fetches >= MAX_FETCHES:
             return f"not tried, as {MAX_FETCHES} documents were fetched already"
         if self._around.deadline is not None and wall >= self._around.deadline:
@@ -266,8 +269,11 @@ class RevocationCheck:
         """Nothing more can be learned about a certificate: is that enough? Raises AuthFailed."""
         if status.verdict is Verdict.GOOD:
             return
+        if status.verdict is Verdict.REVOKED:
+            self.remarks.append(f"{item.certificate.described}: {status.detail}")
+            return
         reasons = "; ".join(item.problems) or status.detail
-        text = f"{item.name}: its status is unknown: {reasons}"
+        text = f"{item.certificate.described}: its status is unknown: {reasons}"
         policy = self._around.policy
         if policy is Revocation.STRICT or (policy is Revocation.IF_URI and item.had_uris):
             raise AuthFailed(UNKNOWN, f"{text} (`remote.revocation` is {policy.value})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,6 +36,7 @@ class RevocationCache:
     def __init__(self) -> None:
         self._loaded: dict[bytes, Crl] = {}
         self._crls: dict[_CrlKey, Crl] = {}
+        self._news: deque[tuple[bytes, Crl]] = deque(maxlen=MAX_CRLS)
         self._ocsp: dict[_OcspKey, _Answer] = {}
         self._unreachable: dict[str, tuple[datetime, str]] = {}
 
@@ -56,11 +58,18 @@ class RevocationCache:
             return False
         self._crls.pop(key, None)
         self._crls[key] = crl
+        self._news.append((signer.public_key.key_id, crl))
         while len(self._crls) > MAX_CRLS or (
             len(self._crls) > 1 and sum(len(kept.der) for kept in self._crls.values()) > MAX_CRL_OCTETS
         ):
             del self._crls[next(iter(self._crls))]
         return True
+
+    def take_news(self) -> list[tuple[bytes, Crl]]:
+        """The CRLs that came since the last call, with the identifiers of the keys that signed them."""
+        news = list(self._news)
+        self._news.clear()
+        return news
 
     def crls(self, extra: Iterable[Crl] = ()) -> Iterator[Crl]:
         """Every CRL, and those that somebody brings along, each once."""

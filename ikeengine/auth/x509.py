@@ -129,9 +129,9 @@ def _key_ids_agree(certificate: Certificate, issuer: Certificate) -> bool:
 
 def _no_issuer(certificate: Certificate) -> AuthFailed:
     if certificate.is_self_issued:
-        detail = f"`{certificate.subject_text}` is self-signed and not among the trusted authorities"
+        detail = f"{certificate.described} is self-signed and not among the trusted authorities"
         return AuthFailed(Alert.CERT_UNTRUSTED_ROOT.value, detail)
-    detail = f"`{certificate.issuer_text}`, who issued `{certificate.subject_text}`, is not known"
+    detail = f"the issuer of {certificate.described} is not known"
     return AuthFailed(Alert.CERT_NO_ISSUER.value, detail)
 
 
@@ -168,34 +168,34 @@ def _check_path(chain: Sequence[Certificate], wall: datetime) -> None:
 
 def _check_validity(certificate: Certificate, wall: datetime) -> None:
     if wall > certificate.not_after:
-        detail = f"`{certificate.subject_text}` expired on {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
+        detail = f"{certificate.described} expired on {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
         raise AuthFailed(Alert.CERT_EXPIRED.value, detail)
     if wall < certificate.not_before:
-        detail = f"`{certificate.subject_text}` is not valid before {certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
+        detail = f"{certificate.described} is not valid before {certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
         raise AuthFailed(Alert.CERT_EXPIRED.value, detail)
 
 
 def _check_critical_extensions(certificate: Certificate) -> None:
     unknown = certificate.extensions.unknown_critical
     if unknown:
-        raise _invalid(f"`{certificate.subject_text}` has the critical extension {unknown[0]}, which is not known here")
+        raise _invalid(f"{certificate.described} has the critical extension {unknown[0]}, which is not known here")
 
 
 def _check_end_entity(leaf: Certificate) -> None:
     usage = leaf.extensions.key_usage
     if usage is not None and not usage & {"digital_signature", "content_commitment"}:
-        raise _invalid(f"the key usage of `{leaf.subject_text}` does not allow signatures")
+        raise _invalid(f"the key usage of {leaf.described} does not allow signatures")
     purposes = leaf.extensions.extended_key_usage
     if purposes is not None and _PURPOSES.isdisjoint(purposes):
-        raise _invalid(f"the extended key usage of `{leaf.subject_text}` does not allow IKE: {', '.join(purposes)}")
+        raise _invalid(f"the extended key usage of {leaf.described} does not allow IKE: {', '.join(purposes)}")
 
 
 def _check_issuer(issuer: Certificate) -> None:
     if not issuer.is_ca:
-        raise _invalid(f"`{issuer.subject_text}` is not a certification authority")
+        raise _invalid(f"{issuer.described} is not a certification authority")
     usage = issuer.extensions.key_usage
     if usage is not None and "key_cert_sign" not in usage:
-        raise _invalid(f"the key usage of `{issuer.subject_text}` does not allow to sign certificates")
+        raise _invalid(f"the key usage of {issuer.described} does not allow to sign certificates")
 
 
 def _check_path_length(issuer: Certificate, below: Sequence[Certificate]) -> None:
@@ -204,7 +204,7 @@ def _check_path_length(issuer: Certificate, below: Sequence[Certificate]) -> Non
         return
     intermediates = sum(not certificate.is_self_issued for certificate in below[1:])
     if intermediates > issuer.path_length:
-        detail = f"`{issuer.subject_text}` allows {issuer.path_length} intermediates below it, not {intermediates}"
+        detail = f"{issuer.described} allows {issuer.path_length} intermediates below it, not {intermediates}"
         raise AuthFailed(Alert.CERT_EXCEEDED_PATH_LEN.value, detail)
 
 

@@ -148,6 +148,11 @@ def _rekey(parser: ArgumentParser) -> None:
     parser.add_argument("--reauth", action="store_true", help="authenticate again with a new IKE SA")
 
 
+def _policy(parser: ArgumentParser) -> None:
+    parser.add_argument("--child", required=True, metavar="NAME", help="the child whose policies are meant")
+    parser.add_argument("--ike", default="", metavar="NAME", help="its connection, if several have such a child")
+
+
 def _events(parser: ArgumentParser) -> None:
     parser.add_argument(
         "event", nargs="*", metavar="EVENT", help="only these: ike-updown, child-updown, ike-rekey, alert, log, ..."
@@ -242,6 +247,27 @@ _COMMANDS = (
         "control:rekey",
         "  ikeengine rekey --child net\n  ikeengine rekey --ike site-b --reauth",
         _rekey,
+    ),
+    _Command(
+        "install",
+        "set the trap of a child, or put its pass or drop policy into force",
+        "policies:install",
+        "  ikeengine install --child net\n  ikeengine install --ike site-b --child net",
+        _policy,
+    ),
+    _Command(
+        "uninstall",
+        "take a trap, pass or drop policy back; SAs that are up stay",
+        "policies:uninstall",
+        "  ikeengine uninstall --child net",
+        _policy,
+    ),
+    _Command(
+        "pols",
+        "show the trap, pass and drop policies that are in force; as JSON, the messages of VICI's list-policies",
+        "policies:pols",
+        "  ikeengine pols\n  ikeengine pols --json",
+        _no_arguments,
     ),
     _Command(
         "explain",

@@ -121,5 +121,8 @@ def _remote(values: Values, certificates: CertificateSource, problems: Problems)
         tuple(authority.der for chain in cacerts for authority in chain),
         auth.schemes,
         loader.keys(options.REMOTE_PUBKEYS),
+        auth.chain,
+        values[options.CERT_POLICY],
+        values[options.REVOCATION],
     )
     return RemoteRound(values, remote)

@@ -43,6 +43,7 @@ def build_child(name: str, values: Values, problems: Problems) -> ChildConfig:
         life_packets=life_packets,
         rand_packets=rand_packets,
         inactivity=values[options.INACTIVITY],
+        keep_up=values[options.KEEP_UP],
         replay_window=values[options.REPLAY_WINDOW],
         reqid=values[options.REQID],
         priority=values[options.PRIORITY],

@@ -16,6 +16,7 @@ from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mo
 
 DEFAULT_REKEY_TIME = 14400.0
 """Seconds, unless `reauth_time` is set (swanctl.conf(5))."""
+KEEP_UP_DPD_DELAY = 30.0
 SHUNTS = (Mode.PASS, Mode.DROP)
 
 
@@ -39,6 +40,7 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
     rekey_time, over_time, rand_time = _times(values, problems)
     local = build_local(values, certificates, problems)
     remote = build_remote(values, certificates, problems)
+    children = _children(values, problems)
     config = ConnectionConfig(
         name=name,
         proposals=values[options.PROPOSALS] or options.PROPOSALS.default_value(),
@@ -50,8 +52,14 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         encap=values[options.ENCAP],
         fragmentation=values[options.FRAGMENTATION],
         mobike=values[options.MOBIKE],
-        dpd_delay=values[options.DPD_DELAY],
+        dpd_delay=_dpd_delay(values, children),
+        dpd_timeout=values[options.DPD_TIMEOUT],
         keyingtries=values[options.KEYINGTRIES],
+        retransmit_timeout=values[options.RETRANSMIT_TIMEOUT],
+        retransmit_base=values[options.RETRANSMIT_BASE],
+        retransmit_tries=values[options.RETRANSMIT_TRIES],
+        retransmit_jitter=values[options.RETRANSMIT_JITTER],
+        retransmit_limit=values[options.RETRANSMIT_LIMIT],
         unique=values[options.UNIQUE],
         reauth_time=values[options.REAUTH_TIME],
         rekey_time=rekey_time,
@@ -62,11 +70,20 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         send_certreq=values[options.SEND_CERTREQ],
         vips=values[options.VIPS],
         pools=values[options.POOLS],
+        ocsp=values[options.OCSP],
         local=tuple(round.auth for round in local),
         remote=tuple(round.auth for round in remote),
-        children=_children(values, problems),
+        children=children,
     )
     return Draft(config, values, local, remote)
+
+
+def _dpd_delay(values: Values, children: dict[str, ChildConfig]) -> float:
+    """A tunnel that is to be kept up needs somebody who notices when the peer is gone."""
+    delay: float | None = values[options.DPD_DELAY]
+    if delay is not None:
+        return delay
+    return KEEP_UP_DPD_DELAY if any(child.keep_up for child in children.values()) else 0.0
 
 
 def _times(values: Values, problems: Problems) -> tuple[float, float, float]:
@@ -96,11 +113,15 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
     reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
     for name, child in children.items():
         starts = child.start_action in (Action.START, Action.TRAP, Action.TRAP_START)
-        if starts and not reachable and child.mode not in SHUNTS and values.sound(options.REMOTE_ADDRS):
+        key, word = ("keep_up", "yes") if child.keep_up else ("start_action", child.start_action.value)
+        begins = (starts or child.keep_up) and child.mode not in SHUNTS
+        if child.start_action is Action.TRAP and child.mode is Mode.TRANSPORT and not child.keep_up:
+            continue  # the packet names the peer
+        if begins and not reachable and values.sound(options.REMOTE_ADDRS):
             section = values.named("children")[name]
             problems.add(
-                section.marks.get("start_action", section.mark),
-                section.key("start_action"),
-                f"`{child.start_action.value}` needs an address or host name in remote_addrs to connect to",
+                section.marks.get(key, section.mark),
+                section.key(key),
+                f"`{word}` needs an address or host name in remote_addrs to connect to",
             )
     return children

@@ -84,4 +84,4 @@ def _authority(name: str, values: Values, certificates: CertificateSource, probl
         problems.add(values.mark_of(option), values.key(option), f"{file} holds {len(loaded)} certificates, not one")
     elif not loaded[0].is_ca:
         problems.add(values.mark_of(option), values.key(option), f"{file} is not the certificate of an authority")
-    return Authority(name, loaded[0].der)
+    return Authority(name, loaded[0].der, values[options.CRL_URIS], values[options.OCSP_URIS])

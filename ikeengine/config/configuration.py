@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
@@ -71,3 +72,9 @@ class Configuration:
     pools: Mapping[str, PoolConfig] = field(default_factory=dict)
     certificates: tuple[bytes, ...] = ()
     """Intermediate certificates (DER) found in the files of our own ones."""
+    crls: tuple[bytes, ...] = ()
+    """CRLs (DER) of the directory `x509crl`."""
+    responders: tuple[bytes, ...] = ()
+    """Certificates (DER) of the directory `x509ocsp`: OCSP responders that are trusted as they are."""
+    base: Path = Path()
+    """The directory of the configuration."""

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _STRING: JsonSchema = {"type": "string", "minLength": 1}
 
 
-def _checked(parse: Callable[[str], T], text: str) -> T:
+def checked(parse: Callable[[str], T], text: str) -> T:
     """Parse with a function of `negotiate`; whatever it complains about becomes a ValueError with its sentence."""
     if not text.isprintable():
         raise ValueError("the text holds characters that cannot be printed")
@@ -44,7 +44,7 @@ class _Proposals:
         """The proposals of one word."""
         if text == "default" and self.defaults:
             return self.defaults
-        return (_checked(self.parser, text),)
+        return (checked(self.parser, text),)
 
     def json_schema(self) -> JsonSchema:
         """A string."""
@@ -67,7 +67,7 @@ class _Identity:
 
     def parse(self, text: str) -> Identity | None:
         """The identity; None for an empty text."""
-        return _checked(parse_identity, text) if text else None
+        return checked(parse_identity, text) if text else None
 
     def json_schema(self) -> JsonSchema:
         """A string, or what YAML takes for a number."""
@@ -81,7 +81,7 @@ class _IdentityPattern:
 
     def parse(self, text: str) -> IdentityPattern:
         """The pattern."""
-        return _checked(parse_pattern, text)
+        return checked(parse_pattern, text)
 
     def json_schema(self) -> JsonSchema:
         """A string, or what YAML takes for a number."""
@@ -95,7 +95,7 @@ class _Selector:
 
     def parse(self, text: str) -> SelectorTemplate:
         """The selector, or the template that stands for our own address."""
-        return _checked(parse_selector, text)
+        return checked(parse_selector, text)
 
     def json_schema(self) -> JsonSchema:
         """A string."""
@@ -107,6 +107,8 @@ class AuthMethods(NamedTuple):
 
     kind: AuthKind
     schemes: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
+    """Demands on the keys and hashes of the peer's chain."""
 
 
 _UNSUPPORTED_AUTH = ("eap", "xauth", "any", "null")
@@ -124,13 +126,13 @@ class _Auth:
         if word in ("psk", "pubkey"):
             return AuthMethods(AuthKind(word))
         if word.startswith("ike:"):
-            _checked(parse_constraint, word[4:])
+            checked(parse_constraint, word[4:])
             return AuthMethods(AuthKind.PUBKEY, (word[4:],))
         if word.startswith(_UNSUPPORTED_AUTH):
             raise ValueError(f"`{text}` is not supported yet; supported are psk and pubkey")
         if word.startswith(_KEY_TYPES):
             raise ValueError(
-                f"`{text}`: constraints on the trust chain are not supported yet; "
+                f"`{text}`: constraints on the trust chain are for the `remote` section; "
                 f"`ike:{word}` constrains the signature in IKE_AUTH"
             )
         raise ValueError(f"`{text}` is not psk, pubkey or ike:schemes{suggestion(word, ['psk', 'pubkey'])}")
@@ -182,4 +184,5 @@ PATTERN = _IdentityPattern()
 PATTERNS = ListOf(_IdentityPattern(), split=False)
 SELECTORS = ListOf(_Selector())
 AUTH = _Auth()
+parse_auth = AUTH.parse
 VERSION = _Version()

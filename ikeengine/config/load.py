@@ -17,6 +17,7 @@ from ikeengine.config.inline import ConfigFiles
 from ikeengine.config.options.root import ROOT
 from ikeengine.config.problems import ConfigError, ConfigErrors, Mark, Problems
 from ikeengine.config.reader import read
+from ikeengine.config.revocation_files import load_crls, load_responders
 from ikeengine.config.schema import Values
 from ikeengine.config.tree import Entry, Mapping, Scalar
 from ikeengine.config.yaml_tree import parse_yaml
@@ -117,6 +118,9 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
         private_keys=private_keys.files,
         authorities=authorities,
         pools=pools,
+        crls=load_crls(files.base, problems),
+        responders=load_responders(files.base, problems),
+        base=files.base,
         certificates=tuple(
             dict.fromkeys([*private_keys.certificates, *(cert.der for draft in drafts for cert in draft.intermediates)])
         ),

@@ -92,6 +92,11 @@ class Certificate:
         return names.format_name(self.issuer)
 
     @property
+    def described(self) -> str:
+        """Which certificate this is, for the operator: subject, issuer and serial number in hexadecimal."""
+        return f"`{self.subject_text}` (issuer `{self.issuer_text}`, serial {self.serial:x})"
+
+    @property
     def is_ca(self) -> bool:
         """Whether basicConstraints make it a certification authority."""
         return self.extensions.is_ca

@@ -168,6 +168,13 @@ class Constraint:
         return self.kind == ("rsa/pss" if scheme.pss else scheme.kind)
 
 
+def constraint_text(constraint: Constraint) -> str:
+    """The text of one constraint, as `parse_constraint` reads it."""
+    names = {hash_id: name for name, hash_id in HASH_NAMES.items()}
+    bits = [str(constraint.min_bits)] if constraint.min_bits else []
+    return "-".join([constraint.kind, *bits, *(names[hash_id] for hash_id in constraint.hashes)])
+
+
 _KINDS = ("pubkey", "rsa", "rsa/pss", "ecdsa", "ed25519", "ed448")
 
 

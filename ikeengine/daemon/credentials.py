@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import TypeVar
 
 from ikeengine.auth.credentials import CredentialStore
+from ikeengine.auth.revocation_cache import RevocationCache
 from ikeengine.config.configuration import Configuration
 from ikeengine.crypto.certificate import Certificate
+from ikeengine.crypto.crl import Crl
 from ikeengine.crypto.sign import PrivateKey
 from ikeengine.daemon.keystore import KeyStore
 from ikeengine.model.credentials import Authority, SharedKey
@@ -40,6 +42,8 @@ class Layer:
     keys: dict[bytes, PrivateKey] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
+    crls: dict[bytes, Crl] = field(default_factory=dict)
+    responders: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def layer_of(configuration: Configuration) -> Layer:
@@ -53,6 +57,8 @@ def layer_of(configuration: Configuration) -> Layer:
         keys={key.key_id: key for key in loaded},
         authorities={authority.name: authority for authority in configuration.authorities},
         certificates={der: certificate_of(der) for der in configuration.certificates},
+        crls={der: Crl.from_der(der) for der in configuration.crls},
+        responders={der: der for der in configuration.responders},
     )
 
 
@@ -115,6 +121,16 @@ class Credentials:
         self._client.certificates[certificate.der] = certificate
         self._sync()
 
+    def load_crl(self, crl: Crl) -> None:
+        """Add a CRL."""
+        self._client.crls[crl.der] = crl
+        self._sync()
+
+    def load_responder(self, certificate: Certificate) -> None:
+        """Trust somebody to sign OCSP responses."""
+        self._client.responders[certificate.der] = certificate.der
+        self._sync()
+
     def load_anchor(self, certificate: Certificate) -> None:
         """Trust an authority that has no name."""
         name = certificate.fingerprint + _FROM_CLIENT
@@ -148,6 +164,15 @@ class Credentials:
         ders |= dict.fromkeys(authority.certificate for authority in self._in_force.authorities.values())
         return [certificate_of(der) for der in ders]
 
+    def responders(self) -> list[Certificate]:
+        """The OCSP responders that are trusted by configuration."""
+        return list(self._store.responders())
+
+    @property
+    def revocation(self) -> RevocationCache:
+        """What is known about revoked certificates."""
+        return self._store.revocation
+
     def _sync(self) -> None:
         """Bring both stores from what is in force to the sum of the layers."""
         old, new = self._in_force, _sum(self._file, self._client)
@@ -159,8 +184,13 @@ class Credentials:
             self._store.remove_certificate,
             self._add_certificate,
         )
+        _apply(old.crls, new.crls, self._remove_crl(old), self._store.revocation.load)
+        _apply(old.responders, new.responders, self._store.remove_responder, self._store.add_responder)
         _apply(old.keys, new.keys, self._remove_key, self._add_key)
         self._in_force = new
+
+    def _remove_crl(self, layer: Layer) -> Callable[[bytes], None]:
+        return lambda der: self._store.revocation.unload(layer.crls[der])
 
     def _add_certificate(self, certificate: Certificate) -> None:
         self._store.add_certificate(certificate.der)
@@ -180,6 +210,8 @@ def _sum(file: Layer, client: Layer) -> Layer:
         keys=file.keys | client.keys,
         authorities=client.authorities | file.authorities,
         certificates=file.certificates | client.certificates,
+        crls=file.crls | client.crls,
+        responders=file.responders | client.responders,
     )
 
 

@@ -16,8 +16,10 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.load import load
 from ikeengine.config.problems import ConfigErrors
+from ikeengine.config.revocation_files import CRLS
 from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
+from ikeengine.daemon.crl_files import write_crl
 from ikeengine.daemon.host import SystemRng, keep_memory_private, make_run_dir
 from ikeengine.daemon.keystore import KeyStore
 from ikeengine.daemon.lease_file import LeaseFile
@@ -39,6 +41,7 @@ from ikeengine.errors import IkeError
 from ikeengine.observe.keylog import KeyLog
 from ikeengine.observe.log import EngineLog, LogSettings, set_up
 from ikeengine.observe.metrics import Snapshot, render
+from ikeengine.outputs import CrlVerified
 
 EXIT_DONE, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 SOCKET_NAME = "ikeengine.vici"
@@ -123,6 +126,7 @@ class Daemon:
         )
         credentials = Credentials(store, keys)
         self.loader = Loader(config_path, self.service, credentials, self._apply_engine)
+        self.service.keep_crl = self._keep_crl
         hub = EventHub()
         bridge = EventBridge(self.service, hub)
         self.observer.listeners.append(bridge)
@@ -224,6 +228,12 @@ class Daemon:
         self._network.interfaces = interface_filter(engine)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
 
+    def _keep_crl(self, output: CrlVerified) -> None:
+        try:
+            write_crl(self.loader.configuration.base / CRLS, output)
+        except OSError as error:
+            self.observer.say("CFG", 1, f"cannot write a CRL to {CRLS}: {error.strerror}")
+
     def _change_keylog(self, directory: str) -> None:
         old, wanted = self.observer.keylog, Path(directory) if directory else None
         if wanted == (old.directory if old is not None else None):
@@ -242,6 +252,7 @@ class Daemon:
             counters=self.observer.counters,
             dropped=self.observer.dropped,
             usage=self.service.usage,
+            fetches=self.service.fetcher.outcomes,
         )
         return render(snapshot)
 

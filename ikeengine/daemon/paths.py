@@ -155,6 +155,8 @@ class PathFinder:
         """
         family = socket.AF_INET6 if ":" in remote else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             # Without the exemption a trap policy for the peer's own address would be hit by the connect.
             self._prepare(probe, False)
             if bound:

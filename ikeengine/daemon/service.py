@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ikeengine.daemon.core import Core
+from ikeengine.daemon.fetch import Fetcher
 from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.virtual_ips import VirtualIps
-from ikeengine.datapath.base import Datapath, DatapathEvent
+from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Command, NetworkChanged, Shutdown
 from ikeengine.model.connection import ConnectionConfig
@@ -27,6 +28,7 @@ from ikeengine.observe.limiter import RateLimiter
 from ikeengine.observe.log import PACKET_LEVEL
 from ikeengine.outputs import (
     AskConfirmation,
+    AskFetch,
     AskPath,
     AskRoutes,
     AskSignature,
@@ -35,6 +37,7 @@ from ikeengine.outputs import (
     ChildUpdown,
     CommandDone,
     Counted,
+    CrlVerified,
     DeleteAddress,
     DeleteNameServers,
     DeletePolicies,
@@ -96,6 +99,9 @@ class Service:
         self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
         self._sockets = sockets
         self._signer = signer
+        self.fetcher = Fetcher()
+        self.keep_crl: Callable[[CrlVerified], None] = lambda output: None
+        """Writes verified CRLs to the disk."""
         self._paths = PathFinder(sockets, self._prepare_socket)
         self._waiting: dict[OpId, asyncio.Future[CommandDone]] = {}
         self._final_usage: dict[SaId, Usage] = {}
@@ -116,9 +122,11 @@ class Service:
             DeleteNameServers: self.virtual_ips.forget_name_servers,
             AskSignature: self._ask_signature,
             AskPath: self._ask_path,
+            AskFetch: self._ask_fetch,
             AskRoutes: self._ask_routes,
             AskUsage: self._ask_usage,
             AskConfirmation: self._ask_confirmation,
+            CrlVerified: self._crl_verified,
             CommandDone: self._command_done,
             Counted: observer.counted,
             LogLine: observer.log_line,
@@ -147,6 +155,7 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         self._paths.close()
+        self.fetcher.close()
         self._sockets.close()
         self.virtual_ips.stop()
         self.datapath.stop()
@@ -192,13 +201,13 @@ class Service:
 
     # --- DatapathHost
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: OuterFields = PLAIN) -> None:
         """Send an ESP packet from the NAT-T socket."""
-        self._sockets.send_encapsulated((packet,), path)
+        self._sockets.send_encapsulated((packet,), path, outer)
 
-    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
         """Send ESP packets from the NAT-T socket, with as few system calls as possible."""
-        self._sockets.send_encapsulated(packets, path)
+        self._sockets.send_encapsulated(packets, path, outer)
 
     def event(self, event: DatapathEvent) -> None:
         """A packet needs an SA, an SA is at its limit, or a peer's NAT mapping has changed."""
@@ -331,6 +340,13 @@ class Service:
 
         self._paths.find(output, answer)
 
+    def _ask_fetch(self, output: AskFetch) -> None:
+        def answer(result: bytes | LocalMisuse) -> None:
+            self.core.complete(output.op, result, self.now())
+            self.pump()
+
+        self.fetcher.fetch(output, answer)
+
     def _ask_routes(self, output: AskRoutes) -> None:
         self.core.complete(output.op, self._paths.routes(output, self.host_addresses), self.now())
 
@@ -343,6 +359,9 @@ class Service:
 
     def _ask_confirmation(self, output: AskConfirmation) -> None:
         self.core.complete(output.op, None, self.now())
+
+    def _crl_verified(self, output: CrlVerified) -> None:
+        self.keep_crl(output)
 
     def _command_done(self, output: CommandDone) -> None:
         done = self._waiting.get(output.op)

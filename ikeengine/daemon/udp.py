@@ -11,10 +11,19 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
+from ikeengine.datapath.base import PLAIN, OuterFields
+from ikeengine.datapath.userspace.outer import (
+    TRAFFIC_CLASS_SPACE,
+    fragmentable,
+    read_traffic_class,
+    receive_traffic_class,
+    traffic_class_control,
+)
 from ikeengine.datapath.userspace.segments import CONTROL_SPACE, join_datagrams, send_datagrams, split
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.path import Path, packed
@@ -34,7 +43,11 @@ _PKTINFO4 = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
 _PKTINFO_SPACE = socket.CMSG_SPACE(max(_PKTINFO4.size, _PKTINFO6.size))
 
+_NAT_T_SPACE = _PKTINFO_SPACE + CONTROL_SPACE + TRAFFIC_CLASS_SPACE
+
 Receiver = Callable[[bytes, Path], None]
+EspReceiver = Callable[[bytes, Path, int | None], None]
+"""Takes also the traffic class of the outer header, None if it is unknown."""
 Prepare = Callable[[socket.socket, bool], None]
 
 
@@ -74,6 +87,7 @@ class UdpSockets:
             for bound in self._bound:
                 if bound.nat_t and join_esp:
                     join_datagrams(bound.sock)
+                    receive_traffic_class(bound.sock, ipv6=bound.ipv6)
         except BaseException:
             self.close()
             raise
@@ -100,7 +114,7 @@ class UdpSockets:
             raise
         self._bound.append(BoundSocket(sock, address if self._listen else "", port, nat_t, ipv6))
 
-    def start(self, loop: asyncio.AbstractEventLoop, on_ike: Receiver, on_esp: Receiver) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, on_ike: Receiver, on_esp: EspReceiver) -> None:
         """Hand every datagram to one of the receivers from now on."""
         self._loop = loop
         for bound in self._bound:
@@ -140,14 +154,17 @@ class UdpSockets:
             # UDP may lose a datagram anyway; the retransmission of the core is the remedy.
             self.on_error(path, error)
 
-    def send_encapsulated(self, packets: Sequence[bytes], path: Path) -> None:
-        """Send ESP packets in this order (RFC 3948 section 2.1)."""
+    def send_encapsulated(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
+        """Send ESP packets in this order (RFC 3948 section 2.1), with what is copied to their outer headers."""
         bound = self._socket(path)
         try:
             if bound is None:
                 raise _no_socket(path)
             control = () if bound.address else _control(path.local)
-            send_datagrams(bound.sock, packets, control, _sockaddr(path.remote, path.remote_port))
+            if outer.traffic_class:
+                control = (*control, traffic_class_control(outer.traffic_class, ipv6=bound.ipv6))
+            with fragmentable(bound.sock) if not (outer.df or bound.ipv6) else nullcontext():
+                send_datagrams(bound.sock, packets, control, _sockaddr(path.remote, path.remote_port))
         except OSError as error:
             self.on_error(path, error)
 
@@ -178,22 +195,23 @@ class UdpSockets:
                 return
             on_ike(data, _path(bound, control, sender))
 
-    def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: Receiver) -> None:
+    def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: EspReceiver) -> None:
         receive = bound.sock.recvmsg
         for _unused in range(BATCH):
             try:
-                joined, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE + CONTROL_SPACE)
+                joined, control, _flags, sender = receive(MAX_DATAGRAM, _NAT_T_SPACE)
             except BlockingIOError:
                 return
             except OSError as error:
                 self.on_error(None, error)
                 return
             path = _path(bound, control, sender)
+            traffic_class = read_traffic_class(control)
             for data in split(joined, control):
                 if data[:4] == NON_ESP_MARKER:
                     on_ike(data[4:], path)
                 elif data not in (KEEPALIVE, b""):
-                    on_esp(data, path)
+                    on_esp(data, path, traffic_class)
 
 
 def _path(bound: BoundSocket, control: list[tuple[int, int, bytes]], sender: tuple[str, int]) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
@@ -15,12 +15,24 @@ DatapathEvent = Acquire | SaExpired | NatMappingChanged
 """What a datapath tells the core."""
 
 
+class OuterFields(NamedTuple):
+    """What an SA copies from the packet inside to the header in front of it (RFC 4301 section 5.1.2)."""
+
+    traffic_class: int = 0
+    """DSCP and ECN."""
+    df: bool = True
+    """IPv4: nobody on the way may fragment it."""
+
+
+PLAIN = OuterFields()
+
+
 class DatapathHost(Protocol):
     """What the daemon lends to a datapath."""
 
     loop: asyncio.AbstractEventLoop
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: OuterFields = PLAIN) -> None:
         """Send an ESP packet from the NAT-T socket, UDP encapsulated (RFC 3948 section 2.1)."""
 
     def event(self, event: DatapathEvent) -> None:
@@ -30,7 +42,7 @@ class DatapathHost(Protocol):
 class BatchingHost(DatapathHost, Protocol):
     """A host that sends many packets at once more cheaply than one by one. A DatapathHost may be one; none must."""
 
-    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
         """Send ESP packets as `send_encapsulated` does, in this order."""
 
 
@@ -70,5 +82,5 @@ class Datapath(Protocol):
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA, None if it does not exist."""
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
-        """An ESP packet that arrived on the NAT-T socket (userspace only)."""
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
+        """An ESP packet that arrived on the NAT-T socket (userspace only); `traffic_class` is None if unknown."""

@@ -96,7 +96,7 @@ class MemoryDatapath:
         """The counters that a test has put into `counters`, zeros for other SAs, None for unknown ones."""
         return self.counters.get(sa)
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Keep an ESP packet in `esp_packets`."""
         self.esp_packets.append((packet, path))
 

@@ -42,5 +42,5 @@ class NoDatapath:
         """No SA is known, so none has counters."""
         return None
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Drop an ESP packet: nothing can decrypt it."""

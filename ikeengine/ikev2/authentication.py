@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from ikeengine.auth import x509
 from ikeengine.auth.credentials import own_identity
+from ikeengine.auth.demands import check_demands
 from ikeengine.auth.octets import signed_octets
 from ikeengine.auth.psk import psk_auth
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allowed, decode_auth, encode_auth, verify
 from ikeengine.errors import AuthFailed, LocalMisuse
-from ikeengine.ikev2 import raw_keys
+from ikeengine.ikev2 import raw_keys, vetting
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
 from ikeengine.ikev2.states import Trigger
@@ -80,12 +81,17 @@ def certificate_request(ctx: Context, remotes: Sequence[RemoteAuth]) -> list[Pay
     return payloads
 
 
+_HASHES_IN = (CertEncoding.X509_SIGNATURE, CertEncoding.HASH_AND_URL_X509, CertEncoding.HASH_AND_URL_BUNDLE)
+
+
 def read_certificate_request(handshake: Handshake, requests: Sequence[CertReq]) -> None:
     """Note what the peer asks for (RFC 7296 section 3.7, RFC 7670 section 3)."""
-    hashes = [request.authorities for request in requests if request.encoding != CertEncoding.RAW_PUBLIC_KEY]
+    hashes = [request.authorities for request in requests if request.encoding in _HASHES_IN]
     if hashes:
         handshake.peer_authorities = b"".join(hashes)
-    handshake.peer_asks_raw |= len(hashes) < len(requests)
+    kinds = {request.encoding for request in requests}
+    handshake.peer_asks_raw |= CertEncoding.RAW_PUBLIC_KEY in kinds
+    handshake.peer_asks_ocsp |= CertEncoding.OCSP_CONTENT in kinds
 
 
 def _only_raw(remote: RemoteAuth) -> bool:
@@ -130,8 +136,8 @@ def _scheme(key: PublicKey, handshake: Handshake, auth: LocalAuth) -> SignatureS
     )
 
 
-def certificate_payloads(sa: IkeSa, own: OwnCredential, handshake: Handshake) -> list[Payload]:
-    """Our CERT payloads: the certificate first, then its intermediates; or our raw key."""
+def certificate_payloads(ctx: Context, sa: IkeSa, own: OwnCredential, handshake: Handshake) -> list[Payload]:
+    """Our CERT payloads: the certificate first, its intermediates, and its status if the peer asks; or our raw key."""
     policy = sa.connection.send_cert
     if own.certificate is None:
         wanted = policy is SendCert.ALWAYS or (policy is SendCert.IF_ASKED and handshake.peer_asks_raw)
@@ -139,7 +145,8 @@ def certificate_payloads(sa: IkeSa, own: OwnCredential, handshake: Handshake) ->
     if policy is SendCert.NEVER or (policy is SendCert.IF_ASKED and handshake.peer_authorities is None):
         return []
     chain = (own.certificate, *own.intermediates)
-    return [Cert(CertEncoding.X509_SIGNATURE, certificate.der) for certificate in chain]
+    certificates = [Cert(CertEncoding.X509_SIGNATURE, certificate.der) for certificate in chain]
+    return [*certificates, *vetting.own_status(ctx, sa, handshake)]
 
 
 def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, peer: Identity) -> Auth | None:
@@ -218,15 +225,17 @@ def _check_signature(
     if remote.certs:
         if leaf.der not in remote.certs:
             raise AuthFailed("certificate", "the peer's certificate is none of `remote.certs`")
-        x509.build_chain(leaf, [], [leaf], ctx.wall)
+        chain = x509.build_chain(leaf, [], [leaf], ctx.wall)
     else:
         anchors = [Certificate.from_der(der) for der in remote.cacerts] or ctx.credentials.anchors()
-        x509.build_chain(leaf, [*others, *ctx.credentials.certificates()], anchors, ctx.wall)
+        chain = x509.build_chain(leaf, [*others, *ctx.credentials.certificates()], anchors, ctx.wall)
+    check_demands(chain, remote)
     if not x509.matches_identity(leaf, identity):
         raise AuthFailed("identity", f"the certificate {leaf.subject_text} is not for {_shown(identity)}")
     scheme, signature = decode_auth(leaf.public_key, auth.method, auth.data)
     check_allowed(leaf.public_key, scheme, handshake.peer_hashes, remote.schemes)
     verify(leaf.public_key, scheme, signature, octets)
+    vetting.plan_peer(ctx, handshake, remote, chain, payloads)
 
 
 def _sent_certificates(payloads: Sequence[Cert]) -> tuple[Certificate | None, list[Certificate]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
-from ikeengine.ikev2.address_pairs import covers
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
-from ikeengine.model.commands import Packet, SaExpired
+from ikeengine.model.commands import SaExpired
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ChildSuite
@@ -29,6 +28,9 @@ from ikeengine.outputs import (
     UpdateSa,
 )
 from ikeengine.timers import Timer
+
+SEND_DELAY = 0.5
+"""Seconds after which a peer surely has our answer and with it the Child SA that it has asked for."""
 
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
@@ -75,6 +77,12 @@ class ChildSa:
     """The peer allows more traffic than this, in other Child SAs (ADDITIONAL_TS_POSSIBLE)."""
     replaced_by: int = 0
     """Number of the Child SA that rekeyed this one."""
+    supersedes: int = 0
+    """Number of the Child SA that is to be deleted as soon as the datapath has this one."""
+    followed_by: int = 0
+    """Number of a Child SA for the same traffic that the peer made beside this one, and will keep."""
+    refused: int = 0
+    """How often the peer would not rekey it."""
     waiting: tuple[OpId, ...] = ()
     """Commands that are done when the datapath has this Child SA."""
 
@@ -103,14 +111,6 @@ class ChildSa:
         )
 
 
-def serves(child: ChildSa, packet: Packet | None) -> bool:
-    """Whether a Child SA is up and nobody needs another one for a packet. The peer decides what one is for."""
-    if child.state not in UP_STATES:
-        return False
-    several = child.single_pair or child.more_possible
-    return packet is None or not several or covers(packet, child.local_ts, child.remote_ts)
-
-
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
     """The one place where a Child SA changes its state."""
     old, child.state = child.state, state
@@ -123,8 +123,9 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
     child.encap = sa.uses_nat_t
-    inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in)
-    outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out)
+    limits = _limits(ctx, child.config)
+    inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in, limits)
+    outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out, limits)
     child.sa_in, child.sa_out = inbound.id, outbound.id
     sa.children[child.unique_id] = child
     ctx.table.add_child(child.spi_in, child.unique_id, sa)
@@ -137,9 +138,19 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     _start_lifetime(ctx, sa, child)
 
 
+def install_beside(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, twin: ChildSa) -> None:
+    """The peer wants another Child SA for the same traffic, as when it authenticates again.
+
+    It learns only now that it has one. Until it surely knows, or deletes the old one, that is what we send on.
+    """
+    install(ctx, sa, child, keys, delay_outbound=True)
+    twin.followed_by = child.unique_id
+    sa.timers.set(Timer.CHILD_SEND, ctx.now + SEND_DELAY, child.unique_id)
+
+
 def confirm(ctx: Context, child: ChildSa, ops: tuple[OpId, ...]) -> None:
-    """Tell commands that a Child SA is up, once everything of it has arrived in the datapath."""
-    if not ops:
+    """Tell commands that a Child SA is up, once everything of it has arrived in the datapath, and see what then."""
+    if not (ops or child.supersedes):
         return
     child.waiting += ops
     op = ctx.new_op()
@@ -201,6 +212,7 @@ def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
     """Take a Child SA out of the datapath and out of the IKE SA. `announce` tells the operator that it is down."""
     status = child.status(sa) if announce else None
+    _activate_follower(ctx, child)
     if child.state is not ChildState.DELETED:
         ctx.emit(DeletePolicies(child.unique_id))
     if child.sa_out is not None and child.waiting_outbound is None:
@@ -216,12 +228,16 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
         ctx.emit(ChildUpdown(False, sa.status(), status))
 
 
+def _activate_follower(ctx: Context, child: ChildSa) -> None:
+    owner = ctx.table.of_child(child.followed_by)
+    if owner is not None:
+        activate_outbound(ctx, owner.children[child.followed_by])
+
+
 def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
     """Hand a Child SA over to the IKE SA that replaces its own (RFC 7296 section 2.8)."""
-    for timer in (Timer.CHILD_REKEY, Timer.CHILD_EXPIRE, Timer.CHILD_LINGER, Timer.CHILD_IDLE, Timer.CHILD_RETRY):
-        deadline = old.timers.get(timer, child.unique_id)
-        if deadline is not None:
-            new.timers.set(timer, deadline, child.unique_id)
+    for timer, deadline in old.timers.of_child(child.unique_id).items():
+        new.timers.set(timer, deadline, child.unique_id)
     old.timers.stop_child(child.unique_id)
     del old.children[child.unique_id]
     new.children[child.unique_id] = child
@@ -265,7 +281,7 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         sa.timers.set(Timer.CHILD_IDLE, ctx.now + config.inactivity, child.unique_id)
 
 
-def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret) -> IpsecSa:
+def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret, limits: Limits) -> IpsecSa:
     inbound = direction is Direction.IN
     config, path = child.config, sa.traffic_path
     return IpsecSa(
@@ -283,7 +299,7 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         encap=_encap(sa, child, direction),
         esn=child.suite.esn,
         replay_window=config.replay_window,
-        limits=_limits(config),
+        limits=limits,
         copy_df=config.copy_df,
         copy_ecn=config.copy_ecn,
         copy_dscp=config.copy_dscp,
@@ -304,12 +320,17 @@ def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
     return UdpEncap(path.local_port, path.remote_port)
 
 
-def _limits(config: ChildConfig) -> Limits:
+def _limits(ctx: Context, config: ChildConfig) -> Limits:
     return Limits(
-        soft_bytes=config.rekey_bytes,
+        soft_bytes=_soft(ctx, config.rekey_bytes, config.rand_bytes),
         hard_bytes=config.life_bytes,
-        soft_packets=config.rekey_packets,
+        soft_packets=_soft(ctx, config.rekey_packets, config.rand_packets),
         hard_packets=config.life_packets,
         # Twice the lifetime: the kernel drops the SA only if the daemon did not.
         hard_seconds=int(2 * config.life_time),
     )
+
+
+def _soft(ctx: Context, limit: int, rand: int) -> int:
+    """A volume after which to rekey, less a random part, so that not all Child SAs are rekeyed at once."""
+    return max(1, limit - int(rand * fraction(ctx.rng))) if limit else 0

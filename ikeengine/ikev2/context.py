@@ -56,7 +56,8 @@ class Wanted:
 
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
-    an IKE SA that is to be authenticated again. `packet` is the one that sprang a trap.
+    an IKE SA that is to be authenticated again. `packet` is what asked for the Child SA, and `remote` the address of
+    the peer where the connection names none.
     """
 
     connection: str
@@ -68,6 +69,7 @@ class Wanted:
     trap: bool = False
     packet: Packet | None = None
     replaces: bytes = b""
+    remote: str = ""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ikeengine.ikev2.received import Received
+from ikeengine.model.commands import Packet
 from ikeengine.model.failure import FailureRecord
 from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType
@@ -28,6 +29,8 @@ class Exchange(ABC):
 
     ops: tuple[OpId, ...] = ()
     """Commands that wait for the outcome."""
+    packet: Packet | None = None
+    """The packet that what this exchange brings up is wanted for: its selectors go first (RFC 7296 section 2.9)."""
     deleted: set[int] = field(default_factory=set)
     """SPIs that the peer has deleted before we knew them: its Delete has overtaken the answer that made them."""
 

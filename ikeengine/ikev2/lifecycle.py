@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 from ikeengine.crypto.cipher import packet_cipher
@@ -11,6 +12,7 @@ from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.retries import initiate_delay
 from ikeengine.ikev2.sa import IkeSa, Keys
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Action
@@ -18,6 +20,9 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.outputs import IkeKeys, IkeUpdown, OpId, StateChanged
 from ikeengine.timers import Timer
+
+LAST_PACKETS = 1.0
+"""Seconds that packets may take which were sent on the old Child SAs just before the new ones were there."""
 
 
 class Closing(Enum):
@@ -30,7 +35,7 @@ class Closing(Enum):
     FAILED = "negotiation failed"
     BROKEN = "the peer broke the protocol"
     REPLACED = "replaced by another IKE SA"
-    REAUTHENTICATED = "authenticated again as another IKE SA"
+    REESTABLISHED = "closed to be authenticated again"
     EXPIRED = "lifetime over"
 
 
@@ -112,20 +117,27 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
         ctx.emit(IkeUpdown(False, status))
 
 
+def supersede(ctx: Context, sa: IkeSa) -> None:
+    """Another IKE SA has come up that takes the place of this one: delete this one, but not before its last packets."""
+    sa.timers.set(Timer.SUPERSEDED, ctx.now + LAST_PACKETS)
+    ctx.touch(sa)
+
+
 def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None) -> None:
     """Answer who waits for an IKE SA that comes to nothing; or try again, as `keyingtries` says."""
-    again = _may_try_again(sa, why)
-    delay = 0.0 if why is Closing.DEAD else ctx.settings.retry_initiate_interval
+    never_up = sa.established_at is None and sa.is_initiator and not sa.replaces
+    delay = initiate_delay(ctx, sa.attempt + 1, ctx.now - sa.began_at) if never_up else 0.0
     reason = record.reason if record is not None else why.value
     waiting = take_waiting(sa)
-    if waiting and again and why is not Closing.FAILED:
-        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting))
+    if waiting and never_up and _may_try_again(ctx, sa, why, waited_for=True):
+        ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting, remote=sa.callee))
     else:
         ctx.answer(waiting, ok=False, reason=reason, record=record)
     for task in take_tasks(sa):
-        # What failed for good is tried again only where nobody waits for the outcome.
-        if again and task.brings_up and not (task.ops and why is Closing.FAILED):
-            ctx.wanted.append(Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops))
+        again = never_up and _may_try_again(ctx, sa, why, waited_for=bool(task.ops))
+        if again and task.brings_up and (task.ops or not _is_kept(sa, task.brings_up)):
+            again_then = Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops)
+            ctx.wanted.append(replace(again_then, packet=task.packet, remote=sa.callee))
         else:
             task.abandon(ctx, sa, reason, record)
 
@@ -152,12 +164,14 @@ def wanted_again(sa: IkeSa, child: child_sa.ChildSa, action: Action) -> list[Wan
     if action in (Action.TRAP, Action.TRAP_START):
         wanted.append(Wanted(sa.name, child.config.name, trap=True))
     if action in (Action.START, Action.RESTART, Action.TRAP_START):
-        wanted.append(Wanted(sa.name, child.config.name))
+        wanted.append(Wanted(sa.name, child.config.name, remote=sa.callee))
     return wanted
 
 
 def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
     """`close_action` decides when the peer deletes, `dpd_action` when the peer is lost."""
+    if why is Closing.REESTABLISHED:
+        return _wanted_anew(sa)
     wanted: dict[Wanted, None] = {}
     for child in sa.children.values():
         if why is Closing.DELETED:
@@ -167,12 +181,29 @@ def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
     return list(wanted)
 
 
-def _may_try_again(sa: IkeSa, why: Closing) -> bool:
-    """Whether an IKE SA that was never up is to be tried anew."""
-    if sa.established_at is not None or not sa.is_initiator or sa.replaces:
-        return False
+def _wanted_anew(sa: IkeSa) -> list[Wanted]:
+    """Everything that an IKE SA had; the commands that wait for it are done with the last Child SA."""
+    up = (child.config.name for child in sa.children.values() if child.state in child_sa.UP_STATES)
+    names = list(dict.fromkeys(up)) or [""]
+    return [*(Wanted(sa.name, name) for name in names[:-1]), Wanted(sa.name, names[-1], ops=take_waiting(sa))]
+
+
+def _may_try_again(ctx: Context, sa: IkeSa, why: Closing, *, waited_for: bool) -> bool:
+    """Whether an IKE SA that was never up is to be tried anew. What failed for good is not, if somebody waits for it.
+
+    A peer that has no address yet (strongSwan's `retry_initiate_interval`) does not use up `keyingtries`.
+    """
+    if why is Closing.UNREACHABLE and not waited_for:
+        return ctx.settings.retry_initiate_interval > 0
     tries = sa.connection.keyingtries
-    return why in (Closing.DEAD, Closing.UNREACHABLE, Closing.FAILED) and (tries == 0 or sa.attempt + 1 < tries)
+    left = tries == 0 or sa.attempt + 1 < tries
+    return left and (why in (Closing.DEAD, Closing.UNREACHABLE) or (why is Closing.FAILED and not waited_for))
+
+
+def _is_kept(sa: IkeSa, name: str) -> bool:
+    """Whether the keeper brings up a Child SA again anyway."""
+    child = sa.connection.children.get(name)
+    return child is not None and child.keep_up
 
 
 def _emit_keys(ctx: Context, sa: IkeSa, suite: IkeSuite, material: IkeKeyMaterial) -> None:

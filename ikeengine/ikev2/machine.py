@@ -26,6 +26,9 @@ from ikeengine.wire.message import ParsedMessage, parse
 from ikeengine.wire.payloads import Notify, Payload
 from ikeengine.wire.sk import open_message
 
+LEAST_ANSWER_TIME = 1.0
+"""Seconds that a peer has at least to answer the question of DPD, whatever `dpd_timeout` says."""
+
 
 def trigger(ctx: Context, sa: IkeSa, what: Trigger, subject: object) -> bool:
     """Let something happen to an IKE SA. False if the table has no row for it in this state."""
@@ -133,6 +136,7 @@ def _receive_malformed(
 def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
     """An authentic message: the peer is alive, and where the message came from is where the peer is now."""
     sa.last_inbound = ctx.now
+    sa.timers.stop(Timer.DPD_TIMEOUT)
     if sa.timers.get(Timer.DPD) is not None:
         sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
     if path == sa.path:
@@ -168,9 +172,9 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         else:
             _peer_is_dead(ctx, sa)
     elif timer is Timer.DPD:
-        sa.timers.set(Timer.DPD, ctx.now + sa.connection.dpd_delay)
-        if sa.active is None and not sa.queue:
-            sa.queue.append(Liveness())
+        _ask_for_life(ctx, sa)
+    elif timer is Timer.DPD_TIMEOUT:
+        _peer_is_dead(ctx, sa)
     elif timer is Timer.KEEPALIVE:
         transport.send_keepalive(ctx, sa)
     elif timer is Timer.IKE_REKEY:
@@ -178,6 +182,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
             sa.queue.append(RekeyIke())
     elif timer is Timer.IKE_REAUTH:
         ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
+    elif timer is Timer.SUPERSEDED:
+        sa.queue.append(DeleteIke(why=Closing.REPLACED))
     elif timer is Timer.IKE_EXPIRE:
         sa.queue.appendleft(DeleteIke(why=Closing.EXPIRED))
     elif timer is Timer.LINGER:
@@ -190,6 +196,16 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         reassembly.expire(ctx, sa)
     elif timer is Timer.GRACE:
         _believe_unproven(ctx, sa)
+
+
+def _ask_for_life(ctx: Context, sa: IkeSa) -> None:
+    """Whatever is under way anyway is a question, too. `dpd_timeout` counts from the last message of the peer."""
+    connection = sa.connection
+    sa.timers.set(Timer.DPD, ctx.now + connection.dpd_delay)
+    if connection.dpd_timeout:
+        sa.timers.set(Timer.DPD_TIMEOUT, max(ctx.now + LEAST_ANSWER_TIME, sa.last_inbound + connection.dpd_timeout))
+    if sa.active is None and not sa.queue:
+        sa.queue.append(Liveness())
 
 
 def _initiator_is_gone(ctx: Context, sa: IkeSa) -> None:
@@ -237,6 +253,8 @@ def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.C
         inactivity.check(ctx, sa, child)
     elif timer is Timer.CHILD_LINGER:
         child_sa.remove(ctx, sa, child, announce=False)
+    elif timer is Timer.CHILD_SEND:
+        child_sa.activate_outbound(ctx, child)
 
 
 def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:

@@ -161,7 +161,7 @@ def ah_behind_nat(ctx: Context, sa: IkeSa, child: str) -> FailureRecord:
 
 def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFailed) -> FailureRecord:
     """The peer could not prove its identity to us."""
-    known = {alert.value: alert for alert in Alert}
+    known = {alert.value: alert for alert in Alert} | _ALERTS
     return FailureRecord(
         alert=known.get(error.check, Alert.PEER_AUTH_FAILED),
         side=Side.LOCAL,
@@ -174,12 +174,21 @@ def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFaile
     )
 
 
+_ALERTS = {"revocation-unknown": Alert.CERT_VALIDATION_FAILED, "key-strength": Alert.CERT_POLICY_VIOLATION}
 _AUTH_ADVICE = {
     "psk": "the pre-shared keys of the two sides differ, or the identities select different ones: compare both",
     "identity": "`remote.id` here must fit `local.id` of the peer, and `local.id` here its `remote.id`",
     "no-secret": "add a secret for these two identities (`secrets.ike-<name>`)",
     "cert-untrusted-root": "load the certification authority of the peer (`authorities`), or its intermediates there",
     "cert-no-issuer": "load the certification authority of the peer (`authorities`), or its intermediates there",
+    "cert-revoked": "issue a new certificate to the peer; if it was revoked by mistake, the authority has to say so",
+    "revocation-unknown": "make the servers of the CRL or OCSP reachable and current, put a CRL into `x509crl`, "
+    "or relax `remote.revocation`",
+    "cert-policy-violation": "compare the policies and name constraints of the authorities with the certificate, "
+    "and with `remote.cert_policy`",
+    "cert-exceeded-path-len": "an authority may not certify that many authorities below it: issue the chain anew",
+    "cert-validation-failed": "the peer needs another certificate, or its authority another one",
+    "key-strength": "the peer needs a certificate with a stronger key or hash, or `remote.auth` has to allow this one",
     "cert-expired": "renew the certificate of the peer, or set the clock of this host",
 }
 
@@ -373,4 +382,18 @@ def datapath_refused(ctx: Context, sa: IkeSa, child: str, reason: str) -> Failur
         child=child,
         peer=peer_text(sa.path),
         advice="the datapath's message says what is missing; `engine.datapath: userspace` needs no kernel support",
+    )
+
+
+def policies_refused(ctx: Context, connection: str, child: str, reason: str) -> FailureRecord:
+    """The kernel or the userspace datapath did not take a trap or shunt."""
+    return FailureRecord(
+        alert=Alert.INSTALL_CHILD_POLICY_FAILED,
+        side=Side.LOCAL,
+        phase="installation",
+        reason=f"the policies of {child} cannot be installed: {reason}",
+        at=ctx.now,
+        connection=connection,
+        child=child,
+        advice="another program may have a policy for the same traffic; `ip xfrm policy` shows all of the kernel's",
     )

@@ -19,11 +19,13 @@ from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.model.secret import Secret
 from ikeengine.model.status import IkeStatus
+from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import OpId
 from ikeengine.registry import HashId
 from ikeengine.timers import Timer, TimerTable
 
 if TYPE_CHECKING:
+    from ikeengine.auth.revocation import RevocationCheck
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
@@ -69,6 +71,12 @@ class Handshake:
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
     peer_is_childless: bool = False
+    peer_asks_ocsp: bool = False
+    """Whether the peer wants to know the status of our certificate (RFC 4806)."""
+    checks: list[RevocationCheck] = field(default_factory=list)
+    """Checks of revocation that are planned or under way."""
+    arrived: Received | None = None
+    """Initiator: the IKE_AUTH response that waits for these checks."""
     peer_does_nat_t: bool = False
     """Whether the peer has sent NAT_DETECTION notifies: without NAT traversal there is no MOBIKE."""
     own: OwnCredential | None = None
@@ -133,6 +141,8 @@ class IkeSa:
     """Commands that wait for the IKE SA alone."""
     attempt: int = 0
     """Which try this is at reaching the peer, from 0."""
+    refused: int = 0
+    """How often the peer would not rekey it."""
     init_path: Path | None = None
     """Responder: the way that the IKE_SA_INIT request took."""
     replaces: bytes = b""
@@ -154,6 +164,11 @@ class IkeSa:
     def local_spi(self) -> bytes:
         """Our own SPI, the key of this SA in the endpoint's table."""
         return self.spi_i if self.is_initiator else self.spi_r
+
+    @property
+    def callee(self) -> str:
+        """The peer's address, if the connection does not say whom to call again; else empty."""
+        return "" if is_fixed(self.connection.remote_addrs) else self.path.remote
 
     @property
     def peer_spi(self) -> bytes:

@@ -13,11 +13,17 @@ class IkeState(Enum):
     CREATED = "created"
     """Initiator: looking for a way to the peer."""
     INIT_SENT = "init sent"
+    GETTING_STATUS = "getting status"
+    """Initiator: the peer wants to know whether our certificate is revoked (RFC 4806)."""
     AUTH_SIGNING = "auth signing"
     """Initiator: the private key is at work for our IKE_AUTH request."""
     AUTH_SENT = "auth sent"
+    CHECKING_RESPONDER = "checking responder"
+    """Initiator: the peer is authenticated; whether its certificate is revoked is being learned."""
     INIT_ANSWERED = "init answered"
     """Responder: half open; nobody has proven anything yet."""
+    CHECKING_INITIATOR = "checking initiator"
+    """Responder: the peer is authenticated; whether its certificate is revoked is being learned."""
     AUTH_ANSWERING = "auth answering"
     """Responder: the private key is at work for our IKE_AUTH response."""
     AUTH_CONTINUED = "auth continued"
@@ -46,8 +52,11 @@ _CONNECTING = frozenset(
         IkeState.CREATED,
         IkeState.INIT_SENT,
         IkeState.AUTH_SIGNING,
+        IkeState.GETTING_STATUS,
         IkeState.AUTH_SENT,
+        IkeState.CHECKING_RESPONDER,
         IkeState.INIT_ANSWERED,
+        IkeState.CHECKING_INITIATOR,
         IkeState.AUTH_ANSWERING,
         IkeState.AUTH_CONTINUED,
         IkeState.REFUSED,
@@ -87,6 +96,7 @@ class Trigger(Enum):
     INFO_RESPONSE = "INFORMATIONAL response"
     PATH_FOUND = "path to the peer"
     SIGNED = "signature"
+    FETCHED = "CRL or OCSP response"
     USAGE = "counters of a Child SA"
     ROUTES = "routes to the peer's addresses"
 

@@ -6,48 +6,57 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import machine, nat_mapping, reasons, roaming, tasks, transport
+from ikeengine.ikev2 import (
+    initiation,
+    machine,
+    nat_mapping,
+    ondemand,
+    reasons,
+    reauthentication,
+    roaming,
+    tasks,
+    transport,
+)
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild
-from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke
-from ikeengine.ikev2.exchanges.reauthenticate import Supersede, children_up
+from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, reinstate, replaced_by
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
+from ikeengine.ikev2.keeper import Keeper
 from ikeengine.ikev2.lifecycle import Closing, close
-from ikeengine.ikev2.matching import find
-from ikeengine.ikev2.sa import NO_SPI, IkeSa
-from ikeengine.ikev2.states import ChildState, IkeState, Trigger
-from ikeengine.ikev2.traps import SHUNTS, TrapTable
+from ikeengine.ikev2.matching import Match, find
+from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import ChildState, IkeState
+from ikeengine.ikev2.traps import SHUNTS, TRAP_ACTIONS, TrapTable
 from ikeengine.model.commands import (
     Acquire,
     Command,
     Initiate,
+    Install,
     NatMappingChanged,
     NetworkChanged,
-    Packet,
     Rekey,
     SaExpired,
     Shutdown,
     Terminate,
+    Uninstall,
 )
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
-from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.negotiate.addresses import is_fixed
-from ikeengine.outputs import AskPath, LogLine, OpId
+from ikeengine.outputs import OpId
 
-_NO_PATH = Path("", 0, "", 0)
 _STARTS = (Action.START, Action.TRAP_START)
-_TRAPS = (Action.TRAP, Action.TRAP_START)
 
 
 class Supervisor:
     """Turns wishes into exchanges."""
 
-    __slots__ = ("_ctx", "_traps", "is_shutting_down")
+    __slots__ = ("_ctx", "_keeper", "_traps", "is_shutting_down")
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, keeper: Keeper) -> None:
         self._ctx = ctx
+        self._keeper = keeper
         self._traps = TrapTable()
         self.is_shutting_down = False
 
@@ -67,16 +76,18 @@ class Supervisor:
         else:
             self._close_all(old)
             self._start_children(config, config.children.values())
+        self._keeper.load(config)
 
     def unload(self, name: str) -> None:
         """Remove a connection and close its SAs."""
         old = self._ctx.connections.pop(name, None)
+        self._keeper.unload(name)
         if old is not None:
             self._close_all(old)
 
     def _start_children(self, config: ConnectionConfig, children: Iterable[ChildConfig]) -> None:
         for child in children:
-            if child.start_action in _TRAPS:
+            if child.start_action in TRAP_ACTIONS:
                 self._traps.set(self._ctx, config, child)
             if child.start_action in _STARTS:
                 self._ctx.wanted.append(Wanted(config.name, child.name))
@@ -113,17 +124,16 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=False, reason=f"the connection {wanted.connection} is no longer configured")
             return
         if wanted.replaces:
-            self._authenticate_again(config, wanted)
+            reauthentication.begin(ctx, config, wanted)
             return
         if child is not None and (wanted.trap or child.mode in SHUNTS):
-            self._traps.set(ctx, config, child)
-            ctx.answer(wanted.ops, ok=True)
+            self._traps.set(ctx, config, child, wanted.ops)
             return
-        if child is not None and not wanted.ops and self._is_coming(config, child, wanted.packet):
+        if child is not None and not wanted.ops and not self._is_needed(config, child, wanted):
             return
-        sa = self._usable(config)
+        sa = initiation.usable(ctx, config, wanted.remote)
         if sa is None:
-            sa = self._new_ike_sa(config, wanted.attempt)
+            sa = initiation.new_ike_sa(ctx, config, wanted.attempt, wanted.remote)
         ctx.touch(sa)
         if child is not None:
             sa.queue.append(CreateChild(child, refused=wanted.refused, packet=wanted.packet, ops=wanted.ops))
@@ -132,63 +142,11 @@ class Supervisor:
         else:
             sa.waiting += wanted.ops
 
-    def _authenticate_again(self, config: ConnectionConfig, wanted: Wanted) -> None:
-        """Make another IKE SA with the same Child SAs; its last task ends the old one (make before break)."""
+    def _is_needed(self, config: ConnectionConfig, child: ChildConfig, wanted: Wanted) -> bool:
+        """Whether no Child SA is up or under way that would do."""
         ctx = self._ctx
-        old = ctx.table.find(wanted.replaces)
-        if old is None or old.state is not IkeState.ESTABLISHED:
-            ctx.answer(wanted.ops, ok=False, reason="the IKE SA is gone")
-        elif any(sa.replaces == old.local_spi for sa in ctx.table.of_connection(config.name)):
-            ctx.answer(wanted.ops, ok=False, reason="the IKE SA is being authenticated again already")
-        elif not is_fixed(config.remote_addrs):
-            reason = "only the peer can authenticate again, because remote_addrs names no address"
-            ctx.emit(LogLine(1, "IKE", reason, old.name, old.unique_id))
-            ctx.answer(wanted.ops, ok=False, reason=reason)
-        else:
-            new = self._new_ike_sa(config, 0)
-            new.replaces = old.local_spi
-            names = [name for name in config.children if name in children_up(old)]
-            new.queue.extend(CreateChild(config.children[name]) for name in names)
-            new.queue.append(Supersede(old_spi=old.local_spi, ops=wanted.ops))
-            ctx.touch(new)
-
-    def _is_coming(self, config: ConnectionConfig, child: ChildConfig, packet: Packet | None) -> bool:
-        """Whether a Child SA is up or under way already, so that nobody needs a second one."""
-        for sa in self._ctx.table.of_connection(config.name):
-            if not _is_usable(sa, config):
-                continue
-            if any(c.config == child and child_sa.serves(c, packet) for c in sa.children.values()):
-                return True
-            pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
-            if any(isinstance(task, CreateChild) and task.config == child for task in pending):
-                return True
-        return False
-
-    def _usable(self, config: ConnectionConfig) -> IkeSa | None:
-        if not self._ctx.settings.reuse_ikesa:
-            return None
-        for sa in self._ctx.table.of_connection(config.name):
-            if _is_usable(sa, config):
-                return sa
-        return None
-
-    def _new_ike_sa(self, config: ConnectionConfig, attempt: int) -> IkeSa:
-        ctx = self._ctx
-        sa = IkeSa(
-            connection=config,
-            unique_id=ctx.new_unique_id(),
-            is_initiator=True,
-            spi_i=ctx.new_ike_spi(),
-            spi_r=NO_SPI,
-            path=_NO_PATH,
-            began_at=ctx.now,
-            attempt=attempt,
-        )
-        ctx.table.add(sa)
-        op = ctx.ask(sa, Trigger.PATH_FOUND)
-        port = ctx.settings.port if config.local_port == IKE_PORT else config.local_port
-        ctx.emit(AskPath(op, config.local_addrs, config.remote_addrs, port, config.remote_port, attempt))
-        return sa
+        sas = [sa for sa in ctx.table.of_connection(config.name) if initiation.is_usable(sa, config, wanted.remote)]
+        return ondemand.is_needed(ctx, self._traps.get(config.name, child.name), sas, child, wanted)
 
     # --- commands ---------------------------------------------------------------------------------------------
 
@@ -202,7 +160,9 @@ class Supervisor:
             case Rekey():
                 self._rekey(command, op)
             case Acquire():
-                self._acquire(command, op)
+                ondemand.acquire(self._ctx, self._traps, command, op)
+            case Install() | Uninstall():
+                ondemand.install(self._ctx, self._traps, command, op)
             case SaExpired():
                 self._expired(command, op)
             case NatMappingChanged():
@@ -225,6 +185,7 @@ class Supervisor:
             reason = f"{config.name} cannot be initiated: remote_addrs names no address, so the peer must begin"
             ctx.answer((op,), ok=False, reason=reason)
         else:
+            self._keeper.resume(config.name, command.child)
             ctx.wanted.append(Wanted(config.name, command.child, ops=(op,)))
 
     def _find_connection(self, command: Initiate) -> ConnectionConfig | None:
@@ -241,6 +202,7 @@ class Supervisor:
             self._ctx.answer((op,), ok=False, reason="no SA matches")
             return
         self._ctx.expect(op, len(matches))
+        self._let_go(matches)
         for found in matches:
             self._ctx.touch(found.sa)
             if found.child is None:
@@ -250,6 +212,17 @@ class Supervisor:
             found.sa.queue.append(DeleteChild(child_id=found.child.unique_id, for_good=True, ops=ops))
             if command.force:
                 self._ctx.answer((op,), ok=True)
+
+    def _let_go(self, matches: list[Match]) -> None:
+        """What the operator terminates altogether is not kept up any longer."""
+        whole = {id(found.sa) for found in matches if found.child is None}
+        parts = {id(found.child) for found in matches}
+        for name in {found.sa.name for found in matches}:
+            config = self._ctx.connections.get(name)
+            for child in config.children.values() if config is not None else ():
+                up = initiation.all_up(self._ctx, self._ctx.connections[name], child)
+                if all(id(sa) in whole or id(found) in parts for sa, found in up):
+                    self._keeper.pause(name, (child.name,))
 
     def _terminate_ike(
         self, sa: IkeSa, ops: tuple[OpId, ...], *, force: bool, reason: str = "the IKE SA is being terminated"
@@ -287,12 +260,6 @@ class Supervisor:
             else:
                 found.sa.queue.append(RekeyChild(child_id=found.child.unique_id, ops=(op,)))
 
-    def _acquire(self, command: Acquire, op: OpId) -> None:
-        trap = self._traps.find(command.owner, command.reqid)
-        if trap is not None:
-            self._ctx.wanted.append(Wanted(trap.connection.name, trap.child.name, packet=command.packet))
-        self._ctx.answer((op,), ok=trap is not None, reason="" if trap is not None else "no such trap")
-
     def _expired(self, command: SaExpired, op: OpId) -> None:
         for sa in self._ctx.table:
             child = find_expired(sa, command)
@@ -307,6 +274,7 @@ class Supervisor:
 
     def _shut_down(self, op: OpId) -> None:
         self.is_shutting_down = True
+        self._keeper.stop()
         for config in self._ctx.connections.values():
             for name in config.children:
                 self._traps.clear(self._ctx, config.name, name)
@@ -322,14 +290,14 @@ class Supervisor:
 
     def complete(self, op: OpId, result: object) -> bool:
         """An answer that is not for an IKE SA. False if it is."""
-        return self._traps.on_path(self._ctx, op, result)
+        return self._traps.complete(self._ctx, op, result)
 
     def datapath_failed(self, owner: int, error: object) -> None:
         """The datapath did not take a Child SA: take it back, here and at the peer."""
         ctx = self._ctx
         sa = ctx.table.of_child(owner)
         if sa is None:
-            ctx.emit(LogLine(0, "KNL", f"a trap policy cannot be installed: {error}"))
+            self._traps.failed(ctx, owner, error)
             return
         child = sa.children[owner]
         if tasks.is_queued(sa, DeleteChild.name, owner) or child.state is ChildState.DELETED:
@@ -340,14 +308,9 @@ class Supervisor:
         ctx.touch(sa)
         sa.queue.append(DeleteChild(child_id=owner))
         if any(other.replaced_by == owner for other in sa.children.values()):
-            # What it replaces is on its way out, so the tunnel is lost unless the datapath recovers.
-            ctx.wanted.append(Wanted(sa.name, child.config.name, ctx.settings.retry_initiate_interval))
-
-
-def _is_usable(sa: IkeSa, config: ConnectionConfig) -> bool:
-    """Whether new Child SAs may be created on an IKE SA. Not if it is of an older form of the connection."""
-    may_serve = sa.state is IkeState.ESTABLISHED or (sa.is_initiator and sa.state.is_connecting)
-    return may_serve and sa.connection is config
+            # The peer may be deleting the old one just now, or has done so: then a new one is needed at once.
+            reinstate(ctx, sa, replaced_by(sa, child))
+            self._keeper.restore(sa.name, child.config.name)
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

@@ -32,8 +32,13 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     (S.INIT_SENT, On.INIT_RESPONSE): Row(
         ike_sa_init.on_response,
-        (S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
+        (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
         "derive keys and authenticate; or start again with a cookie or another key exchange",
+    ),
+    (S.GETTING_STATUS, On.FETCHED): Row(
+        ike_auth.on_own_status,
+        (S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
+        "the status of our certificate is known: authenticate",
     ),
     (S.AUTH_SIGNING, On.SIGNED): Row(
         ike_auth.on_signature,
@@ -42,14 +47,29 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     (S.AUTH_SENT, On.AUTH_RESPONSE): Row(
         ike_auth.on_response,
-        (S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
+        (S.CHECKING_RESPONDER, S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
         "check the responder and install the first Child SA; or go on with another round of authentication",
+    ),
+    (S.CHECKING_RESPONDER, On.FETCHED): Row(
+        ike_auth.on_fetched,
+        (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
+        "the responder's certificate is not revoked: install the first Child SA, or go on with another round",
+    ),
+    (S.CHECKING_RESPONDER, On.INFO_REQUEST): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "the responder has given up, or asks whether we are alive",
     ),
     # Responder:  its first row is in the endpoint, because before IKE_SA_INIT is acceptable there is no IKE SA
     (S.INIT_ANSWERED, On.AUTH_REQUEST): Row(
         ike_auth_responder.on_request,
-        (S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
+        (S.CHECKING_INITIATOR, S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "check the initiator, install the first Child SA, answer",
+    ),
+    (S.CHECKING_INITIATOR, On.FETCHED): Row(
+        ike_auth_responder.on_fetched,
+        (S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
+        "the initiator's certificate is not revoked: install the first Child SA, answer",
     ),
     (S.AUTH_ANSWERING, On.SIGNED): Row(
         ike_auth_responder.on_signature,
@@ -58,7 +78,7 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     (S.AUTH_CONTINUED, On.AUTH_REQUEST): Row(
         ike_auth_responder.on_further_request,
-        (S.AUTH_ANSWERING, S.ESTABLISHED, S.REFUSED),
+        (S.CHECKING_INITIATOR, S.AUTH_ANSWERING, S.ESTABLISHED, S.REFUSED),
         "check the next round of the initiator (RFC 4739), answer",
     ),
     (S.AUTH_CONTINUED, On.INFO_REQUEST): Row(

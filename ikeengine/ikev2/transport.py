@@ -8,7 +8,7 @@ from ikeengine.ikev2 import fragmentation
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.reassembly import repeats_request
 from ikeengine.ikev2.sa import IkeSa, Keys
-from ikeengine.ikev2.window import retransmit_delay
+from ikeengine.ikev2.window import retransmission
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine, Transmit
 from ikeengine.registry import ExchangeType
@@ -71,7 +71,7 @@ def retransmit(ctx: Context, sa: IkeSa) -> bool:
     window = sa.window
     if window.request is None:
         return True
-    if window.tries >= ctx.settings.retransmit_tries:
+    if window.tries >= retransmission(ctx.settings, sa.connection).tries:
         return False
     if window.tries == fragmentation.PROBE_TRIES:
         _probe_smaller(ctx, sa)
@@ -181,5 +181,5 @@ def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, message: tup
 
 
 def _arm_retransmit(ctx: Context, sa: IkeSa) -> None:
-    delay = retransmit_delay(ctx.settings, sa.window.tries, ctx.rng)
+    delay = retransmission(ctx.settings, sa.connection).delay(sa.window.tries, ctx.rng)
     sa.timers.set(Timer.RETRANSMIT, ctx.now + delay)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.context import Context, Wanted
-from ikeengine.model.connection import ChildConfig, ConnectionConfig, Mode
+from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicyAction, PolicySet
+from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.addresses import is_fixed
+from ikeengine.negotiate.open_selectors import families_of, resolve_open
 from ikeengine.negotiate.selectors import resolve
-from ikeengine.outputs import AskPath, DeletePolicies, InstallPolicies, LogLine, OpId
+from ikeengine.outputs import AskConfirmation, AskPath, DeletePolicies, InstallPolicies, LogLine, OpId
 from ikeengine.registry import Protocol
 
 SHUNTS = {Mode.PASS: PolicyAction.PASS, Mode.DROP: PolicyAction.DROP}
 """Modes of a child that is nothing but policies."""
 
-_NO_PATH = Path("", 0, "", 0)
-_UNSPECIFIED = "0.0.0.0"  # noqa: S104 - `dynamic` without a peer means everything
+TRAP_ACTIONS = (Action.TRAP, Action.TRAP_START)
+_ANYBODY = ("%any",)
+_BOTH_FAMILIES = (4, 6)
+
+PacketKey = tuple[bytes, bytes, int]
+"""Addresses and protocol of a packet: what a packet that was refused is remembered by."""
 
 
 @dataclass(slots=True)
@@ -33,57 +40,93 @@ class Trap:
     op: OpId
     reqid: int = 0
     is_installed: bool = False
+    ops: tuple[OpId, ...] = ()
+    """Commands that wait until the datapath has the policies."""
+    postponed: set[PacketKey] = field(default_factory=set)
+    """Packets that are looked at again when what is being negotiated has come to an end."""
+    tried: dict[PacketKey, float] = field(default_factory=dict)
+    """When Child SAs were asked for because those that are up do not cover a packet."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the packet decides who the peer is, because `remote_addrs` does not."""
+        return not is_fixed(self.connection.remote_addrs)
 
 
 class TrapTable:
     """The traps of an endpoint."""
 
-    __slots__ = ("_by_name", "_by_op")
+    __slots__ = ("_by_name", "_by_op", "_confirmations")
 
     def __init__(self) -> None:
         self._by_name: dict[tuple[str, str], Trap] = {}
         self._by_op: dict[OpId, Trap] = {}
+        self._confirmations: dict[OpId, Trap] = {}
 
-    def set(self, ctx: Context, connection: ConnectionConfig, child: ChildConfig) -> None:
+    def set(self, ctx: Context, connection: ConnectionConfig, child: ChildConfig, ops: tuple[OpId, ...] = ()) -> None:
         """Install a trap, as soon as the way to the peer is known. One that is set already is fine."""
-        if (connection.name, child.name) in self._by_name:
+        known = self._by_name.get((connection.name, child.name))
+        if known is not None:
+            _answer_when_installed(ctx, known, ops)
             return
-        if not is_fixed(connection.remote_addrs) and child.mode not in SHUNTS:
-            ctx.emit(LogLine(0, "CFG", f"no trap for {child.name}: remote_addrs names no address", connection.name))
+        is_open = not is_fixed(connection.remote_addrs) and child.mode not in SHUNTS
+        if is_open and child.mode is not Mode.TRANSPORT:
+            reason = (
+                f"no trap for {child.name}: remote_addrs names no address, which only transport mode can do without"
+            )
+            ctx.emit(LogLine(0, "CFG", reason, connection.name))
+            ctx.answer(ops, ok=False, reason=reason)
             return
-        op = ctx.new_op()
-        trap = Trap(ctx.new_unique_id(), connection, child, op)
+        trap = Trap(ctx.new_unique_id(), connection, child, ctx.new_op(), ops=ops)
         self._by_name[connection.name, child.name] = trap
-        if child.mode in SHUNTS:
-            _install(ctx, trap, _NO_PATH)
+        if is_open or child.mode in SHUNTS:
+            self._install(ctx, trap, None)
             return
-        self._by_op[op] = trap
+        self._by_op[trap.op] = trap
         ports = (connection.local_port, connection.remote_port)
-        ctx.emit(AskPath(op, connection.local_addrs, connection.remote_addrs, *ports))
+        ctx.emit(AskPath(trap.op, connection.local_addrs, connection.remote_addrs, *ports))
 
-    def on_path(self, ctx: Context, op: OpId, path: object) -> bool:
-        """The way to the peer is known. False if the operation was not for a trap."""
+    def complete(self, ctx: Context, op: OpId, result: object) -> bool:
+        """The way to the peer is known, or the datapath has the policies. False if the answer was not for a trap."""
+        if (confirmed := self._confirmations.pop(op, None)) is not None:
+            ops, confirmed.ops = confirmed.ops, ()
+            ctx.answer(ops, ok=True)
+            return True
         trap = self._by_op.pop(op, None)
         if trap is None:
             return False
-        if not isinstance(path, Path):
-            name, child = trap.connection.name, trap.child.name
-            ctx.emit(LogLine(0, "CFG", f"no trap for {child} yet: {path}", name))
-            self._by_name.pop((name, child), None)
-            ctx.wanted.append(Wanted(name, child, ctx.settings.retry_initiate_interval, trap=True))
-            return True
-        _install(ctx, trap, path)
+        if isinstance(result, Path):
+            self._install(ctx, trap, result)
+        else:
+            ctx.emit(LogLine(0, "CFG", f"no trap for {trap.child.name} yet: {result}", trap.connection.name))
+            self._give_up(ctx, trap, str(result))
         return True
 
-    def clear(self, ctx: Context, connection: str, child: str) -> None:
-        """Remove a trap; one that is not set is fine."""
+    def failed(self, ctx: Context, owner: int, error: object) -> None:
+        """The datapath does not take the policies of a trap or shunt. It is tried again."""
+        for trap in list(self._by_name.values()):
+            if trap.owner == owner:
+                record = reasons.policies_refused(ctx, trap.connection.name, trap.child.name, str(error))
+                ctx.fail(record)
+                ctx.release_reqid(trap.reqid)
+                self._give_up(ctx, trap, record.reason)
+
+    def clear(self, ctx: Context, connection: str, child: str) -> bool:
+        """Remove a trap; False if there was none."""
         trap = self._by_name.pop((connection, child), None)
         if trap is None:
-            return
+            return False
         self._by_op.pop(trap.op, None)
+        ops, trap.ops = trap.ops, ()
+        ctx.answer(ops, ok=False, reason="the trap was taken back")
         if trap.is_installed:
             ctx.emit(DeletePolicies(trap.owner))
             ctx.release_reqid(trap.reqid)
+        return True
+
+    def get(self, connection: str, child: str) -> Trap | None:
+        """The trap of a child."""
+        return self._by_name.get((connection, child))
 
     def find(self, owner: int, reqid: int) -> Trap | None:
         """The trap that a packet has hit, by owner or, if the datapath does not know that, by reqid."""
@@ -94,24 +137,66 @@ class TrapTable:
                 return trap
         return None
 
+    def _install(self, ctx: Context, trap: Trap, path: Path | None) -> None:
+        child = trap.child
+        local_ts, remote_ts = _selectors(trap, path)
+        local, remote = (path.local, path.remote) if path is not None else ("", "")
+        if child.mode not in SHUNTS:
+            trap.reqid = ctx.take_reqid((local_ts, remote_ts, child.mode, local, remote), child.reqid)
+        policies = PolicySet(
+            owner=trap.owner,
+            action=SHUNTS.get(child.mode, PolicyAction.TRAP),
+            local_ts=local_ts,
+            remote_ts=remote_ts,
+            mode=child.mode,
+            protocol=_protocol(child),
+            reqid=trap.reqid,
+            local=local,
+            remote=remote,
+            priority=child.priority,
+            name=f"{trap.connection.name}/{child.name}",
+        )
+        trap.is_installed = True
+        ctx.emit(InstallPolicies(trap.owner, policies))
+        if trap.ops:
+            op = ctx.new_op()
+            self._confirmations[op] = trap
+            ctx.emit(AskConfirmation(op))
 
-def _install(ctx: Context, trap: Trap, path: Path) -> None:
-    child = trap.child
-    local_ts = resolve(child.local_ts, path.local or _UNSPECIFIED)
-    remote_ts = resolve(child.remote_ts, path.remote or _UNSPECIFIED)
-    if child.mode not in SHUNTS:
-        trap.reqid = ctx.take_reqid((local_ts, remote_ts, child.mode, path.local, path.remote), child.reqid)
-    policies = PolicySet(
-        owner=trap.owner,
-        action=SHUNTS.get(child.mode, PolicyAction.TRAP),
-        local_ts=local_ts,
-        remote_ts=remote_ts,
-        mode=child.mode,
-        protocol=child.esp_proposals[0].protocol if child.esp_proposals else Protocol.ESP,
-        reqid=trap.reqid,
-        local=path.local,
-        remote=path.remote,
-        priority=child.priority,
+    def _give_up(self, ctx: Context, trap: Trap, reason: str) -> None:
+        """Nothing is installed. What nobody waits for is tried again."""
+        name, child = trap.connection.name, trap.child.name
+        self._by_name.pop((name, child), None)
+        ops, trap.ops = trap.ops, ()
+        delay = ctx.settings.retry_initiate_interval
+        if ops:
+            ctx.answer(ops, ok=False, reason=reason)
+        elif delay:
+            ctx.wanted.append(Wanted(name, child, delay, trap=True))
+
+
+def _answer_when_installed(ctx: Context, trap: Trap, ops: tuple[OpId, ...]) -> None:
+    if trap.is_installed:
+        ctx.answer(ops, ok=True)
+    else:
+        trap.ops += ops
+
+
+def _selectors(trap: Trap, path: Path | None) -> tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]:
+    """What the policies are for. Without a path `dynamic` means all addresses that the connection allows."""
+    connection, child = trap.connection, trap.child
+    if path is not None:
+        return resolve(child.local_ts, path.local), resolve(child.remote_ts, path.remote)
+    if child.mode in SHUNTS:
+        sides = (child.local_ts, child.remote_ts)
+        local_ts, remote_ts = (resolve_open(side, _ANYBODY, _BOTH_FAMILIES) for side in sides)
+        return local_ts, remote_ts
+    families = families_of(*connection.local_addrs, *connection.remote_addrs)
+    return (
+        resolve_open(child.local_ts, connection.local_addrs, families),
+        resolve_open(child.remote_ts, connection.remote_addrs, families),
     )
-    trap.is_installed = True
-    ctx.emit(InstallPolicies(trap.owner, policies))
+
+
+def _protocol(child: ChildConfig) -> Protocol:
+    return child.esp_proposals[0].protocol if child.esp_proposals else Protocol.ESP

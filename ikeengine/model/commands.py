@@ -58,10 +58,26 @@ class Acquire:
 
     @property
     def packet(self) -> Packet | None:
-        """The packet, if the datapath has told."""
+        """What the datapath tells about the packet, None if it does not."""
         if self.source is None or self.destination is None:
             return None
         return Packet(self.source, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Set the trap of a child, or put its shunt into force. `ike` may be empty if `child` is unique."""
+
+    child: str
+    ike: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """Take the trap or shunt of a child back. SAs that it has brought up stay."""
+
+    child: str
+    ike: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +109,15 @@ class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
 
-Command = Initiate | Terminate | Rekey | Acquire | SaExpired | NatMappingChanged | NetworkChanged | Shutdown
+Command = (
+    Initiate
+    | Terminate
+    | Rekey
+    | Install
+    | Uninstall
+    | Acquire
+    | SaExpired
+    | NatMappingChanged
+    | NetworkChanged
+    | Shutdown
+)

@@ -97,6 +97,10 @@ class Ocsp(Enum):
     BOTH = "both"
 
 
+FETCH_SCHEMES = ("http", "https", "file")
+"""Where CRLs and OCSP responses may come from. Only the configuration may name files, not a certificate."""
+
+
 class AuthKind(Enum):
     """How one side proves its identity."""
 
@@ -157,6 +161,8 @@ class ChildConfig:
     life_packets: int = 0
     rand_packets: int = 0
     inactivity: float = 0.0
+    keep_up: bool = False
+    """Bring it up at load, and again whenever it is down, whatever the reason."""
     replay_window: int = 32
     reqid: int = 0
     priority: int = 0
@@ -188,7 +194,14 @@ class ConnectionConfig:
     fragmentation: Fragmentation = Fragmentation.YES
     mobike: bool = True
     dpd_delay: float = 0.0
+    dpd_timeout: float = 0.0
     keyingtries: int = 1
+    retransmit_timeout: float | None = None
+    """This and the next four stand for the settings of the same names, if there is a value."""
+    retransmit_base: float | None = None
+    retransmit_tries: int | None = None
+    retransmit_jitter: float | None = None
+    retransmit_limit: float | None = None
     unique: Unique = Unique.NO
     reauth_time: float = 0.0
     rekey_time: float = 14400.0
@@ -226,6 +239,8 @@ class EngineSettings:
     ikesa_limit: int = 0
     keep_alive: float = 20.0
     retry_initiate_interval: float = 10.0
+    retry_initiate_limit: float = 120.0
+    make_before_break: bool = True
     delete_rekeyed_delay: float = 5.0
     reuse_ikesa: bool = True
     lease_limit: int = 16
@@ -236,6 +251,7 @@ class EngineSettings:
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0
+    fetch_schemes: tuple[str, ...] = FETCH_SCHEMES
     cache_crls: bool = False
     return_routability: bool = True
     """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ikeengine.model.connection import Mode
@@ -117,6 +117,8 @@ class PolicySet:
     """Packets are compressed before they are protected."""
     priority: int = 0
     """0: calculated from the selectors, the more specific first."""
+    name: str = field(default="", compare=False)
+    """For operators: `connection/child` of a trap or shunt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ikeengine.model.connection import ConnectionConfig, Mode
 from ikeengine.model.sa import SaId, Usage
@@ -17,6 +17,7 @@ from ikeengine.observe.counters import GLOBAL, Counters
 from ikeengine.outputs import DropReason
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+KINDS, OUTCOMES = ("crl", "ocsp"), ("fetched", "failed")
 _UP = ("INSTALLED", "REKEYING", "REKEYED")
 
 
@@ -31,6 +32,8 @@ class Snapshot:
     counters: Counters
     dropped: Mapping[DropReason, int]
     usage: Callable[[SaId | None], Usage | None]
+    fetches: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Documents about revocation by kind (`crl`, `ocsp`) and outcome (`fetched`, `failed`)."""
 
 
 class _Page:
@@ -58,6 +61,8 @@ def render(snapshot: Snapshot) -> str:
     page.metric("messages_total", "counter", "strongSwan's counters, by connection.", _counters(snapshot.counters))
     dropped = [({"reason": reason.value}, snapshot.dropped.get(reason, 0)) for reason in DropReason]
     page.metric("dropped_datagrams_total", "counter", "Datagrams that were ignored.", dropped)
+    fetches = [({"kind": k, "outcome": o}, snapshot.fetches.get((k, o), 0)) for k in KINDS for o in OUTCOMES]
+    page.metric("fetches_total", "counter", "CRLs and OCSP responses that were asked for.", fetches)
     return "\n".join(page.lines) + "\n"
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.sign import PrivateKey
@@ -145,3 +146,92 @@ def key_usage(**allowed: bool) -> x509.KeyUsage:
         "encipher_only decipher_only"
     )
     return x509.KeyUsage(**{bit: allowed.get(bit, False) for bit in bits.split()})
+
+
+def crl_at(*uris: str) -> tuple[x509.ExtensionType, bool]:
+    """An extension that says where the CRL of the issuer is."""
+    points = [x509.DistributionPoint([x509.UniformResourceIdentifier(uri)], None, None, None) for uri in uris]
+    return x509.CRLDistributionPoints(points), False
+
+
+def ocsp_at(*uris: str) -> tuple[x509.ExtensionType, bool]:
+    """An extension that says where the OCSP responder of the issuer is."""
+    method = AuthorityInformationAccessOID.OCSP
+    accesses = [x509.AccessDescription(method, x509.UniformResourceIdentifier(uri)) for uri in uris]
+    return x509.AuthorityInformationAccess(accesses), False
+
+
+def make_crl(
+    issuer: Issued,
+    *revoked: Issued,
+    at: datetime = NOW,
+    number: int = 1,
+    base: int | None = None,
+    lifetime: timedelta = DAY,
+    reason: x509.ReasonFlags | None = None,
+    sign_with: Any = None,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
+) -> bytes:
+    """A CRL (DER), issued at a time; a delta CRL if there is the number of a `base`."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(library_name(issuer.subject))
+        .last_update(at)
+        .next_update(at + lifetime)
+        .add_extension(x509.CRLNumber(number), critical=False)
+    )
+    if base is not None:
+        builder = builder.add_extension(x509.DeltaCRLIndicator(base), critical=True)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    for issued in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(issued.certificate.serial).revocation_date(at)
+        if reason is not None:
+            entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(sign_with or issuer.library_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def make_ocsp(
+    subject: Issued,
+    issuer: Issued,
+    *,
+    at: datetime = NOW,
+    status: str = "good",
+    lifetime: timedelta | None = timedelta(hours=1),
+    signer: Issued | None = None,
+    sends_signer: bool = True,
+    nonce: bytes | None = None,
+    by_name: bool = False,
+    about: Issued | None = None,
+) -> bytes:
+    """An OCSP response (DER): `status` is good, revoked or unknown; `about` another issuer to name."""
+    statuses = {
+        "good": ocsp.OCSPCertStatus.GOOD,
+        "revoked": ocsp.OCSPCertStatus.REVOKED,
+        "unknown": ocsp.OCSPCertStatus.UNKNOWN,
+    }
+    by = signer or issuer
+    encoding = ocsp.OCSPResponderEncoding.NAME if by_name else ocsp.OCSPResponderEncoding.HASH
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=x509.load_der_x509_certificate(subject.der),
+        issuer=x509.load_der_x509_certificate((about or issuer).der),
+        algorithm=hashes.SHA1(),
+        cert_status=statuses[status],
+        this_update=at,
+        next_update=None if lifetime is None else at + lifetime,
+        revocation_time=at if status == "revoked" else None,
+        revocation_reason=x509.ReasonFlags.superseded if status == "revoked" else None,
+    )
+    builder = builder.responder_id(encoding, x509.load_der_x509_certificate(by.der))
+    if signer is not None and sends_signer:
+        builder = builder.certificates([x509.load_der_x509_certificate(signer.der)])
+    if nonce is not None:
+        builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
+    return builder.sign(by.library_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def nonce_of(request: bytes) -> bytes:
+    """The nonce of an OCSP request."""
+    extensions = ocsp.load_der_ocsp_request(request).extensions
+    return extensions.get_extension_for_class(x509.OCSPNonce).value.nonce

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 type_of_key = {
     "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
@@ -54,14 +55,50 @@ class Issued:
 class Authority(Issued):
     """A certification authority."""
 
-    def leaf(self, name: str, kind: str = "ecdsa256", *, days: tuple[float, float] = (-1, 30)) -> Issued:
-        """A certificate for a host name, valid from and until so many days from now."""
-        return _issue(name, kind, self, days=days)
+    def leaf(
+        self,
+        name: str,
+        kind: str = "ecdsa256",
+        *,
+        days: tuple[float, float] = (-1, 30),
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    ) -> Issued:
+        """A certificate for a host name, valid from and until so many days from now, with further extensions."""
+        return _issue(name, kind, self, days=days, extensions=extensions)
 
-    def intermediate(self, name: str, kind: str = "ecdsa256") -> Authority:
+    def intermediate(
+        self,
+        name: str,
+        kind: str = "ecdsa256",
+        *,
+        path_length: int | None = None,
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    ) -> Authority:
         """An authority below this one."""
-        issued = _issue(name, kind, self, authority=True)
+        issued = _issue(name, kind, self, authority=True, path_length=path_length, extensions=extensions)
         return Authority(issued.certificate, issued.key)
+
+    def crl(
+        self, *revoked: Issued, number: int = 1, days: tuple[float, float] = (-1, 7), base: int | None = None
+    ) -> bytes:
+        """A CRL (DER) that lists these certificates; a delta CRL if there is the number of a `base`."""
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now + timedelta(days=days[0]))
+            .next_update(now + timedelta(days=days[1]))
+            .add_extension(x509.CRLNumber(number), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
+        if base is not None:
+            builder = builder.add_extension(x509.DeltaCRLIndicator(base), critical=True)
+        for issued in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(issued.certificate.serial_number)
+            entry = entry.revocation_date(now + timedelta(days=days[0]))
+            entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self.key, _hash_for(self.key)).public_bytes(serialization.Encoding.DER)
 
 
 @functools.cache
@@ -78,6 +115,8 @@ def _issue(
     *,
     authority: bool = False,
     days: tuple[float, float] = (-1, 30),
+    path_length: int | None = None,
+    extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Issued:
     key = type_of_key[kind]()
     subject = x509.Name(
@@ -97,13 +136,37 @@ def _issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days[0]))
         .not_valid_after(now + timedelta(days=days[1]))
-        .add_extension(x509.BasicConstraints(authority, None), critical=True)
+        .add_extension(x509.BasicConstraints(authority, path_length), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
     for extension in _authority_extensions() if authority else _leaf_extensions(name):
-        builder = builder.add_extension(extension, critical=isinstance(extension, x509.KeyUsage))
+        if not any(type(extension) is type(other) for other, _critical in extensions):
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.KeyUsage))
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
     return Issued(builder.sign(signer, _hash_for(signer)), key)
+
+
+def crl_at(*uris: str) -> tuple[x509.ExtensionType, bool]:
+    """An extension that says where the CRL of the issuer is."""
+    points = [x509.DistributionPoint([x509.UniformResourceIdentifier(uri)], None, None, None) for uri in uris]
+    return x509.CRLDistributionPoints(points), False
+
+
+def ocsp_at(uri: str) -> tuple[x509.ExtensionType, bool]:
+    """An extension that says where the OCSP responder of the issuer is."""
+    access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(uri))
+    return x509.AuthorityInformationAccess([access]), False
+
+
+def policies(*oids: str) -> tuple[x509.ExtensionType, bool]:
+    """Certificate policies."""
+    return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids]), False
+
+
+OCSP_SIGNING: tuple[x509.ExtensionType, bool] = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False)
+"""What makes a certificate one of an OCSP responder."""
 
 
 def _authority_extensions() -> list[x509.ExtensionType]:

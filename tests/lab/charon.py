@@ -19,7 +19,7 @@ PACKAGES = (
     " libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins"
 )
 PLUGINS = (
-    "random nonce x509 revocation constraints pubkey pkcs1 pkcs7 pkcs8 pem openssl curve25519 chapoly aes aesni"
+    "random nonce x509 revocation constraints curl pubkey pkcs1 pkcs7 pkcs8 pem openssl curve25519 chapoly aes aesni"
     " sha1 sha2 hmac md5 kdf gcm ccm ctr cmac xcbc gmp drbg {kernel} socket-default vici updown counters"
 )
 LIBIPSEC = "kernel-libipsec kernel-netlink"

@@ -65,7 +65,7 @@ class UdpForwarder:
         join_datagrams(self.sock)
         self.loop.add_reader(self.sock, self._read)
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: object = None) -> None:
         self.sent += 1
         try:
             self.sock.sendto(packet, (path.remote, path.remote_port))
@@ -73,7 +73,7 @@ class UdpForwarder:
             if error.errno not in LOST:
                 raise
 
-    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path) -> None:
+    def send_encapsulated_batch(self, packets: Sequence[bytes], path: Path, outer: object = None) -> None:
         self.sent += len(packets)
         try:
             send_datagrams(self.sock, packets, (), (path.remote, path.remote_port))

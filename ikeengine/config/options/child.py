@@ -19,7 +19,9 @@ _DPD_ACTIONS = Choice(
 )
 _MODES = Choice({mode.value: mode for mode in Mode}, unsupported=("transport_proxy", "iptfs", "beet"))
 _DSCP = Choice({word: word for word in ("out", "in", "yes", "no")})
-_HW_OFFLOAD = Choice({word: word for word in ("no", "crypto", "packet", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"))
+_HW_OFFLOAD = Choice(
+    {word: word for word in ("no", "crypto", "auto")}, dict.fromkeys(TRUE_WORDS, "crypto"), unsupported=("packet",)
+)
 _TIME: Kind[float | None] = DURATION
 _BYTES: Kind[int | None] = SIZE
 _PACKETS: Kind[int | None] = VOLUME_COUNT
@@ -95,6 +97,13 @@ DPD_ACTION = Option(
 INACTIVITY = Option(
     "inactivity", DURATION, "Close the Child SA when nothing went through it for this long; 0 never.", "0s", unit="s"
 )
+KEEP_UP = Option(
+    "keep_up",
+    BOOLEAN,
+    "Keep the Child SA up: start it when the configuration is loaded, and again whenever it is down for any reason "
+    "but a `terminate` here.",
+    "no",
+)
 REQID = Option("reqid", COUNT, "Fixed number that ties policies to SAs in the kernel; 0 takes a free one.", "0")
 PRIORITY = Option("priority", COUNT, "Fixed priority of the policies; 0 derives it from the selectors.", "0")
 REPLAY_WINDOW = Option(
@@ -125,7 +134,7 @@ TFC_PADDING = Option(
 HW_OFFLOAD = Option(
     "hw_offload",
     _HW_OFFLOAD,
-    "Let the network card do the cryptography (`crypto`) or all of ESP (`packet`); `auto` does without if it cannot.",
+    "Let the network card do the cryptography (`crypto` or `yes`); `auto` does without if it cannot.",
     "no",
 )
 SINGLE_PAIR = Option(
@@ -173,6 +182,7 @@ CHILD = Section(
         START_ACTION,
         CLOSE_ACTION,
         DPD_ACTION,
+        KEEP_UP,
         REKEY_TIME,
         LIFE_TIME,
         RAND_TIME,

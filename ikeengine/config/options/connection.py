@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from ikeengine.config.address_kinds import ADDRESS, HOST_PATTERN
+from ikeengine.config.certificate_kinds import OIDS, REMOTE_AUTH_KIND
 from ikeengine.config.ike_kinds import AUTH, IDENTITY, IKE_PROPOSALS, PATTERN, VERSION
 from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
     DURATION,
     FILE,
+    JITTERS,
     PORT,
+    RETRANSMISSIONS,
+    RETRANSMIT_BASES,
     TEXT,
     Choice,
     Integer,
@@ -18,13 +22,18 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
-from ikeengine.model.connection import Childless, Fragmentation, SendCert, Unique
+from ikeengine.model.connection import Childless, Fragmentation, Ocsp, Revocation, SendCert, Unique
 
 _UNIQUE = Choice({word.value: word for word in Unique})
 _FRAGMENTATION = Choice({word.value: word for word in Fragmentation})
 _SEND_CERT = Choice({word.value: word for word in SendCert}, {"yes": "always", "no": "never"})
+_REVOCATION = Choice({word.value: word for word in Revocation})
+_OCSP = Choice({word.value: word for word in Ocsp}, {"no": "never"})
 _CHILDLESS = Choice({word.value: word for word in Childless})
 _TIME: Kind[float | None] = DURATION
+_FACTOR: Kind[float | None] = RETRANSMIT_BASES
+_TRIES: Kind[int | None] = RETRANSMISSIONS
+_PERCENT: Kind[int | None] = JITTERS
 _FILES = ListOf(FILE)
 
 IKE_VERSION = Option("version", VERSION, "IKE major version.", "2")
@@ -56,13 +65,57 @@ MOBIKE = Option(
 )
 DPD_DELAY = Option(
     "dpd_delay",
-    DURATION,
+    _TIME,
     "Ask the peer whether it is alive when nothing came from it for this long; 0 never.",
+    derived="0s, or 30s if a child has `keep_up`",
+    unit="s",
+)
+DPD_TIMEOUT = Option(
+    "dpd_timeout",
+    DURATION,
+    "How long nothing may come from the peer before an unanswered `dpd_delay` question makes it count as dead; "
+    "0 leaves that to the retransmissions.",
     "0s",
     unit="s",
 )
 KEYINGTRIES = Option(
-    "keyingtries", COUNT, "How often to run through the retransmissions when connecting; 0 without end.", "1"
+    "keyingtries",
+    COUNT,
+    "How often to try to connect before giving up, with a growing pause in between; 0 without end.",
+    "1",
+)
+RETRANSMIT_TIMEOUT = Option(
+    "retransmit_timeout",
+    _TIME,
+    "Time before the first retransmission to this peer.",
+    derived="`engine.retransmit_timeout`",
+    unit="s",
+)
+RETRANSMIT_BASE = Option(
+    "retransmit_base",
+    _FACTOR,
+    "Factor by which each next waiting time grows.",
+    derived="`engine.retransmit_base`",
+)
+RETRANSMIT_TRIES = Option(
+    "retransmit_tries",
+    _TRIES,
+    "Retransmissions before this peer counts as dead.",
+    derived="`engine.retransmit_tries`",
+)
+RETRANSMIT_JITTER = Option(
+    "retransmit_jitter",
+    _PERCENT,
+    "Largest random part to subtract from a waiting time.",
+    derived="`engine.retransmit_jitter`",
+    unit="%",
+)
+RETRANSMIT_LIMIT = Option(
+    "retransmit_limit",
+    _TIME,
+    "Longest waiting time; 0 for none.",
+    derived="`engine.retransmit_limit`",
+    unit="s",
 )
 UNIQUE = Option(
     "unique",
@@ -115,6 +168,14 @@ CHILDLESS = Option(
 SEND_CERT = Option("send_cert", _SEND_CERT, "When to send our certificate.", "ifasked")
 SEND_CERTREQ = Option("send_certreq", BOOLEAN, "Send the hashes of our authorities to the peer.", "yes")
 
+OCSP = Option(
+    "ocsp",
+    _OCSP,
+    "OCSP responses inside IKE_AUTH (RFC 4806): send the one about our certificate if the peer asks (`reply`), ask the "
+    "peer for its own (`request`), or both.",
+    "reply",
+)
+
 CERTIFICATE_FILE: Option[str | None] = Option("file", FILE, "File of the certificate, like an item of the list.")
 _TOKEN = tuple(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module"))
 _CERT = Section("connections.<conn>.local<suffix>.cert<suffix>", "One more certificate.", (CERTIFICATE_FILE,), _TOKEN)
@@ -158,7 +219,14 @@ LOCAL_PUBKEYS = Option(
     "The first one whose private key is loaded is used.",
     "",
 )
-REMOTE_AUTH = Option("auth", AUTH, "How the peer must authenticate; written like `local.auth`.", "pubkey")
+REMOTE_AUTH = Option(
+    "auth",
+    REMOTE_AUTH_KIND,
+    "How the peer must authenticate; written like `local.auth`. Kinds of keys with a least number of bits and hashes, "
+    "such as `rsa-3072-sha256-ecdsa-256-sha256`, are demands on every certificate of its chain, and on its signature "
+    "unless `-ike:` with signature schemes follows.",
+    "pubkey",
+)
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
 REMOTE_CERTS = Option("certs", _FILES, "Certificates that the peer may use; files as in `local.certs`.", "")
 REMOTE_CACERTS = Option(
@@ -170,6 +238,17 @@ REMOTE_CACERTS = Option(
 )
 REMOTE_PUBKEYS = Option(
     "pubkeys", _FILES, "Raw public keys that the peer may use, trusted as they are; files as in `local.pubkeys`.", ""
+)
+
+CERT_POLICY = Option(
+    "cert_policy", OIDS, "Certificate policies for which the peer's chain must be valid (RFC 5280 section 6.1).", ""
+)
+REVOCATION = Option(
+    "revocation",
+    _REVOCATION,
+    "What to do when OCSP and CRLs cannot tell whether a certificate of the peer's chain is revoked: refuse it, refuse "
+    "it if there is a URI to ask, or accept it.",
+    "relaxed",
 )
 
 _LOCAL = Section(
@@ -186,13 +265,11 @@ _LOCAL = Section(
 _REMOTE = Section(
     "connections.<conn>.remote<suffix>",
     "What the peer must prove.",
-    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS),
+    (ROUND, REMOTE_AUTH, REMOTE_ID, REMOTE_CERTS, REMOTE_CACERTS, REMOTE_PUBKEYS, CERT_POLICY, REVOCATION),
     (
         Fixed("eap_id", "EAP"),
         Fixed("groups", "group memberships"),
-        Fixed("cert_policy", "certificate policies"),
         Fixed("ca_id", "constraints on the authority's identity"),
-        Fixed("revocation", "revocation checks with CRL and OCSP"),
     ),
     (Subsection("cert", _REMOTE_CERT, Form.SUFFIXED), Subsection("cacert", _CACERT, Form.SUFFIXED)),
 )
@@ -201,8 +278,6 @@ _NOT_YET = (
     Fixed("aggressive", "IKEv1", "no", BOOLEAN),
     Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
-    Fixed("dpd_timeout", "a timeout of IKEv1 only", "0s", DURATION),
-    Fixed("ocsp", "OCSP in IKE, RFC 4806", "never"),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
     Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
@@ -227,7 +302,13 @@ CONNECTION = Section(
         RAND_TIME,
         REAUTH_TIME,
         DPD_DELAY,
+        DPD_TIMEOUT,
         KEYINGTRIES,
+        RETRANSMIT_TIMEOUT,
+        RETRANSMIT_BASE,
+        RETRANSMIT_TRIES,
+        RETRANSMIT_JITTER,
+        RETRANSMIT_LIMIT,
         UNIQUE,
         VIPS,
         POOLS,
@@ -237,6 +318,7 @@ CONNECTION = Section(
         MOBIKE,
         SEND_CERT,
         SEND_CERTREQ,
+        OCSP,
     ),
     _NOT_YET,
     (

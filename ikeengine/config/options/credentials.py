@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ikeengine.config.certificate_kinds import URIS
 from ikeengine.config.ike_kinds import PATTERNS
 from ikeengine.config.kinds import BOOLEAN, FILE, Kind
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
@@ -76,13 +77,16 @@ CACERT = Option(
 )
 AUTHORITY_FILE = Option("file", _FILE, "The same as `cacert`, relative to the configuration's directory.")
 
+CRL_URIS = Option(
+    "crl_uris", URIS, "Where the CRLs of the authority are, besides what its certificates say: http, https or file.", ""
+)
+OCSP_URIS = Option("ocsp_uris", URIS, "OCSP responders for its certificates, asked before those in them.", "")
+
 AUTHORITY = Section(
     "authorities.<name>",
     "A certification authority that is trusted to vouch for peers.",
-    (CACERT, AUTHORITY_FILE),
+    (CACERT, AUTHORITY_FILE, CRL_URIS, OCSP_URIS),
     (
-        Fixed("crl_uris", "revocation checks with CRL"),
-        Fixed("ocsp_uris", "revocation checks with OCSP"),
         Fixed("cert_uri_base", "hash and URL"),
         *(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module")),
     ),

@@ -7,15 +7,18 @@ from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
     DURATION,
+    JITTERS,
     PORT,
+    RETRANSMISSIONS,
+    RETRANSMIT_BASES,
     TEXT,
     Choice,
     Integer,
     Kind,
     ListOf,
-    Real,
 )
 from ikeengine.config.schema import Option, Section, Subsection
+from ikeengine.model.connection import FETCH_SCHEMES
 
 _DATAPATHS = Choice({word: word for word in ("auto", "xfrm", "userspace", "none")})
 LEVEL = Integer(-1, 4, "log level")
@@ -40,10 +43,10 @@ KEYLOG = Option(
 )
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
-RETRANSMIT_BASE = Option("retransmit_base", Real(1.0, 10.0), "Factor by which each next waiting time grows.", "1.8")
-RETRANSMIT_TRIES = Option("retransmit_tries", Integer(0, 100), "Retransmissions before the peer counts as dead.", "5")
+RETRANSMIT_BASE = Option("retransmit_base", RETRANSMIT_BASES, "Factor by which each next waiting time grows.", "1.8")
+RETRANSMIT_TRIES = Option("retransmit_tries", RETRANSMISSIONS, "Retransmissions before the peer counts as dead.", "5")
 RETRANSMIT_JITTER = Option(
-    "retransmit_jitter", Integer(0, 20), "Largest random part to subtract from a waiting time.", "0", unit="%"
+    "retransmit_jitter", JITTERS, "Largest random part to subtract from a waiting time.", "0", unit="%"
 )
 RETRANSMIT_LIMIT = Option("retransmit_limit", DURATION, "Longest waiting time; 0 for none.", "0s", unit="s")
 HALF_OPEN_TIMEOUT = Option("half_open_timeout", DURATION, "Time that a peer has to authenticate.", "30s", unit="s")
@@ -56,12 +59,31 @@ BLOCK_THRESHOLD = Option(
 )
 IKESA_LIMIT = Option("ikesa_limit", COUNT, "Most IKE SAs; 0 for no limit.", "0")
 KEEP_ALIVE = Option("keep_alive", DURATION, "Time between NAT keepalives; 0 sends none.", "20s", unit="s")
+ENABLE_CRL = Option("enable_crl", BOOLEAN, "Use CRLs to learn whether certificates are revoked.", "yes")
+ENABLE_OCSP = Option("enable_ocsp", BOOLEAN, "Use OCSP to learn whether certificates are revoked.", "yes")
+FETCH_TIMEOUT = Option("fetch_timeout", DURATION, "Longest time to fetch one CRL or OCSP response.", "10s", unit="s")
+FETCH_SCHEME_LIST = Option(
+    "fetch_schemes",
+    ListOf(Choice({scheme: scheme for scheme in FETCH_SCHEMES})),
+    "Kinds of URIs that are fetched. Files only where `crl_uris` names them, never for a certificate.",
+    "http, https, file",
+)
+CACHE_CRLS = Option("cache_crls", BOOLEAN, "Write fetched CRLs to the directory `x509crl`, once verified.", "no")
 RETRY_INITIATE_INTERVAL = Option(
     "retry_initiate_interval",
     DURATION,
-    "Time before a failed initiation is tried again, as when a host name was not found; 0 never.",
+    "Time before a failed initiation is tried again, as when a host name was not found; 0 never. Doubles each time.",
     "10s",
     unit="s",
+)
+RETRY_INITIATE_LIMIT = Option(
+    "retry_initiate_limit", DURATION, "Longest time before a failed initiation is tried again.", "120s", unit="s"
+)
+MAKE_BEFORE_BREAK = Option(
+    "make_before_break",
+    BOOLEAN,
+    "Whether the new IKE SA of a reauthentication is up before the old one is deleted.",
+    "yes",
 )
 DELETE_REKEYED_DELAY = Option(
     "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
@@ -166,7 +188,14 @@ ENGINE = Section(
         BLOCK_THRESHOLD,
         IKESA_LIMIT,
         KEEP_ALIVE,
+        ENABLE_CRL,
+        ENABLE_OCSP,
+        FETCH_TIMEOUT,
+        FETCH_SCHEME_LIST,
+        CACHE_CRLS,
         RETRY_INITIATE_INTERVAL,
+        RETRY_INITIATE_LIMIT,
+        MAKE_BEFORE_BREAK,
         DELETE_REKEYED_DELAY,
         REUSE_IKESA,
         LEASE_LIMIT,

@@ -16,7 +16,7 @@ from ikeengine.model.connection import (
 )
 from ikeengine.model.identity import Identity
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
-from ikeengine.model.sa import SaId, Usage
+from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.negotiate.selectors import format_selector
@@ -236,6 +236,20 @@ def policy_section(connection: str, child: ChildConfig) -> Section:
             "mode": child.mode.name,
             "local-ts": [_selector_text(ts) for ts in child.local_ts],
             "remote-ts": [_selector_text(ts) for ts in child.remote_ts],
+        }
+    }
+
+
+def static_policy_section(policies: PolicySet) -> Section:
+    """An installed policy that belongs to no child, such as a bypass of the `engine` section."""
+    connection, _unused, child = policies.name.partition("/")
+    return {
+        policies.name: {
+            "child": child,
+            "ike": connection,
+            "mode": policies.action.name,
+            "local-ts": [_selector_text(ts) for ts in policies.local_ts],
+            "remote-ts": [_selector_text(ts) for ts in policies.remote_ts],
         }
     }
 

@@ -1,12 +1,11 @@
-"""The userspace datapath: ESP in this process, for hosts whose kernel has none (design D9).
+"""The userspace datapath: ESP and AH in this process, for hosts whose kernel has none (design D9).
 
     host --> TUN --> policy, SA, ESP --> UDP 4500 of the daemon, or raw IP protocol 50 --> peer
     host <-- TUN <-- ESP, SA, policy <-- UDP 4500 of the daemon, or raw IP protocol 50 <-- peer
 
 It answers as the kernel would: a packet of this host without a policy passes unprotected, one with a policy but
 without an SA waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those
-that a policy says should have been protected; and over UDP it does not copy DF, DSCP and ECN, which belong to the
-daemon's socket.
+that a policy says should have been protected.
 """
 
 from __future__ import annotations
@@ -17,11 +16,13 @@ import socket
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
-from ikeengine.datapath.userspace.inbound import Inbound, InboundSa
-from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa
+from ikeengine.datapath.userspace.esp import EspSender
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
+from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
 from ikeengine.datapath.userspace.raw import (
     BATCH,
     RawCarrier,
@@ -30,6 +31,7 @@ from ikeengine.datapath.userspace.raw import (
     open_raw_sockets,
     prepare,
 )
+from ikeengine.datapath.userspace.raw_ah import AhCarrier, open_ah_sockets
 from ikeengine.datapath.userspace.routes import TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
@@ -67,6 +69,7 @@ class UserspaceDatapath:
         self._sas: dict[SaId, InboundSa | OutboundSa] = {}
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
+        self._inbound_ah = Inbound(self._deliver, self.drops, spi_of_ah)
         self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
 
     def start(self, host: DatapathHost) -> None:
@@ -87,6 +90,10 @@ class UserspaceDatapath:
                 cleanup.callback(sockets.close)
                 host.loop.add_reader(sockets.plain, sockets.receive, self._inbound.process)
                 cleanup.callback(host.loop.remove_reader, sockets.plain)
+            for ah in open_ah_sockets(settings.routes.mark, raw):
+                cleanup.callback(ah.close)
+                host.loop.add_reader(ah.sock, ah.receive, self._inbound_ah.process)
+                cleanup.callback(host.loop.remove_reader, ah.sock)
             host.loop.add_reader(tun.fd, self._read_tun)
             cleanup.callback(host.loop.remove_reader, tun.fd)
             self._cleanup = cleanup.pop_all()
@@ -110,16 +117,16 @@ class UserspaceDatapath:
     def install_sa(self, sa: IpsecSa) -> None:
         """Install one SA. Raises DatapathError."""
         host = self._started()
-        if sa.protocol is not Protocol.ESP:
-            raise DatapathError(f"the userspace datapath has no {sa.protocol.name}")
-        if sa.id in self._sas or (sa.direction is Direction.IN and self._inbound.get(sa.spi)):
+        _check_possible(sa)
+        inbound_sas = self._inbound_of(sa)
+        if sa.id in self._sas or (sa.direction is Direction.IN and inbound_sas.get(sa.spi)):
             raise DatapathError(f"SA {sa.spi:08x} to {sa.destination} exists already")
         if sa.direction is Direction.IN:
             inbound = InboundSa(sa, self._outbound.policies, self._expire)
             self._sas[sa.id] = inbound
-            self._inbound.add(inbound)
+            inbound_sas.add(inbound)
         else:
-            outbound = OutboundSa(sa, SystemRng(), self._carrier(sa, host), self._expire)
+            outbound = OutboundSa(sa, SystemRng(), partial(self._carrier, host), self._expire, self.settings.mtu)
             self._sas[sa.id] = outbound
             self._outbound.add(outbound)
 
@@ -133,7 +140,7 @@ class UserspaceDatapath:
         if moved.id != sa and moved.id in self._sas:
             raise DatapathError(f"SA {sa.spi:08x} to {destination} exists already")
         if isinstance(installed, OutboundSa):
-            installed.move(moved, self._carrier(moved, host))
+            installed.move(moved, partial(self._carrier, host))
         else:
             installed.move(moved)
         self._sas[moved.id] = self._sas.pop(sa)
@@ -144,7 +151,7 @@ class UserspaceDatapath:
         if isinstance(installed, OutboundSa):
             self._outbound.remove(installed)
         elif installed is not None:
-            self._inbound.remove(installed)
+            self._inbound_of(installed.sa).remove(installed)
 
     def install_policies(self, policies: PolicySet) -> None:
         """Install or replace the policies of an owner. Raises DatapathError."""
@@ -162,9 +169,9 @@ class UserspaceDatapath:
         installed = self._sas.get(sa)
         return installed.usage if installed else None
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
-        sa = self._inbound.process(packet, None)
+        sa = self._inbound.process(packet, traffic_class)
         if sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
             self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
@@ -181,13 +188,18 @@ class UserspaceDatapath:
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)
 
-    def _carrier(self, sa: IpsecSa, host: DatapathHost) -> Carrier:
-        if sa.encap is None:
-            length = 16 if ":" in sa.destination else 4
-            if length not in self._raw:
-                raise DatapathError("this host has no IPv6")
-            return RawCarrier(sa, self._raw[length], self.drops)
-        return UdpCarrier(sa, host, self._outbound.flush_later)
+    def _inbound_of(self, sa: IpsecSa) -> Inbound:
+        return self._inbound_ah if sa.protocol is Protocol.AH else self._inbound
+
+    def _carrier(self, host: DatapathHost, sa: IpsecSa, sender: Sender) -> Carrier:
+        if sa.encap is not None and isinstance(sender, EspSender):
+            return UdpCarrier(sa, host, self._outbound.flush_later)
+        raw = self._raw.get(16 if ":" in sa.destination else 4)
+        if raw is None:
+            raise DatapathError("this host has no IPv6")
+        return (
+            RawCarrier(sa, raw, self.drops) if isinstance(sender, EspSender) else AhCarrier(sa, sender, raw, self.drops)
+        )
 
     def _read_tun(self) -> None:
         self._drain_tun()
@@ -234,6 +246,14 @@ class SystemRng:
     def bytes(self, count: int) -> bytes:
         """`count` random octets."""
         return os.urandom(count)
+
+
+def _check_possible(sa: IpsecSa) -> None:
+    """Raises DatapathError for what only a kernel can do, and for what nobody can."""
+    if sa.protocol is Protocol.AH and sa.encap is not None:
+        raise DatapathError("AH cannot pass a NAT: it covers the addresses, and there is no UDP encapsulation for it")
+    if sa.hw_offload not in ("no", "auto"):
+        raise DatapathError("the userspace datapath has no hardware offload; `hw_offload: auto` does without")
 
 
 def _needs_route(policies: PolicySet | None) -> bool:

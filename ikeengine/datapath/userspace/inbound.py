@@ -7,14 +7,25 @@ from collections.abc import Callable
 from struct import Struct
 
 from ikeengine.datapath.policies import all_pairs
+from ikeengine.datapath.userspace.ah import SPI_AT, AhReceiver
+from ikeengine.datapath.userspace.ah_header import split_headers
 from ikeengine.datapath.userspace.esp import EspReceiver, Replayed
 from ikeengine.datapath.userspace.headers import merge_traffic_class
-from ikeengine.datapath.userspace.modes import Tunnel, mode_of
-from ikeengine.datapath.userspace.packet import NO_NEXT_HEADER, Flow, enclosed_flow, flow_key, parse_flow
+from ikeengine.datapath.userspace.modes import mode_of
+from ikeengine.datapath.userspace.packet import (
+    NO_NEXT_HEADER,
+    Flow,
+    MalformedPacket,
+    enclosed_flow,
+    flow_key,
+    parse_flow,
+)
 from ikeengine.datapath.userspace.spd import PolicyDatabase, SelectorMatch
 from ikeengine.datapath.userspace.volume import Volume
 from ikeengine.errors import IntegrityFailed, PeerMisbehaved
+from ikeengine.model.connection import Mode
 from ikeengine.model.sa import IpsecSa, PolicyAction, SaId, Usage
+from ikeengine.registry import Protocol
 
 MOST_FLOWS = 4096
 """Flows of one SA that are remembered as allowed."""
@@ -33,7 +44,7 @@ class InboundSa:
     """One inbound SA."""
 
     __slots__ = (
-        "_allowed", "_came_from", "_esp", "_expired", "_integrity_failures", "_matches", "_mode", "_policies",
+        "_allowed", "_came_from", "_expired", "_integrity_failures", "_matches", "_mode", "_policies", "_receiver",
         "_replays", "_volume", "sa",
     )  # fmt: skip
 
@@ -46,7 +57,7 @@ class InboundSa:
         self._expired = expired
         self._policies = policies
         self._mode = mode_of(sa)
-        self._esp = EspReceiver(sa)
+        self._receiver = AhReceiver(sa) if sa.protocol is Protocol.AH else EspReceiver(sa)
         self._volume = Volume(sa.limits, self._limit)
         self._matches = [SelectorMatch(pair) for pair in all_pairs(sa.local_ts, sa.remote_ts)]
         self._allowed: set[bytes] = set()
@@ -73,12 +84,13 @@ class InboundSa:
         return True
 
     def receive(self, packet: bytes, traffic_class: int | None) -> bytes | None:
-        """The IP packet in an ESP packet, None for a dummy packet. Raises PeerMisbehaved for what must be dropped.
+        """The IP packet in an ESP packet, or in an IP packet with AH; None for a dummy packet.
 
+        Raises PeerMisbehaved for what must be dropped.
         `traffic_class` is that of the outer header, None if unknown.
         """
         try:
-            payload, next_header = self._esp.open(packet)
+            payload, next_header = self._receiver.open(packet)
         except PeerMisbehaved as reason:
             self._count_failure(reason)
             raise
@@ -89,7 +101,7 @@ class InboundSa:
         key = flow_key(inner)
         if key not in self._allowed:
             self._check(inner, key)
-        if traffic_class is None or not isinstance(self._mode, Tunnel):
+        if traffic_class is None or self.sa.mode is Mode.TRANSPORT:
             return inner
         return merge_traffic_class(inner, traffic_class, copy_ecn=self.sa.copy_ecn, copy_dscp=self.sa.copy_dscp)
 
@@ -133,18 +145,38 @@ def _sender_of(sa: IpsecSa) -> tuple[str, int] | None:
     return (sa.source, sa.encap.source_port) if sa.encap is not None else None
 
 
-class Inbound:
-    """Everything that arrives as ESP."""
+def spi_of_esp(packet: bytes) -> int:
+    """The SPI of an ESP packet; 0, which no SA has, if it is cut off."""
+    return _SPI.unpack_from(packet)[0] if len(packet) >= _SPI_LENGTH else 0
 
-    def __init__(self, deliver: Callable[[bytes], None], drops: Counter[str]) -> None:
+
+def spi_of_ah(packet: bytes) -> int:
+    """The SPI in an IP packet with AH; 0 if that is cut off."""
+    try:
+        _unused, rest = split_headers(packet)
+    except MalformedPacket:
+        return 0
+    return spi_of_esp(rest[SPI_AT:])
+
+
+class Inbound:
+    """Everything that arrives as ESP, or everything that arrives as AH."""
+
+    def __init__(
+        self,
+        deliver: Callable[[bytes], None],
+        drops: Counter[str],
+        spi_of: Callable[[bytes], int] = spi_of_esp,
+    ) -> None:
         """`deliver` gives a packet to the host, `drops` counts by reason."""
+        self._spi_of = spi_of
         self._deliver = deliver
         self._drops = drops
         self._sas: dict[int, InboundSa] = {}
 
     def process(self, packet: bytes, traffic_class: int | None) -> InboundSa | None:
         """Decapsulate one packet for the host, or drop it. Returns the SA if the packet is authentic. Never raises."""
-        sa = self._sas.get(_SPI.unpack_from(packet)[0]) if len(packet) >= _SPI_LENGTH else None
+        sa = self._sas.get(self._spi_of(packet))
         if sa is None:
             self._drops["unknown-spi"] += 1
             return None

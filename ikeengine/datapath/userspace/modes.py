@@ -13,6 +13,7 @@ from ikeengine.datapath.userspace.headers import (
     with_header_checksum,
     with_upper_checksum,
 )
+from ikeengine.datapath.userspace.ipcomp import IPCOMP, compress, expand
 from ikeengine.datapath.userspace.packet import (
     HOP_BY_HOP,
     IPIP,
@@ -23,9 +24,10 @@ from ikeengine.datapath.userspace.packet import (
     IPV6_ROUTING,
 )
 from ikeengine.errors import PeerMisbehaved
-from ikeengine.model.connection import Mode
+from ikeengine.model.connection import TFC_PAD_TO_MTU, Mode
 from ikeengine.model.path import packed
 from ikeengine.model.sa import IpsecSa
+from ikeengine.registry import Protocol
 
 _OUTSIDE_ESP = (HOP_BY_HOP, IPV6_ROUTING, IPV6_FRAGMENT)
 
@@ -84,6 +86,53 @@ class Transport:
         return ipv6_header(*addresses, next_header, len(payload), tos=traffic_class) + payload
 
 
-def mode_of(sa: IpsecSa) -> Tunnel | Transport:
-    """How an SA wraps its packets."""
-    return Transport(sa) if sa.mode is Mode.TRANSPORT else Tunnel()
+class Compressed:
+    """Another mode with IPComp inside (RFC 3173)."""
+
+    __slots__ = ("_cpi", "_mode")
+
+    def __init__(self, mode: Tunnel | Transport, cpi: int) -> None:
+        self._mode = mode
+        self._cpi = cpi
+
+    def wrap(self, packet: bytes) -> tuple[bytes, int]:
+        """Payload and next header for a packet from this host, compressed if that helps. Raises Untransportable."""
+        return compress(*self._mode.wrap(packet), self._cpi)
+
+    def unwrap(self, payload: bytes, next_header: int, traffic_class: int) -> bytes:
+        """The packet in a payload, compressed or not. Raises MalformedPacket."""
+        if next_header == IPCOMP:
+            payload, next_header = expand(payload, self._cpi)
+        return self._mode.unwrap(payload, next_header, traffic_class)
+
+
+class Padded:
+    """Tunnel mode with traffic flow confidentiality padding (RFC 4303 section 2.7)."""
+
+    __slots__ = ("_length", "_mode")
+
+    def __init__(self, mode: Tunnel, length: int) -> None:
+        self._mode = mode
+        self._length = length
+
+    def wrap(self, packet: bytes) -> tuple[bytes, int]:
+        """Payload and next header; the payload is at least as long as wanted."""
+        payload, next_header = self._mode.wrap(packet)
+        return payload.ljust(self._length, b"\0"), next_header
+
+    def unwrap(self, payload: bytes, next_header: int, traffic_class: int) -> bytes:
+        """As without padding: a tunnel takes any."""
+        return self._mode.unwrap(payload, next_header, traffic_class)
+
+
+ModeOfSa = Tunnel | Transport | Compressed | Padded
+
+
+def mode_of(sa: IpsecSa, mtu: int = 0) -> ModeOfSa:
+    """How an SA wraps its packets, none of which is longer than `mtu` octets."""
+    mode = Transport(sa) if sa.mode is Mode.TRANSPORT else Tunnel()
+    if sa.cpi:
+        return Compressed(mode, sa.cpi)
+    if sa.tfc_padding and sa.protocol is Protocol.ESP and isinstance(mode, Tunnel):
+        return Padded(mode, mtu if sa.tfc_padding == TFC_PAD_TO_MTU else min(sa.tfc_padding, mtu))
+    return mode

@@ -8,6 +8,7 @@ from functools import partial
 
 from ikeengine.crypto.rng import Rng
 from ikeengine.datapath.policies import SelectorPair
+from ikeengine.datapath.userspace.ah import AhSender
 from ikeengine.datapath.userspace.esp import EspSender, SequenceExhausted
 from ikeengine.datapath.userspace.modes import mode_of
 from ikeengine.datapath.userspace.packet import Flow, MalformedPacket, enclosed_flow, flow_key, parse_flow
@@ -18,6 +19,7 @@ from ikeengine.datapath.userspace.volume import Volume
 from ikeengine.errors import PeerMisbehaved
 from ikeengine.model.commands import Acquire
 from ikeengine.model.sa import IpsecSa, PolicyAction, PolicySet, SaId, Usage
+from ikeengine.registry import Protocol
 
 MOST_FLOWS = 8192
 """Flows whose policy is remembered."""
@@ -25,17 +27,23 @@ MOST_FLOWS = 8192
 Carrier = Callable[[bytes, bytes], None]
 """Sends an ESP packet to the peer; the second argument is the packet inside, for the fields that are copied out."""
 
+Sender = EspSender | AhSender
+CarrierOf = Callable[[IpsecSa, Sender], Carrier]
+"""Makes the carrier of an SA."""
+
 
 class OutboundSa:
     """One outbound SA. `expired(id, hard)` is told when it reaches a limit."""
 
-    __slots__ = ("_carry", "_esp", "_expired", "_volume", "_wrap", "sa")
+    __slots__ = ("_carry", "_expired", "_sender", "_volume", "_wrap", "sa")
 
-    def __init__(self, sa: IpsecSa, rng: Rng, carry: Carrier, expired: Callable[[SaId, bool], None]) -> None:
+    def __init__(
+        self, sa: IpsecSa, rng: Rng, carrier: CarrierOf, expired: Callable[[SaId, bool], None], mtu: int = 0
+    ) -> None:
         self.sa = sa
-        self._carry = carry
-        self._wrap = mode_of(sa).wrap
-        self._esp = EspSender(sa, rng)
+        self._wrap = mode_of(sa, mtu).wrap
+        self._sender: Sender = AhSender(sa) if sa.protocol is Protocol.AH else EspSender(sa, rng)
+        self._carry = carrier(sa, self._sender)
         self._expired = expired
         self._volume = Volume(sa.limits, self._limit)
 
@@ -48,17 +56,17 @@ class OutboundSa:
         """Encapsulate a packet and send it. Raises Untransportable."""
         payload, next_header = self._wrap(packet)
         try:
-            sealed = self._esp.seal(payload, next_header)
+            sealed = self._sender.seal(payload, next_header)
         except SequenceExhausted:
             self._limit(True)
             return
         self._carry(sealed, packet)
         self._volume.count(len(packet))
 
-    def move(self, sa: IpsecSa, carry: Carrier) -> None:
-        """Take other outer addresses."""
+    def move(self, sa: IpsecSa, carrier: CarrierOf) -> None:
+        """Take other outer addresses. Raises what `carrier` raises; then nothing has changed."""
+        self._carry = carrier(sa, self._sender)
         self.sa = sa
-        self._carry = carry
 
     def _limit(self, hard: bool) -> None:
         self._expired(self.sa.id, hard)

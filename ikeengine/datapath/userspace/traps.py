@@ -20,12 +20,16 @@ ASK_INTERVAL = 5.0
 
 
 class _Queue:
-    __slots__ = ("asked", "packets", "reqid")
+    __slots__ = ("asked", "flows", "packets", "reqid", "retried")
 
     def __init__(self, reqid: int) -> None:
         self.reqid = reqid
         self.asked: float | None = None
         self.packets: deque[tuple[float, bytes]] = deque()
+        self.flows: set[Flow] = set()
+        """What has asked since `asked`."""
+        self.retried = False
+        """There were new policies since then, and they were not for all that waits here."""
 
 
 class WaitingPackets:
@@ -44,9 +48,14 @@ class WaitingPackets:
         kept = len(queue.packets) < MOST_WAITING
         if kept:
             queue.packets.append((now, packet))
+        flow = parse_flow(packet)
         if queue.asked is None or now - queue.asked >= ASK_INTERVAL:
-            queue.asked = now
-            self._ask(_acquire(policies, parse_flow(packet)))
+            queue.asked, queue.flows, queue.retried = now, {flow}, False
+            self._ask(_acquire(policies, flow))
+        elif queue.retried and flow not in queue.flows and len(queue.flows) < MOST_WAITING:
+            # The peer has narrowed the SA: it does not take this packet, which did not ask while others did.
+            queue.flows.add(flow)
+            self._ask(_acquire(policies, flow))
         return kept
 
     def release(self, reqid: int) -> list[bytes]:
@@ -56,6 +65,8 @@ class WaitingPackets:
 
     def release_all(self) -> list[bytes]:
         """All packets, because other policies may care for them now. Who has asked already does not ask again."""
+        for queue in self._queues.values():
+            queue.retried = True
         return [packet for queue in self._queues.values() for packet in self._take(queue)]
 
     def forget(self, owner: int) -> None:

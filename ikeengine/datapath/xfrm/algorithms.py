@@ -65,11 +65,16 @@ AUTH: dict[int, AuthName] = {
 }
 
 
+_COMPRESSION = b"deflate"
+
+
 def algorithm_attributes(sa: IpsecSa) -> bytes:
     """The attributes that name an SA's algorithms and carry its keys.
 
     Raises DatapathError for algorithms that the kernel has no name for, and for encryption without integrity.
     """
+    if sa.protocol is Protocol.IPCOMP:
+        return attribute(Xfrma.ALG_COMP, _ALGO.pack(_COMPRESSION, 0))
     if sa.protocol is Protocol.AH:
         return _auth(sa.integ, sa.integ_key)
     if sa.encr is None:

@@ -33,6 +33,7 @@ class Xfrma(IntEnum):
     """Attribute types."""
 
     ALG_CRYPT = 2
+    ALG_COMP = 3
     ENCAP = 4
     TMPL = 5
     SA = 6
@@ -41,8 +42,10 @@ class Xfrma(IntEnum):
     LASTUSED = 15
     ALG_AEAD = 18
     ALG_AUTH_TRUNC = 20
+    TFCPAD = 22
     REPLAY_ESN_VAL = 23
     SA_EXTRA_FLAGS = 24
+    OFFLOAD_DEV = 28
 
 
 class XfrmDir(IntEnum):
@@ -86,6 +89,11 @@ REPLAY_ESN_MAX_PACKETS = 4096
 
 IPPROTO_ESP = 50
 IPPROTO_AH = 51
+IPPROTO_COMP = 108
+
+OFFLOAD_IPV6 = 1
+OFFLOAD_INBOUND = 2
+"""`xfrm_user_offload.flags`."""
 
 IP_XFRM_POLICY = 17
 IPV6_XFRM_POLICY = 35

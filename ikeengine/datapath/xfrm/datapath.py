@@ -7,21 +7,23 @@ import pathlib
 import socket
 from contextlib import ExitStack
 
+from ikeengine.datapath import rtnetlink
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
-from ikeengine.datapath.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket
+from ikeengine.datapath.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, NetlinkSocket
 from ikeengine.datapath.rtnetlink import NETLINK_ROUTE
+from ikeengine.datapath.xfrm.compression import CompressedAssociations
 from ikeengine.datapath.xfrm.constants import XfrmGroup, XfrmMsg
 from ikeengine.datapath.xfrm.esp_check import check_esp
 from ikeengine.datapath.xfrm.events import read_acquire, read_expire, read_mapping
 from ikeengine.datapath.xfrm.journal import Journal
-from ikeengine.datapath.xfrm.routes import TunnelRoutes
+from ikeengine.datapath.xfrm.routes import OWN_LOOKUP_MARK, TunnelRoutes
 from ikeengine.datapath.xfrm.sad import SecurityAssociations
 from ikeengine.datapath.xfrm.sockets import decapsulate_esp, exempt_from_policies
 from ikeengine.datapath.xfrm.spd import SecurityPolicies
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
-from ikeengine.model.path import Path
-from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.model.path import Path, packed
+from ikeengine.model.sa import Direction, IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,18 @@ class _Kernel:
         self.routes = TunnelRoutes(self.route, journal)
         watcher = self.routes.policy_changed if install_routes else None
         self.policies = SecurityPolicies(self.xfrm, journal, watcher)
-        self.sas = SecurityAssociations(self.xfrm, journal, policy_last_use=self.policies.last_use)
+        states = SecurityAssociations(
+            self.xfrm, journal, policy_last_use=self.policies.last_use, device_of=self._device_of
+        )
+        self.sas = CompressedAssociations(states)
+
+    def _device_of(self, sa: IpsecSa) -> int:
+        """The network card towards the peer, 0 if there is no way to it."""
+        peer, own = (sa.source, sa.destination) if sa.direction is Direction.IN else (sa.destination, sa.source)
+        try:
+            return rtnetlink.lookup(self.route, packed(peer), packed(own), mark=OWN_LOOKUP_MARK).interface
+        except NetlinkError:
+            return 0
 
     def delete_stale(self, entry: str) -> None:
         kind = entry.partition(" ")[0]
@@ -132,7 +145,7 @@ class XfrmDatapath:
         """The counters of an SA, None if it does not exist. Raises DatapathError if the kernel does not tell."""
         return self._kernel.sas.usage(sa)
 
-    def receive_esp(self, packet: bytes, path: Path) -> None:
+    def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Ignore an ESP packet that has come through the IKE socket: the kernel has no SA for it."""
 
     @property

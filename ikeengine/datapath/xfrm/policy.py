@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from ikeengine.datapath.xfrm.state import IP_PROTOCOL, MODE, address_family, add
 from ikeengine.errors import DatapathError
 from ikeengine.model.connection import Mode
 from ikeengine.model.sa import PolicyAction, PolicySet
+from ikeengine.registry import Protocol
 
 USERPOLICY_INFO = Struct("@56s8Q4QIIBBBB0Q")
 """sel, lft, curlft, priority, index, dir, action, flags, share."""
@@ -129,7 +131,7 @@ def write_policy(key: PolicyKey, policies: PolicySet) -> bytes:
     )
     if policies.action in (PolicyAction.PASS, PolicyAction.DROP):
         return info
-    return info + attribute(Xfrma.TMPL, _template(key, policies))
+    return info + attribute(Xfrma.TMPL, _templates(key, policies))
 
 
 def write_policy_id(key: PolicyKey) -> bytes:
@@ -167,7 +169,20 @@ def template_reqid(attributes: dict[int, bytes]) -> int:
     return int(_USER_TMPL.unpack_from(template)[5]) if len(template) >= _USER_TMPL.size else 0
 
 
-def _template(key: PolicyKey, policies: PolicySet) -> bytes:
+def _templates(key: PolicyKey, policies: PolicySet) -> bytes:
+    """With IPComp, that is the tunnel, and packets within it are protected in transport mode.
+
+    What comes in may be uncompressed (RFC 3173 section 2.1).
+    """
+    if not policies.ipcomp:
+        return _template(key, policies)
+    compressed = replace(policies, protocol=Protocol.IPCOMP)
+    optional = key.direction is not XfrmDir.OUT
+    protected = replace(policies, mode=Mode.TRANSPORT)
+    return _template(key, compressed, optional=optional) + _template(key, protected)
+
+
+def _template(key: PolicyKey, policies: PolicySet, *, optional: bool = False) -> bytes:
     """Which SAs do for this policy: those of the reqid and, in tunnel mode, between the two gateways."""
     outer = policies.remote or policies.local
     family = address_family(outer) if outer else key.selector.family
@@ -186,7 +201,7 @@ def _template(key: PolicyKey, policies: PolicySet) -> bytes:
         policies.reqid,
         MODE.get(policies.mode, XfrmMode.TUNNEL),
         0,
-        0,
+        optional,
         ANY_ALGORITHM,
         ANY_ALGORITHM,
         ANY_ALGORITHM,

@@ -53,8 +53,13 @@ class SecurityAssociations:
         *,
         listen: Callable[[], EventSocket] = lambda: EventSocket(NETLINK_XFRM, (XfrmGroup.SA,)),
         policy_last_use: Callable[[int, Direction], int] = lambda reqid, direction: 0,
+        device_of: Callable[[IpsecSa], int] = lambda sa: 0,
     ) -> None:
-        """`listen` opens a socket that hears of deleted states, `policy_last_use` is asked on kernels before 6.2."""
+        """`listen` opens a socket that hears of deleted states, `policy_last_use` is asked on kernels before 6.2.
+
+        `device_of` names the network card that could do the cryptography of an SA.
+        """
+        self._device_of = device_of
         self._kernel = kernel
         self._journal = journal
         self._listen = listen
@@ -75,13 +80,29 @@ class SecurityAssociations:
         entry = _entry(sa.id, sa.source, sa.reqid)
         self._journal.add(entry)
         try:
-            self._kernel.request(XfrmMsg.NEWSA, body, NLM_F_CREATE | NLM_F_EXCL)
+            if not self._is_offloaded(sa, progress):
+                self._kernel.request(XfrmMsg.NEWSA, body, NLM_F_CREATE | NLM_F_EXCL)
         except NetlinkError as error:
             if isinstance(error, NoAnswer):
                 self._remove_if_identical(sa, progress)
             self._journal.remove(entry)
             raise DatapathError(f"cannot install {_describe(sa)}: {_reason(error)}") from error
         self._sas[sa.id] = sa
+
+    def _is_offloaded(self, sa: IpsecSa, progress: Progress) -> bool:
+        """Add a state to a network card, if that is wanted. Raises NetlinkError, unless it may do without."""
+        device = self._device_of(sa) if sa.hw_offload != "no" else 0
+        if not device:
+            return False
+        try:
+            body = write_state(sa, progress, device=device)
+            self._kernel.request(XfrmMsg.NEWSA, body, NLM_F_CREATE | NLM_F_EXCL)
+        except NetlinkError as error:
+            if sa.hw_offload != "auto" or isinstance(error, NoAnswer):
+                raise
+            log.info("the network card does not take %s: %s", _describe(sa), error)
+            return False
+        return True
 
     def update(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
         """Move a state to other addresses. Raises DatapathError; then it is where it was, if that can be had.

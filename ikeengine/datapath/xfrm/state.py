@@ -12,7 +12,10 @@ from ikeengine.datapath.netlink import attribute, read_attributes
 from ikeengine.datapath.xfrm.algorithms import algorithm_attributes
 from ikeengine.datapath.xfrm.constants import (
     IPPROTO_AH,
+    IPPROTO_COMP,
     IPPROTO_ESP,
+    OFFLOAD_INBOUND,
+    OFFLOAD_IPV6,
     REPLAY_ESN_MAX_PACKETS,
     SA_XFLAG_DONT_ENCAP_DSCP,
     UDP_ENCAP_ESPINUDP,
@@ -39,12 +42,14 @@ _ENCAP_TMPL = Struct("=HHHxx16s")
 _REPLAY_ESN = Struct("=6I")
 _U32 = Struct("=I")
 _U64 = Struct("=Q")
+_OFFLOAD = Struct("=iB3x")
+_U32_MOST = 0xFFFFFFFF
 
 _BOTH_FAMILIES = bytes(XFRM_SELECTOR.size)
 _BITS_IN_WORD = 32
 _LARGEST_SIMPLE_WINDOW = 32
 
-IP_PROTOCOL = {Protocol.ESP: IPPROTO_ESP, Protocol.AH: IPPROTO_AH}
+IP_PROTOCOL = {Protocol.ESP: IPPROTO_ESP, Protocol.AH: IPPROTO_AH, Protocol.IPCOMP: IPPROTO_COMP}
 IPSEC_PROTOCOL = {number: protocol for protocol, number in IP_PROTOCOL.items()}
 MODE = {Mode.TUNNEL: XfrmMode.TUNNEL, Mode.TRANSPORT: XfrmMode.TRANSPORT}
 
@@ -113,8 +118,11 @@ def write_state_id(sa: SaId) -> bytes:
     return USERSA_ID.pack(address_octets(sa.destination), socket.htonl(sa.spi), family, IP_PROTOCOL[sa.protocol])
 
 
-def write_state(sa: IpsecSa, progress: Progress = FRESH) -> bytes:
-    """The body of NEWSA. Raises DatapathError for what the kernel cannot do."""
+def write_state(sa: IpsecSa, progress: Progress = FRESH, *, device: int = 0) -> bytes:
+    """The body of NEWSA; `device` is the network card that is to do the cryptography, 0 for none.
+
+    Raises DatapathError for what the kernel cannot do.
+    """
     family = address_family(sa.destination)
     window = _replay_window(sa)
     long_window = sa.esn or window > _LARGEST_SIMPLE_WINDOW
@@ -137,6 +145,10 @@ def write_state(sa: IpsecSa, progress: Progress = FRESH) -> bytes:
         parts.append(_encap(sa.encap))
     if not _copies_dscp_out(sa):
         parts.append(attribute(Xfrma.SA_EXTRA_FLAGS, _U32.pack(SA_XFLAG_DONT_ENCAP_DSCP)))
+    if sa.tfc_padding and sa.protocol is Protocol.ESP and sa.mode is Mode.TUNNEL:
+        parts.append(attribute(Xfrma.TFCPAD, _U32.pack(sa.tfc_padding & _U32_MOST)))
+    if device:
+        parts.append(attribute(Xfrma.OFFLOAD_DEV, _OFFLOAD.pack(device, _offload_flags(sa, family))))
     parts.append(_replay_attributes(window if long_window else 0, progress))
     return b"".join(parts)
 
@@ -232,6 +244,11 @@ def _tunnel_flags(sa: IpsecSa) -> StateFlag:
 
 def _copies_dscp_out(sa: IpsecSa) -> bool:
     return sa.mode is not Mode.TUNNEL or sa.copy_dscp in ("yes", "out")
+
+
+def _offload_flags(sa: IpsecSa, family: int) -> int:
+    inbound = OFFLOAD_INBOUND if sa.direction is Direction.IN else 0
+    return inbound | (OFFLOAD_IPV6 if family == socket.AF_INET6 else 0)
 
 
 def _replay_window(sa: IpsecSa) -> int:

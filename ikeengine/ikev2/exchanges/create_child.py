@@ -8,10 +8,9 @@ HDR, SK {SA, Ni, [KEi,] TSi, TSr}  -->
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ikeengine.crypto.rng import fraction
 from ikeengine.errors import (
     NoAdditionalSas,
     NoProposalChosen,
@@ -22,7 +21,7 @@ from ikeengine.errors import (
 )
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons, virtual_ips
-from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
     first_group,
@@ -36,16 +35,13 @@ from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.outputs import ChildUpdown, OpId
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsResponder
-
-RETRY_SECONDS = (5.0, 15.0)
-"""How long to wait after a TEMPORARY_FAILURE: random between these (RFC 7296 section 2.25)."""
 
 MAX_REFUSED = 5
 """How many times a command lets the peer ask to try again later."""
@@ -55,12 +51,6 @@ MAX_CHILDREN = 256
 
 MAX_TWINS = 8
 """Child SAs with the very same traffic selectors that a peer may create on one IKE SA."""
-
-
-def retry_delay(ctx: Context) -> float:
-    """Seconds until something is tried again that the peer could not do just now."""
-    least, most = RETRY_SECONDS
-    return least + (most - least) * fraction(ctx.rng)
 
 
 @dataclass(slots=True)
@@ -77,8 +67,8 @@ class CreateChild(Exchange):
     """Key exchange method that the peer wants, None until it has said so."""
     refused: int = 0
     """How often the peer has asked to try again later."""
-    packet: Packet | None = None
-    """The packet that the Child SA is wanted for: its selectors go first (RFC 7296 section 2.9)."""
+    if_missing: bool = False
+    """Only if there is none yet: it was wanted on another IKE SA, before the peer has initiated this one."""
     single_pair: bool = False
     """The peer wants a Child SA for each pair of addresses (SINGLE_PAIR_REQUIRED)."""
 
@@ -107,6 +97,9 @@ class CreateChild(Exchange):
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
+        if self.if_missing and any(c.config == self.config and c.state in UP_STATES for c in sa.children.values()):
+            ctx.answer(self.ops, ok=True)
+            return None
         if self.is_behind_nat(ctx, sa):
             return None
         if virtual_ips.is_missing(sa):
@@ -125,9 +118,9 @@ class CreateChild(Exchange):
             return
         busy = message.notify(NotifyType.TEMPORARY_FAILURE) is not None
         if busy and (self.refused < MAX_REFUSED or not self.ops):
-            delay = retry_delay(ctx)
-            again = Wanted(sa.name, self.config.name, delay, ops=self.ops, refused=self.refused + 1, packet=self.packet)
-            ctx.wanted.append(again)
+            delay = busy_delay(ctx, 0 if self.ops else self.refused)
+            again = Wanted(sa.name, self.config.name, delay, packet=self.packet, remote=sa.callee)
+            ctx.wanted.append(replace(again, ops=self.ops, refused=self.refused + 1))
             return
         peer_nonce = message.find(Nonce)
         nonces = (self.nonce, b"" if peer_nonce is None else peer_nonce.data)
@@ -199,9 +192,24 @@ def answer(
     if _twins(sa, made.child) >= MAX_TWINS:
         ctx.release_reqid(made.child.reqid)
         raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
-    child_sa.install(ctx, sa, made.child, made.keys)
+    twin = _twin(ctx, sa, made.child)
+    if twin is None:
+        child_sa.install(ctx, sa, made.child, made.keys)
+    else:
+        child_sa.install_beside(ctx, sa, made.child, made.keys, twin)
     announce_up(ctx, sa, made.child)
     return made.payloads
+
+
+def _twin(ctx: Context, sa: IkeSa, child: ChildSa) -> ChildSa | None:
+    """Another Child SA with this peer that the same traffic goes through, on this IKE SA or on another one."""
+    mine = (child.local_ts, child.remote_ts, child.mode)
+    for other in ctx.table.of_identities(sa.local_id, sa.remote_id):
+        for found in other.children.values():
+            up = found.state in UP_STATES and found.waiting_outbound is None
+            if up and (found.local_ts, found.remote_ts, found.mode) == mine and found.reqid == child.reqid:
+                return found
+    return None
 
 
 def _twins(sa: IkeSa, child: ChildSa) -> int:

@@ -12,6 +12,7 @@ from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.lifecycle import Closing, close, end_tasks, enter, wanted_again
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
 from ikeengine.model.failure import FailureRecord
@@ -50,7 +51,7 @@ class DeleteChild(Exchange):
         if child is not None:
             retire(ctx, sa, child)
             if self.restart:
-                ctx.wanted.append(Wanted(sa.name, child.config.name))
+                ctx.wanted.append(Wanted(sa.name, child.config.name, remote=sa.callee))
         ctx.answer(self.ops, ok=True)
 
 
@@ -145,13 +146,9 @@ def _deleted_by_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     if child.replaced_by:
         child_sa.retire_outbound(ctx, sa, child)
         return
-    replaced = [
-        old
-        for old in sa.children.values()
-        if old.replaced_by == child.unique_id and old.state in (ChildState.REKEYING, ChildState.REKEYED)
-    ]
+    replaced = replaced_by(sa, child)
     if replaced:
-        _reinstate(ctx, sa, replaced)
+        reinstate(ctx, sa, replaced)
     else:
         ctx.wanted += wanted_again(sa, child, child.config.close_action)
     child_sa.remove(ctx, sa, child, announce=not replaced)
@@ -167,10 +164,28 @@ def deleted_at_once(ctx: Context, sa: IkeSa, task: Exchange, child: ChildSa) -> 
     return True
 
 
-def _reinstate(ctx: Context, sa: IkeSa, replaced: list[ChildSa]) -> None:
-    """The peer has deleted the replacement instead of what it replaced: that is in use again."""
+def reinstate(ctx: Context, sa: IkeSa, replaced: list[ChildSa]) -> None:
+    """The replacement is deleted instead of what it replaced: that is in use again, and to be rekeyed soon."""
     for old in replaced:
         old.replaced_by = 0
         if old.state is ChildState.REKEYED:
             child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "its replacement was deleted")
-            sa.timers.set(Timer.CHILD_RETRY, ctx.now + ctx.settings.retry_initiate_interval, old.unique_id)
+            sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, old.refused), old.unique_id)
+            old.refused += 1
+
+
+def replaced_by(sa: IkeSa, child: ChildSa) -> list[ChildSa]:
+    """The Child SAs that wait to be deleted in favour of this one."""
+    waiting = (ChildState.REKEYING, ChildState.REKEYED)
+    return [old for old in sa.children.values() if old.replaced_by == child.unique_id and old.state in waiting]
+
+
+def on_confirmed(ctx: Context, child: ChildSa) -> None:
+    """The datapath has all of a Child SA. Not before that its predecessor may go."""
+    child_sa.answer_waiting(ctx, child, ok=True)
+    sa = ctx.table.of_child(child.unique_id)
+    old = None if sa is None else sa.children.get(child.supersedes)
+    if sa is not None and old is not None and old.replaced_by == child.unique_id:
+        ctx.touch(sa)
+        sa.queue.append(DeleteChild(child_id=old.unique_id))
+    child.supersedes = 0

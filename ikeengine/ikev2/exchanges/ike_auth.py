@@ -12,7 +12,7 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -49,16 +49,43 @@ def start(ctx: Context, sa: IkeSa) -> None:
     try:
         own = handshake.own = authentication.choose_own(ctx, sa, handshake)
         sa.local_id = own.identity
+        vetting.plan_own(ctx, sa, handshake)
+    except LocalMisuse as error:
+        _cannot_authenticate(ctx, sa, str(error))
+        return
+    _authenticate(ctx, sa, handshake, own)
+
+
+def on_own_status(ctx: Context, sa: IkeSa, document: object) -> None:
+    """The OCSP response about our own certificate has come, or will not (RFC 4806)."""
+    handshake = _handshake(sa)
+    if handshake.own is None:
+        raise AssertionError("our credential is chosen before its status is fetched")
+    vetting.take(ctx, handshake, document)
+    _authenticate(ctx, sa, handshake, handshake.own)
+
+
+def _authenticate(ctx: Context, sa: IkeSa, handshake: Handshake, own: authentication.OwnCredential) -> None:
+    """Make our AUTH payload, once the peer can be told the status of our certificate."""
+    if vetting.go_on(ctx, sa, handshake):
+        if sa.state is not IkeState.GETTING_STATUS:
+            enter(ctx, sa, IkeState.GETTING_STATUS, "learn the status of our certificate for the peer")
+        return
+    try:
         peer = _expected(sa, handshake) or sa.remote_id or authentication.address_identity(sa.path.remote)
         auth = authentication.begin_own(ctx, sa, handshake, IdInitiator(own.identity).body, peer)
     except LocalMisuse as error:
-        advice = "load the secret or the certificate and its private key, or correct `local.id`"
-        _fail(ctx, sa, reasons.local_not_authenticated(ctx, sa, "IKE_AUTH request", str(error), advice))
+        _cannot_authenticate(ctx, sa, str(error))
         return
     if auth is None:
         enter(ctx, sa, IkeState.AUTH_SIGNING, "sign our IKE_AUTH request")
     else:
         _send_request(ctx, sa, handshake, auth)
+
+
+def _cannot_authenticate(ctx: Context, sa: IkeSa, reason: str) -> None:
+    advice = "load the secret or the certificate and its private key, or correct `local.id`"
+    _fail(ctx, sa, reasons.local_not_authenticated(ctx, sa, "IKE_AUTH request", reason, advice))
 
 
 def _expected(sa: IkeSa, handshake: Handshake) -> Identity | None:
@@ -101,9 +128,10 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     payloads: list[Payload] = [IdInitiator(own.identity)]
     if is_first:
         payloads += uniqueness.initial_contact(ctx, sa)
-    payloads += authentication.certificate_payloads(sa, own, handshake)
+    payloads += authentication.certificate_payloads(ctx, sa, own, handshake)
     if is_first and sa.connection.send_certreq:
         payloads += authentication.certificate_request(ctx, sa.connection.remote)
+        payloads += vetting.status_request(ctx, [sa.connection.ocsp])
     if handshake.rounds.peer_follows and expected is not None:
         payloads.append(IdResponder(expected))
     payloads.append(auth)
@@ -148,16 +176,48 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
             authentication.check_peer(ctx, sa, handshake, message.require(Auth), responder.body, message.all(Cert))
             handshake.rounds.count_peer(sa.connection, message)
     except AuthFailed as failure:
-        record = reasons.peer_not_authenticated(ctx, sa, PHASE, failure)
-        ctx.fail(record)
-        # RFC 7296 section 2.21.2: the peer believes that all is well, and needs to be told.
-        part(ctx, sa, Closing.FAILED, record, NotifyType.AUTHENTICATION_FAILED)
-        return
+        _disbelieve(ctx, sa, failure)
     except PeerMisbehaved as failure:
         record = reasons.malformed(ctx, sa, PHASE, failure)
         ctx.fail(record)
         part(ctx, sa, Closing.FAILED, record)
+    else:
+        _check_revocation(ctx, sa, handshake, message)
+
+
+def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
+    """A CRL or an OCSP response has come that the responder's certificates wait for, or will not."""
+    handshake = _handshake(sa)
+    message, handshake.arrived = handshake.arrived, None
+    if message is None:
+        raise AssertionError("something was fetched because of a response")
+    vetting.take(ctx, handshake, document)
+    _check_revocation(ctx, sa, handshake, message)
+
+
+def _check_revocation(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    try:
+        waits = vetting.go_on(ctx, sa, handshake)
+    except AuthFailed as failure:
+        _disbelieve(ctx, sa, failure)
         return
+    if not waits:
+        _accept(ctx, sa, handshake, message)
+        return
+    handshake.arrived = message
+    if sa.state is not IkeState.CHECKING_RESPONDER:
+        enter(ctx, sa, IkeState.CHECKING_RESPONDER, "learn whether the responder's certificate is revoked")
+
+
+def _disbelieve(ctx: Context, sa: IkeSa, failure: AuthFailed) -> None:
+    """RFC 7296 section 2.21.2: the peer believes that all is well, and needs to be told."""
+    record = reasons.peer_not_authenticated(ctx, sa, PHASE, failure)
+    ctx.fail(record)
+    part(ctx, sa, Closing.FAILED, record, NotifyType.AUTHENTICATION_FAILED)
+
+
+def _accept(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    """The peer has passed every check of this round."""
     if not handshake.rounds.are_over(sa.connection):
         start(ctx, sa)
         return
@@ -165,7 +225,8 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     config.read_reply(ctx, sa, message)
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
-    uniqueness.on_established(ctx, sa, initial_contact=False)
+    uniqueness.on_initiator(ctx, sa)
+    auth_lifetime.obey(ctx, sa, message)
     ctx.answer(take_waiting(sa), ok=True)
     first, sa.active = sa.active, None
     if isinstance(first, CreateChild):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import authentication, reasons, transport, uniqueness
+from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
@@ -33,24 +35,21 @@ def on_further_request(ctx: Context, sa: IkeSa, message: Received) -> None:
     _answer(ctx, sa, _handshake(sa), message)
 
 
+def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
+    """A CRL or an OCSP response has come that the certificates wait for, or will not."""
+    handshake = _handshake(sa)
+    vetting.take(ctx, handshake, document)
+    _guarded(ctx, sa, lambda: _check_revocation(ctx, sa, handshake))
+
+
 def _answer(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
-    """Check the initiator, then prove who we are; in later rounds only what is left of it."""
-    auth: Auth | None = None
+    _guarded(ctx, sa, lambda: _check(ctx, sa, handshake, message))
+
+
+def _guarded(ctx: Context, sa: IkeSa, step: Callable[[], None]) -> None:
+    """Take a step of the authentication; what it complains about is refused."""
     try:
-        initiator = message.require(IdInitiator) if handshake.rounds.peer_follows else None
-        if initiator is not None:
-            sa.remote_id = initiator.identity
-        if message is handshake.request and initiator is not None:
-            _choose_connection(ctx, sa, handshake, message, initiator.identity)
-            authentication.read_certificate_request(handshake, message.all(CertReq))
-        proves = handshake.rounds.own_follows(sa.connection)
-        if proves:
-            handshake.own = authentication.choose_own(ctx, sa, handshake)
-            sa.local_id = handshake.own.identity
-        if initiator is not None:
-            _check_initiator(ctx, sa, handshake, message, initiator)
-        if proves:
-            auth = _begin_own(ctx, sa, handshake)
+        step()
     except AuthFailed as error:
         _refuse(ctx, sa, reasons.peer_not_authenticated(ctx, sa, PHASE, error), NotifyType.AUTHENTICATION_FAILED)
     except LocalMisuse as error:
@@ -59,11 +58,41 @@ def _answer(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
         _refuse(ctx, sa, record, NotifyType.AUTHENTICATION_FAILED)
     except PeerMisbehaved as error:
         _refuse(ctx, sa, reasons.malformed(ctx, sa, PHASE, error), NotifyType.INVALID_SYNTAX)
+
+
+def _check(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    """Check the initiator, then prove who we are; in later rounds only what is left of it."""
+    initiator = message.require(IdInitiator) if handshake.rounds.peer_follows else None
+    if initiator is not None:
+        sa.remote_id = initiator.identity
+    if message is handshake.request and initiator is not None:
+        _choose_connection(ctx, sa, handshake, message, initiator.identity)
+        authentication.read_certificate_request(handshake, message.all(CertReq))
+    if handshake.rounds.own_follows(sa.connection):
+        handshake.own = authentication.choose_own(ctx, sa, handshake)
+        sa.local_id = handshake.own.identity
+    if initiator is not None:
+        _check_initiator(ctx, sa, handshake, message, initiator)
+        vetting.plan_own(ctx, sa, handshake)
+    _check_revocation(ctx, sa, handshake)
+
+
+def _check_revocation(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
+    """Wait until it is known whether the initiator's certificates are revoked, if it can be known."""
+    if not vetting.go_on(ctx, sa, handshake):
+        _prove(ctx, sa, handshake)
+    elif sa.state is not IkeState.CHECKING_INITIATOR:
+        enter(ctx, sa, IkeState.CHECKING_INITIATOR, "learn whether the initiator's certificate is revoked")
+
+
+def _prove(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
+    """The initiator has passed every check of this round: prove who we are."""
+    proves = handshake.rounds.own_follows(sa.connection)
+    auth = _begin_own(ctx, sa, handshake) if proves else None
+    if proves and auth is None:
+        enter(ctx, sa, IkeState.AUTH_ANSWERING, "sign our IKE_AUTH response")
     else:
-        if proves and auth is None:
-            enter(ctx, sa, IkeState.AUTH_ANSWERING, "sign our IKE_AUTH response")
-        else:
-            _respond(ctx, sa, handshake, auth)
+        _respond(ctx, sa, handshake, auth)
 
 
 def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, who: IdInitiator) -> None:
@@ -160,7 +189,7 @@ def _respond(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | None) -
         )
         _refuse(ctx, sa, record, NotifyType.AUTHENTICATION_FAILED)
         return
-    payloads = [] if auth is None else _proof(sa, handshake, auth)
+    payloads = [] if auth is None else _proof(ctx, sa, handshake, auth)
     if handshake.rounds.are_over(sa.connection):
         payloads += _finish(ctx, sa, handshake)
     else:
@@ -168,12 +197,12 @@ def _respond(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | None) -
     transport.respond(ctx, sa, ExchangeType.IKE_AUTH, payloads)
 
 
-def _proof(sa: IkeSa, handshake: Handshake, auth: Auth) -> list[Payload]:
+def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth) -> list[Payload]:
     """Who we are, and what proves it."""
     own = handshake.own
     if own is None:
         raise AssertionError("our credential is chosen before the answer is made")
-    certificates = authentication.certificate_payloads(sa, own, handshake)
+    certificates = authentication.certificate_payloads(ctx, sa, own, handshake)
     return [IdResponder(own.identity), *certificates, auth, *handshake.rounds.count_own(sa.connection)]
 
 
@@ -183,14 +212,16 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     if message is None:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
-    # What the initiator replaces goes first: its new IKE SA gets the virtual IP that the old one had.
-    uniqueness.on_established(ctx, sa, initial_contact=_is_initial_contact(handshake))
+    contact = _is_initial_contact(handshake)
+    uniqueness.give_back_addresses(ctx, sa, initial_contact=contact)
     configured = config.respond(ctx, sa, message)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
+    uniqueness.on_responder(ctx, sa, initial_contact=contact)
+    uniqueness.take_over(ctx, sa)
     with_child = message.find(Sa) is not None and not config.refuses_child(configured)
     child = _first_child(ctx, sa, message, nonces) if with_child else []
-    return [*configured, *child, *mobility]
+    return [*configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import fragmentation, natd, reasons, transport
+from ikeengine.ikev2 import fragmentation, natd, reasons, transport, vetting
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
@@ -21,6 +21,7 @@ from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.window import retransmission
 from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
@@ -148,7 +149,8 @@ def _note_unproven(ctx: Context, sa: IkeSa, handshake: Handshake, record: Failur
     """Anybody could have sent this: go on waiting for a while, so that it cannot be used against us."""
     if handshake.unproven is None:
         handshake.unproven = record
-        sa.timers.set(Timer.GRACE, ctx.now + ctx.settings.retransmit_timeout + UNPROVEN_GRACE)
+        timeout = retransmission(ctx.settings, sa.connection).timeout
+        sa.timers.set(Timer.GRACE, ctx.now + timeout + UNPROVEN_GRACE)
 
 
 def _multiple_auth(ctx: Context) -> list[Payload]:
@@ -249,6 +251,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             Nonce(handshake.nonce_own),
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
+            *vetting.status_request(ctx, [c.ocsp for c in candidates]),
             *fragmentation.answer(candidates[0], sa.fragments),
             *childless_notify(candidates),
             *hashes_notify(ctx),

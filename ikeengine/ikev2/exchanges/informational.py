@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ikeengine.errors import PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import reasons, transport
+from ikeengine.ikev2 import auth_lifetime, reasons, transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, delete, mobike_requests, rekey_child, rekey_ike
+from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close, take_tasks
 from ikeengine.ikev2.received import Received
@@ -53,6 +54,7 @@ def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
             answer += delete.respond_child(ctx, sa, payload)
         answer += config.inform(message)
         answer += mobike_requests.answer(ctx, sa, message)
+    auth_lifetime.obey(ctx, sa, message)
     transport.respond(ctx, sa, ExchangeType.INFORMATIONAL, answer)
     if failed:
         record = reasons.refused_authentication(ctx, sa, message.describe())
@@ -69,4 +71,5 @@ def _closed_by_peer(ctx: Context, sa: IkeSa) -> None:
         # The peer did not notice that we were rekeying too, so its own rekeying stands (RFC 7296 section 2.8.2).
         rekey_ike.hand_over(ctx, sa, rival)
         ctx.answer(take_tasks(sa)[0].ops, ok=True)
-    close(ctx, sa, Closing.DELETED)
+    # If both sides delete at the same time, what we have in mind goes first.
+    close(ctx, sa, sa.active.why if isinstance(sa.active, DeleteIke) else Closing.DELETED)

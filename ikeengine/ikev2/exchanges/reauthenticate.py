@@ -12,9 +12,9 @@ from typing import ClassVar
 from ikeengine.ikev2.child import UP_STATES
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.exchanges.delete import DeleteIke
-from ikeengine.ikev2.lifecycle import Closing
+from ikeengine.ikev2.lifecycle import supersede
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import initiate_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
@@ -43,8 +43,7 @@ class Supersede(Exchange):
             reason = f"the new IKE SA lacks {', '.join(missing)}, so the old one stays until its lifetime is over"
             ctx.answer(self.ops, ok=False, reason=reason)
         if old is not None and not missing:
-            old.queue.append(DeleteIke(why=Closing.REAUTHENTICATED))
-            ctx.touch(old)
+            supersede(ctx, old)
         return None
 
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -54,8 +53,9 @@ class Supersede(Exchange):
         """The new IKE SA did not come up. The old one tries again, as long as it lives."""
         ctx.answer(self.ops, ok=False, reason=reason, record=record)
         old = self._old(ctx, sa)
-        if old is not None and old.connection.reauth_time and ctx.settings.retry_initiate_interval:
-            old.timers.set(Timer.IKE_REAUTH, ctx.now + ctx.settings.retry_initiate_interval)
+        if old is not None and not self.ops and ctx.settings.retry_initiate_interval:
+            old.timers.set(Timer.IKE_REAUTH, ctx.now + initiate_delay(ctx, old.refused + 1))
+            old.refused += 1
             ctx.touch(old)
 
     def _old(self, ctx: Context, sa: IkeSa) -> IkeSa | None:

@@ -40,11 +40,11 @@ from ikeengine.ikev2.exchanges.create_child import (
     fail,
     no_match,
     refusal,
-    retry_delay,
     wanted_group,
 )
 from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
 from ikeengine.outputs import ChildRekeyed
@@ -125,7 +125,7 @@ class RekeyChild(Exchange):
         if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
             _replace(ctx, sa, child, new.unique_id)
-            sa.queue.append(DeleteChild(child_id=child.unique_id))
+            new.supersedes = child.unique_id
         child_sa.confirm(ctx, new, self.ops)
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
@@ -143,7 +143,7 @@ class RekeyChild(Exchange):
             sa.queue.appendleft(RekeyChild(child_id=self.child_id, group=group, ops=self.ops))
         elif message.notify(NotifyType.CHILD_SA_NOT_FOUND) is not None and child.waiting_outbound is None:
             child_sa.remove(ctx, sa, child, announce=True)
-            ctx.wanted.append(Wanted(sa.name, child.config.name, ops=self.ops))
+            ctx.wanted.append(Wanted(sa.name, child.config.name, ops=self.ops, remote=sa.callee))
         elif error is not None and error.kind in (NotifyType.TEMPORARY_FAILURE, NotifyType.CHILD_SA_NOT_FOUND):
             # Not found, but not known to be there yet: the peer is making it by rekeying, and awaits our answer.
             ctx.answer(
@@ -153,6 +153,9 @@ class RekeyChild(Exchange):
         elif error is not None:
             fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
             self._try_again_later(ctx, sa, child)
+            if error.kind == NotifyType.NO_ADDITIONAL_SAS:
+                # RFC 7296 section 1.3: a minimal peer. A new IKE SA brings new Child SAs, make before break.
+                ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
         else:
             raise InvalidSyntax(f"{message.describe()} says neither yes nor no")
 
@@ -171,7 +174,8 @@ class RekeyChild(Exchange):
         if child is None or child.state is not ChildState.REKEYING:
             return
         child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "rekeying failed, try again later")
-        sa.timers.set(Timer.CHILD_RETRY, ctx.now + retry_delay(ctx), child.unique_id)
+        sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, child.refused), child.unique_id)
+        child.refused += 1
 
 
 def _replace(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:

@@ -18,14 +18,15 @@ from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import moving, reasons, virtual_ips
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.exchanges.create_child import CreateChild, fail, retry_delay
+from ikeengine.ikev2.exchanges.create_child import CreateChild, fail
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
 from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
@@ -40,6 +41,17 @@ SPI_OCTETS = 8
 LINGER = 60.0
 """Seconds that the peer has to delete a replaced IKE SA. Then we delete it ourselves, if the peer knows that it exists,
 or forget it, if it is the rival that lost: the peer may never have heard of that one."""
+
+_LIVING = (
+    Timer.IKE_REKEY,
+    Timer.IKE_REAUTH,
+    Timer.SUPERSEDED,
+    Timer.IKE_EXPIRE,
+    Timer.DPD,
+    Timer.DPD_TIMEOUT,
+    Timer.KEEPALIVE,
+)
+"""What only an IKE SA with Child SAs needs."""
 
 PHASE = "CREATE_CHILD_SA response (IKE rekeying)"
 
@@ -136,9 +148,12 @@ class RekeyIke(Exchange):
             )
             fail(ctx, record, self.ops)
             self._try_again_later(ctx, sa)
+            if error.kind == NotifyType.NO_ADDITIONAL_SAS:
+                ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
 
     def _try_again_later(self, ctx: Context, sa: IkeSa) -> None:
-        sa.timers.set(Timer.IKE_REKEY, ctx.now + retry_delay(ctx))
+        sa.timers.set(Timer.IKE_REKEY, ctx.now + busy_delay(ctx, sa.refused))
+        sa.refused += 1
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
@@ -201,7 +216,7 @@ def settle(ctx: Context, sa: IkeSa) -> None:
 def _supersede(ctx: Context, sa: IkeSa, story: str, timer: Timer) -> None:
     """An IKE SA is of no more use and waits to be deleted by the peer; `timer` says what happens if it is not."""
     enter(ctx, sa, IkeState.REKEYED, story)
-    for running in (Timer.IKE_REKEY, Timer.IKE_REAUTH, Timer.IKE_EXPIRE, Timer.DPD, Timer.KEEPALIVE):
+    for running in _LIVING:
         sa.timers.stop(running)
     sa.timers.set(timer, ctx.now + LINGER)
 
@@ -244,6 +259,9 @@ def _successor(
     ctx.touch(new)
     ctx.table.established(new)
     start_timers(ctx, new, old.timers.get(Timer.IKE_REAUTH))
+    superseded = old.timers.get(Timer.SUPERSEDED)
+    if superseded is not None:
+        new.timers.set(Timer.SUPERSEDED, superseded)
     return new
 
 

@@ -27,17 +27,17 @@ def tshark(capture: Path, tables: Path, *options: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.scenario("ikev2/net2net-psk")
+@pytest.mark.scenario("ikev2/net2net-psk", role="both")
 @pytest.mark.parametrize(
-    ("ike", "esp"),
+    ("initiator", "ike", "esp"),
     [
-        ("aes128gcm16-prfsha256-x25519", "aes256gcm16-x25519"),
-        ("aes256-sha384-x25519", "aes128-sha256-x25519"),
-        ("aes128ctr-sha256-x25519", "aes256gcm12-x25519"),
-        ("aes256ccm16-prfsha256-x25519", "aes128gcm8-x25519"),
+        ("engine", "aes128gcm16-prfsha256-x25519", "aes256gcm16-x25519"),
+        ("charon", "aes256-sha384-x25519", "aes128-sha256-x25519"),
+        ("engine", "aes128ctr-sha256-x25519", "aes256gcm12-x25519"),
+        ("charon", "aes256ccm16-prfsha256-x25519", "aes128gcm8-x25519"),
     ],
 )
-def test_a_conversation_is_readable(site: Lab, initiator: str, tmp_path: Path, ike: str, esp: str) -> None:
+def test_a_conversation_is_readable(site: Lab, tmp_path: Path, initiator: str, ike: str, esp: str) -> None:
     """Mirrors ikev2/net2net-psk with strongSwan's plugin save-keys: IKE_AUTH, pings, and both after rekeying."""
     with captured(site.left.gateway, tmp_path / "outer.pcap"):
         site.connect(proposals=[ike], **child(esp_proposals=[esp]))

@@ -375,7 +375,12 @@ def test_trap_policy_that_the_datapath_refuses() -> None:
     net, left, _right = psk_pair()
     left.refuse = lambda output: "no policies here" if isinstance(output, InstallPolicies) else ""
     reload(net, left, child_start_action=Action.TRAP)
-    assert any("no policies here" in line.text for line in left.events(LogLine))
+    record = left.failures()[-1]
+    assert (record.alert, record.child) == (Alert.INSTALL_CHILD_POLICY_FAILED, "net")
+    assert "no policies here" in record.reason
+    left.refuse = lambda output: ""
+    net.run(15)
+    assert [policies.action for policies in left.policies.values()] == [PolicyAction.TRAP], "it is tried again"
 
 
 # --- uniqueness -----------------------------------------------------------------------------------------------
@@ -841,6 +846,6 @@ def test_temporary_failure_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> 
     net.settle()
     asked = busy_peer(monkeypatch, 20)
     reload(net, left, child_start_action=Action.START)
-    net.run(400)
+    net.run(2500)
     assert len(asked) == 21
     assert traffic_flows(left, right)

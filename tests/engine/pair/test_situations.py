@@ -249,7 +249,7 @@ def test_ike_rekeying_answer_that_was_not_offered(monkeypatch: pytest.MonkeyPatc
     assert len(left.ikes()) == 1
 
 
-@pytest.mark.parametrize("kind", [NotifyType.NO_ADDITIONAL_SAS, NotifyType.TS_UNACCEPTABLE, NotifyType(8190)])
+@pytest.mark.parametrize("kind", [NotifyType.NO_PROPOSAL_CHOSEN, NotifyType.TS_UNACCEPTABLE, NotifyType(8190)])
 def test_rekeying_is_refused(monkeypatch: pytest.MonkeyPatch, kind: NotifyType) -> None:
     net, left, right = up()
     monkeypatch.setattr(rekey_child, "respond", lambda *args: [Notify(kind)])

@@ -12,7 +12,7 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import SeededRng
 from ikeengine.crypto.sign import PrivateKey
 from ikeengine.endpoint import Endpoint
-from ikeengine.errors import DatapathError
+from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Command, Initiate, NetworkChanged
 from ikeengine.model.connection import EngineSettings
 from ikeengine.model.path import Path
@@ -20,6 +20,7 @@ from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.outputs import (
     AskConfirmation,
+    AskFetch,
     AskPath,
     AskRoutes,
     AskSignature,
@@ -55,6 +56,8 @@ class Host:
     """Virtual IP addresses."""
     log: list[Output] = field(default_factory=list)
     refuse: Callable[[Output], str] = lambda output: ""
+    web: Callable[[AskFetch], bytes | LocalMisuse | None] = lambda ask: LocalMisuse("HTTP status 404 Not Found")
+    """What this host gets when it fetches something; None for a server that never answers."""
     others: list[str] = field(default_factory=list)
     """More addresses of this host, after `address`."""
     route: Callable[[str, str], str] = lambda preferred, remote: preferred
@@ -96,6 +99,7 @@ class Net:
         self.loss, self.duplicate, self.jitter = loss, duplicate, jitter
         self._random = random.Random(seed)
         self._in_flight: list[tuple[float, int, bytes, Path]] = []
+        self._answers: list[tuple[float, int, Host, int, bytes | LocalMisuse]] = []
         self._count = itertools.count()
         self.watch: Callable[[], None] = lambda: None
         """Called after every step, to check an invariant."""
@@ -154,6 +158,11 @@ class Net:
                 remote = remotes[output.attempt % len(remotes)]
                 path = Path(host.address, output.local_port, remote, output.remote_port)
                 host.endpoint.complete(output.op, path, self.now)
+            case AskFetch():
+                document = host.web(output)
+                wait = LATENCY if document is not None else output.timeout
+                answer = LocalMisuse("no answer") if document is None else document
+                heapq.heappush(self._answers, (self.now + wait, next(self._count), host, output.op, answer))
             case AskRoutes():
                 own = [a for a in (host.address, *host.others) if a]
                 routes = {}
@@ -195,8 +204,7 @@ class Net:
 
     def _next_time(self) -> float | None:
         times = [t for host in self.hosts.values() if (t := host.endpoint.next_timeout()) is not None]
-        if self._in_flight:
-            times.append(self._in_flight[0][0])
+        times += [queue[0][0] for queue in (self._in_flight, self._answers) if queue]
         return min(times, default=None)
 
     def step(self) -> bool:
@@ -211,6 +219,10 @@ class Net:
             if host is not None:
                 host.endpoint.receive_datagram(data, path, self.now)
                 self.pump(host)
+        while self._answers and self._answers[0][0] <= self.now:
+            _, _, host, op, answer = heapq.heappop(self._answers)
+            host.endpoint.complete(op, answer, self.now)
+            self.pump(host)
         for host in self.hosts.values():
             due = host.endpoint.next_timeout()
             if due is not None and due <= self.now:

@@ -1,4 +1,4 @@
-"""initiate, terminate, rekey: commands that take time and stream `control-log` events meanwhile.
+"""initiate, terminate, rekey, install, uninstall: commands that take time and stream `control-log` events meanwhile.
 
 `timeout` is in milliseconds: 0 waits for the end, a negative one does not wait at all. `loglevel` is the highest
 level streamed.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ikeengine.daemon.vici.bridge import log_section
 from ikeengine.daemon.vici.messages import Section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
-from ikeengine.model.commands import Initiate, Rekey, Terminate
+from ikeengine.model.commands import Initiate, Install, Rekey, Terminate, Uninstall
 from ikeengine.model.status import IkeStatus
 from ikeengine.observe.events import failure_fields
 from ikeengine.outputs import CommandDone, LogLine
@@ -84,6 +84,26 @@ async def rekey(request: Request) -> Section:
     return SUCCESS | {"matches": done.matched}
 
 
+async def install(request: Request) -> Section:
+    """Set a trap, or put a shunt into force."""
+    return await _policies(request, Install, "install")
+
+
+async def uninstall(request: Request) -> Section:
+    """Take a trap or shunt back. SAs that are up stay."""
+    return await _policies(request, Uninstall, "uninstall")
+
+
+async def _policies(request: Request, command: type[Install | Uninstall], what: str) -> Section:
+    child = request.text("child")
+    if not child:
+        raise CommandFailed("missing configuration name")
+    done = await request.control.service.execute(command(child, request.text("ike")))
+    if not done.ok:
+        raise _failed(done, f"{what} '{child}' failed")
+    return SUCCESS
+
+
 async def _carry_out(
     request: Request, command: Initiate | Terminate | Rekey, target: Target, what: str
 ) -> CommandDone | None:
@@ -142,4 +162,10 @@ def _failed(done: CommandDone, default: str) -> CommandFailed:
     return CommandFailed(done.reason or default, section)
 
 
-COMMANDS: dict[str, Handler] = {"initiate": initiate, "terminate": terminate, "rekey": rekey}
+COMMANDS: dict[str, Handler] = {
+    "initiate": initiate,
+    "terminate": terminate,
+    "rekey": rekey,
+    "install": install,
+    "uninstall": uninstall,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ikeengine.config.certificates import certificates_from
+from ikeengine.config.revocation_files import crl_from
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.daemon.credentials import certificate_of
 from ikeengine.daemon.vici.messages import Section
@@ -17,9 +18,11 @@ _FLAGS = ("ANY", "NONE", "CA", "AA", "OCSP")
 async def load_cert(request: Request) -> Section:
     """Add a certificate: with the flag CA a trust anchor, else an end entity or intermediate one."""
     kind, flag = request.text("type"), request.text("flag", "NONE")
+    if kind.upper() == "X509_CRL":
+        return _load_crl(request)
     if kind.upper() != "X509":
-        raise CommandFailed(f"certificates of type {kind} are not supported, only X509 is")
-    if flag.upper() not in ("NONE", "CA"):
+        raise CommandFailed(f"certificates of type {kind} are not supported, only X509 and X509_CRL are")
+    if flag.upper() not in ("NONE", "CA", "OCSP"):
         raise CommandFailed(f"invalid certificate flag '{flag}'")
     try:
         certificate = certificates_from(request.octets("data"))[0]
@@ -29,21 +32,48 @@ async def load_cert(request: Request) -> Section:
         if not certificate.is_ca:
             raise CommandFailed("CA certificate misses CA basic constraint, discarded")
         request.control.credentials.load_anchor(certificate)
+    elif flag.upper() == "OCSP":
+        request.control.credentials.load_responder(certificate)
     else:
         request.control.credentials.load_certificate(certificate)
+    return SUCCESS
+
+
+def _load_crl(request: Request) -> Section:
+    try:
+        request.control.credentials.load_crl(crl_from(request.octets("data")))
+    except ValueError as error:
+        raise CommandFailed(f"parsing X509_CRL certificate failed: {error}") from error
     return SUCCESS
 
 
 async def list_certs(request: Request) -> Section:
     """Stream certificates as `list-cert` events: end entity ones first, then authorities."""
     kind, flag = request.text("type", "ANY"), request.text("flag", "ANY")
-    if kind not in _TYPES or flag not in _FLAGS or kind not in ("ANY", "X509"):
+    if kind not in _TYPES or flag not in _FLAGS:
         return {}
     subject = request.text("subject")
-    for certificate in _certificates(request, flag if kind == "X509" else "ANY"):
+    if kind in ("ANY", "X509"):
+        await _list_x509(request, flag if kind == "X509" else "ANY", subject)
+    if kind in ("ANY", "X509_CRL"):
+        for crl in request.control.credentials.revocation.crls():
+            if subject in ("", crl.issuer_text):
+                await request.session.stream("list-cert", {"type": "X509_CRL", "flag": "NONE", "data": crl.der})
+    if kind in ("ANY", "OCSP_RESPONSE") and not subject:
+        for response in request.control.credentials.revocation.responses():
+            await request.session.stream("list-cert", {"type": "OCSP_RESPONSE", "flag": "NONE", "data": response.der})
+    return {}
+
+
+async def _list_x509(request: Request, flag: str, subject: str) -> None:
+    for certificate in _certificates(request, flag):
         if subject in ("", certificate.subject_text):
             await request.session.stream("list-cert", _section(certificate, request))
-    return {}
+    if flag in ("ANY", "OCSP"):
+        for responder in request.control.credentials.responders():
+            if subject in ("", responder.subject_text):
+                section: Section = {"type": "X509", "flag": "OCSP", "data": responder.der}
+                await request.session.stream("list-cert", section)
 
 
 def _certificates(request: Request, flag: str) -> Iterator[Certificate]:
@@ -67,7 +97,11 @@ def _section(certificate: Certificate, request: Request) -> Section:
 
 
 async def flush_certs(request: Request) -> Section:
-    """There is no cache of certificates: nothing to flush."""
+    """Forget CRLs and OCSP responses that were fetched or came from peers; the type says which, ANY both."""
+    kind = request.text("type", "ANY").upper()
+    request.control.credentials.revocation.flush(
+        crls=kind in ("ANY", "X509_CRL"), responses=kind in ("ANY", "OCSP_RESPONSE")
+    )
     return SUCCESS
 
 

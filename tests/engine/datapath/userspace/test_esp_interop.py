@@ -146,7 +146,7 @@ class Setting:
     def sealed(self, packets: list[bytes]) -> list[bytes]:
         """What we send for some packets: ESP from the SPI on."""
         sent: list[bytes] = []
-        sa = OutboundSa(self.sa, SeededRng(1), lambda esp, inner: sent.append(esp), refuse)
+        sa = OutboundSa(self.sa, SeededRng(1), lambda sa, sender: lambda esp, inner: sent.append(esp), refuse)
         for packet in packets:
             sa.send(packet)
         return sent
@@ -216,7 +216,7 @@ def test_extended_sequence_numbers(suite):
     outer = IP(setting.outer(setting.sealed([bytes(packet)])[0]))
     assert bytes(setting.scapy().decrypt(outer)) == bytes(packet)
     receiver = InboundSa(setting.inbound, PolicyDatabase(), refuse)
-    receiver._esp.window.accept((1 << 32) - 1)
+    receiver._receiver.window.accept((1 << 32) - 1)
     theirs = setting.scapy().encrypt(packet, seq_num=5, esn=1)
     assert receiver.receive(bytes(theirs[ESP]), None) == bytes(packet)
 

@@ -52,7 +52,7 @@ class Host:
         self.sent: list[tuple[bytes, Path]] = []
         self.events: list[object] = []
 
-    def send_encapsulated(self, packet: bytes, path: Path) -> None:
+    def send_encapsulated(self, packet: bytes, path: Path, outer: object = None) -> None:
         self.sent.append((packet, path))
 
     def event(self, event: object) -> None:
@@ -474,7 +474,9 @@ def test_packets_that_pass_are_sent_by_the_host(machine):
 def test_received_packets_reach_the_host(machine):
     machine.datapath.install_sa(make_sa(Direction.IN, local_ts=(selector(LEFT_NET),), remote_ts=(selector(RIGHT_NET),)))
     sealed: list[bytes] = []
-    sender = OutboundSa(make_sa(), SeededRng(1), lambda esp, inner: sealed.append(esp), lambda sa, hard: None)
+    sender = OutboundSa(
+        make_sa(), SeededRng(1), lambda sa, sender: lambda esp, inner: sealed.append(esp), lambda sa, hard: None
+    )
     with machine.namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((LEFT_HOST, 53))
         sock.settimeout(5)

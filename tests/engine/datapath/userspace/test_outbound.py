@@ -51,7 +51,7 @@ class Fixture:
             assert inner.endswith(payload)
             self.sent.append((sa.spi, inner))
 
-        installed = OutboundSa(sa, SeededRng(1), carry, self.expire)
+        installed = OutboundSa(sa, SeededRng(1), lambda sa, sender: carry, self.expire)
         self.out.add(installed)
         return installed
 
@@ -320,7 +320,7 @@ def test_usage_counts_the_packets_inside(f):
 def test_used_up_sequence_numbers_are_a_hard_limit(f):
     f.policies()
     sa = f.install()
-    sa._esp.sequence = LAST_SEQUENCE
+    sa._sender.sequence = LAST_SEQUENCE
     f.out.process(udp_packet())
     assert f.expired == [(sa.sa.id, True)]
     assert f.sent == []
@@ -332,7 +332,7 @@ def test_a_moved_sa_keeps_its_sequence_numbers(f):
     f.out.process(udp_packet())
     elsewhere: list[bytes] = []
     moved: IpsecSa = make_sa(destination="192.0.2.77")
-    sa.move(moved, lambda sealed, inner: elsewhere.append(sealed))
+    sa.move(moved, lambda sa, sender: lambda sealed, inner: elsewhere.append(sealed))
     f.out.process(udp_packet())
     assert elsewhere[0][4:8] == b"\0\0\0\2"
     assert sa.sa.id == SaId(moved.protocol, "192.0.2.77", SPI)

@@ -75,7 +75,7 @@ def test_a_state_does_not_show_its_keys():
 
 def test_a_state_of_a_protocol_that_is_not_ours():
     body = bytearray(write_state(sa()))
-    body[76] = 108  # IPComp
+    body[76] = 60  # no protocol of IPsec
     assert read_state_id(bytes(body)).protocol == Protocol.NONE
 
 

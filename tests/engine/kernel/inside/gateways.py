@@ -95,7 +95,7 @@ class Host:
     loop: ReaderLoop = field(default_factory=ReaderLoop)
     events: list[Acquire | SaExpired] = field(default_factory=list)
 
-    def send_encapsulated(self, packet, path) -> None:
+    def send_encapsulated(self, packet, path, outer=None) -> None:
         raise AssertionError("the kernel encapsulates by itself")
 
     def event(self, event: Acquire | SaExpired) -> None:

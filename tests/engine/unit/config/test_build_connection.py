@@ -79,7 +79,7 @@ def test_signature_schemes_are_constraints_of_ike() -> None:
     [
         ("eap-md5", "`eap-md5` is not supported yet; supported are psk and pubkey"),
         ("xauth", "`xauth` is not supported yet"),
-        ("rsa-2048", "constraints on the trust chain are not supported yet; `ike:rsa-2048` constrains"),
+        ("rsa-2048", "constraints on the trust chain are for the `remote` section; `ike:rsa-2048` constrains"),
         ("pubkye", "is not psk, pubkey or ike:schemes; did you mean `pubkey`?"),
         ("ike:rsa-md5", "`md5` is not known here"),
     ],

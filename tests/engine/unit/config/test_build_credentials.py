@@ -107,6 +107,6 @@ def test_authorities_are_certificates_of_authorities(gateway: Callable[[], Any],
     ]
 
 
-def test_revocation_is_not_silently_ignored(gateway: Callable[[], Any]) -> None:
-    (error,) = gateway().errors("authorities:\n  a: {cacert: root.pem, crl_uris: 'http://192.0.2.1/x.crl'}\n")
-    assert "`crl_uris` is not supported yet (revocation checks with CRL)" in error
+def test_uris_of_an_authority(gateway: Callable[[], Any]) -> None:
+    (error,) = gateway().errors("authorities:\n  a: {cacert: root.pem, crl_uris: 'ldap://192.0.2.1/x.crl'}\n")
+    assert "`ldap://192.0.2.1/x.crl` is not a URI that begins with http://, https://, file://" in error

@@ -140,7 +140,7 @@ def test_counters(rig: ViciRig) -> None:
 def test_list_policies(rig: ViciRig) -> None:
     trap = ChildConfig("trap", (), local_ts=(NET_1,), remote_ts=(NET_2,), start_action=Action.TRAP)
     rig.core.connections["gw-gw"] = connection("gw-gw", trap)
-    rig.emit(InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,))))
+    rig.emit(InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,), name="gw-gw/trap")))
     assert shown(rig, "--list-pols") == "gw-gw/trap, TUNNEL\n  local:  10.1.0.0/16\n  remote: 10.2.0.0/16\n"
 
 

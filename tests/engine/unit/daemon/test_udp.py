@@ -40,7 +40,7 @@ def with_sockets(listen: tuple[str, ...], body: Callable[[UdpSockets, Seen], Awa
         sockets.start(
             asyncio.get_running_loop(),
             lambda data, path: seen.append(("ike", data, path)),
-            lambda data, path: seen.append(("esp", data, path)),
+            lambda data, path, traffic_class: seen.append(("esp", data, path)),
         )
         try:
             await body(sockets, seen)

@@ -15,6 +15,9 @@ from cryptography.x509.oid import NameOID
 from vici.exception import CommandException, SessionException
 
 from ikeengine import __version__
+from ikeengine.auth.status import Status, Verdict
+from ikeengine.crypto.crl import Crl
+from ikeengine.crypto.ocsp import OcspResponse
 from ikeengine.daemon.vici.peer import Peer
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, ChildConfig, Mode
@@ -24,6 +27,7 @@ from ikeengine.negotiate.identities import parse_identity
 from ikeengine.negotiate.leases import Claim
 from ikeengine.observe.counters import NAMES
 from ikeengine.outputs import CommandDone, Counted, InstallPolicies, LogLine, StateChanged
+from tests.engine import pki
 from tests.engine.unit.daemon.data_strongswan import ALGORITHM_GROUPS, LIST_CONN, LIST_SA, LOAD_CONN
 from tests.engine.unit.daemon.fakes import NET_1, NET_2, child_status, connection, esp_sa, ike_status
 from tests.engine.unit.daemon.vici_rig import ViciRig, text
@@ -283,8 +287,40 @@ def test_refused_certificates(rig: ViciRig) -> None:
     leaf = make_certificate("gw1", ec.generate_private_key(ec.SECP256R1()), ca=False)
     assert "basic constraint" in refused(rig, "load-cert", {"type": "X509", "flag": "CA", "data": pem(leaf)})
     assert "parsing X509 certificate failed" in refused(rig, "load-cert", {"type": "X509", "data": "junk"})
-    assert "not supported" in refused(rig, "load-cert", {"type": "X509_CRL", "data": "junk"})
+    assert "parsing X509_CRL" in refused(rig, "load-cert", {"type": "X509_CRL", "data": "junk"})
+    assert "not supported" in refused(rig, "load-cert", {"type": "X509_AC", "data": "junk"})
     assert "flag" in refused(rig, "load-cert", {"type": "X509", "flag": "AA", "data": pem(leaf)})
+
+
+def test_crls_and_ocsp_responses(rig: ViciRig) -> None:
+    root = pki.authority("CN=Root")
+    loaded, fetched = pki.make_crl(root), pki.make_crl(root, number=2)
+    assert ask(rig, "load-cert", {"type": "X509_CRL", "flag": "NONE", "data": loaded}) == {"success": "yes"}
+    moon = pki.issue("CN=moon", root)
+    response = OcspResponse.from_der(pki.make_ocsp(moon, root))
+    status = Status(Verdict.GOOD, "", pki.NOW + pki.DAY)
+    rig.store.revocation.add_ocsp(moon.certificate, root.certificate, response, status)
+    rig.store.revocation.add_crl(Crl.from_der(fetched), root.certificate)
+    shown = list(rig.session().list_certs({"type": "X509_CRL"}))
+    assert [entry["data"] for entry in shown] == [loaded, fetched]
+    assert [entry["type"] for entry in rig.session().list_certs()] == [b"X509_CRL", b"X509_CRL", b"OCSP_RESPONSE"]
+    assert len(list(rig.session().list_certs({"type": "ANY", "subject": "CN=Root"}))) == 2
+    ask(rig, "flush-certs", {"type": "OCSP_RESPONSE"})
+    assert list(rig.session().list_certs({"type": "OCSP_RESPONSE"})) == []
+    ask(rig, "flush-certs")
+    assert [entry["data"] for entry in rig.session().list_certs()] == [loaded]
+    ask(rig, "clear-creds")
+    assert list(rig.session().list_certs()) == []
+
+
+def test_ocsp_responders(rig: ViciRig) -> None:
+    responder = pki.issue("CN=ocsp")
+    ask(rig, "load-cert", {"type": "X509", "flag": "OCSP", "data": responder.der})
+    assert rig.store.responders() == (responder.certificate,)
+    (shown,) = rig.session().list_certs({"type": "X509", "flag": "OCSP"})
+    assert (shown["flag"], shown["data"]) == (b"OCSP", responder.der)
+    ask(rig, "clear-creds")
+    assert rig.store.responders() == ()
 
 
 def test_authorities(rig: ViciRig, ca: x509.Certificate) -> None:
@@ -362,8 +398,9 @@ def test_list_policies(rig: ViciRig) -> None:
     plain, drop = child("plain"), child("drop", mode=Mode.DROP)
     rig.core.connections["gw-gw"] = connection("gw-gw", trap, bypass, plain, drop)
     rig.emit(
-        InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,))),
-        InstallPolicies(2, PolicySet(2, PolicyAction.PASS, (NET_1,), (NET_2,))),
+        InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,), name="gw-gw/trap")),
+        InstallPolicies(2, PolicySet(2, PolicyAction.PASS, (NET_1,), (NET_2,), name="gw-gw/byp")),
+        InstallPolicies(3, PolicySet(3, PolicyAction.PROTECT, (NET_1,), (NET_2,))),
     )
     everything = {"trap": "yes", "pass": "yes", "drop": "yes"}
     shown = [text(entry) for entry in rig.session().list_policies(everything)]

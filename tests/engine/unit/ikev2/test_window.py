@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.window import Arrival, Window, retransmit_delay
-from ikeengine.model.connection import EngineSettings
+from ikeengine.ikev2.window import Arrival, Window, retransmission
+from ikeengine.model.connection import ConnectionConfig, EngineSettings
+
+PLAIN = ConnectionConfig("plain", ())
 
 
 def test_requests_of_the_peer() -> None:
@@ -47,13 +49,20 @@ def test_only_the_last_request_is_remembered() -> None:
 
 def test_schedule() -> None:
     settings = EngineSettings()
-    delays = [retransmit_delay(settings, tries, SeededRng(1)) for tries in range(6)]
+    delays = [retransmission(settings, PLAIN).delay(tries, SeededRng(1)) for tries in range(6)]
     assert delays == pytest.approx([4.0, 7.2, 12.96, 23.328, 41.9904, 75.58272])
     assert sum(delays) == pytest.approx(165.06, abs=0.01)
 
 
 def test_limit_and_jitter() -> None:
     settings = EngineSettings(retransmit_limit=10.0, retransmit_jitter=50.0)
-    delays = [retransmit_delay(settings, 4, SeededRng(seed)) for seed in range(50)]
+    delays = [retransmission(settings, PLAIN).delay(4, SeededRng(seed)) for seed in range(50)]
     assert all(5.0 <= delay <= 10.0 for delay in delays)
     assert len(set(delays)) == 50
+
+
+def test_a_connection_may_have_its_own_values() -> None:
+    own = ConnectionConfig("own", (), retransmit_timeout=0.5, retransmit_tries=2, retransmit_limit=0.75)
+    found = retransmission(EngineSettings(retransmit_jitter=0), own)
+    assert (found.tries, found.base) == (2, 1.8)
+    assert [found.delay(tries, SeededRng(1)) for tries in range(3)] == [0.5, 0.75, 0.75]
