@@ -53,6 +53,8 @@ def _when(record: Message) -> str:
 def heading(record: Message) -> str:
     """The line above a record."""
     connection = printable(string(record, "connection"))
+    if string(record, "alert") == "esp-blocked":
+        return f"Connection {connection} is up, but nothing comes through"
     return f"Connection {connection} failed" if connection else "A negotiation without a matching connection failed"
 
 

@@ -42,6 +42,7 @@ class _Loaded:
     authorities: tuple[Authority, ...] = ()
 
 
+_PASSWORDS = (options.PASSWORD, options.PASSPHRASE)
 _Load = Callable[[str, Path, Secret, Secret | None], _Loaded]
 
 
@@ -78,12 +79,14 @@ def _section(
     except ValueError as error:
         problems.add(values.mark_of(options.KEY_FILE), values.key(options.KEY_FILE), str(error))
     except IkeError as error:
-        problems.add(values.mark_of(options.KEY_FILE), values.key(options.KEY_FILE), f"{path}: {error}")
+        # With a password, it is more likely wrong than the file is.
+        option = next((option for option in _PASSWORDS if option in values), options.KEY_FILE)
+        problems.add(values.mark_of(option), values.key(option), f"{path}: {error}")
     return None
 
 
 def _password(values: Values, files: ConfigFiles, problems: Problems) -> Secret | None:
-    for option in (options.PASSWORD, options.PASSPHRASE):
+    for option in _PASSWORDS:
         if option in values:
             return inline_secret(values, option, files, problems)
     return None

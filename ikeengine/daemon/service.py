@@ -20,7 +20,7 @@ from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
-from ikeengine.model.commands import Command, NetworkChanged, Shutdown
+from ikeengine.model.commands import Command, NetworkChanged, Shutdown, Unreachable
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import PolicySet, SaId, Usage
@@ -139,6 +139,7 @@ class Service:
     def start(self) -> None:
         """Open the datapath and the sockets, and begin to serve. Raises LocalMisuse and DatapathError."""
         self._sockets.on_error = self._socket_error
+        self._sockets.on_unreachable = self._unreachable
         self.datapath.start(self)
         try:
             self.virtual_ips.start(lambda op, error: self.core.complete(op, error, self.now()))
@@ -382,6 +383,14 @@ class Service:
     def _socket_error(self, path: Path | None, error: OSError) -> None:
         what = f"sending to {path.remote}[{path.remote_port}]" if path else "receiving"
         self._limited(("socket", error.errno), f"{what} failed: {error.strerror or error}")
+        if path is not None:
+            self._unreachable(path, f"sending failed: {error.strerror or error}")
+
+    def _unreachable(self, path: Path, reason: str) -> None:
+        """Tell the core, which looks through all its SAs for whom this is: not more often than it is worth."""
+        if self._limiter.admit("unreachable", self.now()) is not None:
+            self.core.command(Unreachable(path, reason), self.now())
+            self.pump()
 
     def _bug(self, where: str) -> None:
         """Called from an except block: the daemon goes on, and tells where it should be repaired."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
+from ikeengine.daemon import icmp
 from ikeengine.datapath.base import PLAIN, OuterFields
 from ikeengine.datapath.userspace.outer import (
     TRAFFIC_CLASS_SPACE,
@@ -74,6 +75,8 @@ class UdpSockets:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_error: Callable[[Path | None, OSError], None] = _ignore
         """Called for a datagram that could not be sent, and for a socket that could not be read."""
+        self.on_unreachable: Callable[[Path, str], None] = _unheard
+        """Called for an ICMP error about an IKE message that was sent from the IKE port."""
 
     def open(self, prepare: Prepare, *, join_esp: bool = False) -> None:
         """Bind everything. `prepare(socket, nat_t)` is called for each. Raises LocalMisuse and what `prepare` raises.
@@ -103,6 +106,9 @@ class UdpSockets:
         try:
             _set_options(sock, ipv6)
             sock.bind(_sockaddr(address, port))
+            if not nat_t:
+                # Not on the NAT-T port: each error would cost one of the many ESP packets there.
+                icmp.ask_for_errors(sock, ipv6=ipv6)
             prepare(sock, nat_t)
         except OSError as error:
             sock.close()
@@ -153,6 +159,8 @@ class UdpSockets:
         except OSError as error:
             # UDP may lose a datagram anyway; the retransmission of the core is the remedy.
             self.on_error(path, error)
+            if bound is not None:
+                self._fetch_errors(bound)
 
     def send_encapsulated(self, packets: Sequence[bytes], path: Path, outer: OuterFields = PLAIN) -> None:
         """Send ESP packets in this order (RFC 3948 section 2.1), with what is copied to their outer headers."""
@@ -185,15 +193,27 @@ class UdpSockets:
 
     def _drain(self, bound: BoundSocket, on_ike: Receiver) -> None:
         receive = bound.sock.recvmsg
-        for _unused in range(BATCH):
+        for number in range(BATCH):
             try:
                 data, control, _flags, sender = receive(MAX_DATAGRAM, _PKTINFO_SPACE)
             except BlockingIOError:
+                if not number:
+                    self._fetch_errors(bound)
                 return
             except OSError as error:
-                self.on_error(None, error)
+                if not self._fetch_errors(bound):
+                    self.on_error(None, error)
                 return
             on_ike(data, _path(bound, control, sender))
+
+    def _fetch_errors(self, bound: BoundSocket) -> bool:
+        """Report the ICMP errors that wait. False if there are none."""
+        if bound.nat_t:
+            return False
+        found = list(icmp.errors(bound.sock))
+        for address, port, reason in found:
+            self.on_unreachable(Path(bound.address, bound.port, address, port), reason)
+        return bool(found)
 
     def _drain_nat_t(self, bound: BoundSocket, on_ike: Receiver, on_esp: EspReceiver) -> None:
         receive = bound.sock.recvmsg
@@ -281,6 +301,10 @@ def _control(local: str) -> tuple[tuple[int, int, bytes], ...]:
     if len(octets) == 4:
         return ((socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(0, octets, bytes(4))),)
     return ((socket.IPPROTO_IPV6, _IPV6_PKTINFO, _PKTINFO6.pack(octets, 0)),)
+
+
+def _unheard(path: Path, reason: str) -> None:
+    """Before the service has taken over."""
 
 
 def _ignore(path: Path | None, error: OSError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, tasks, transport
+from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, silence, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
@@ -211,7 +211,7 @@ def _ask_for_life(ctx: Context, sa: IkeSa) -> None:
 def _initiator_is_gone(ctx: Context, sa: IkeSa) -> None:
     record = None
     if sa.state is IkeState.INIT_ANSWERED:
-        record = reasons.half_open(ctx, sa)
+        record = silence.half_open(ctx, sa)
         ctx.fail(record)
     close(ctx, sa, Closing.FAILED, record)
 
@@ -220,7 +220,7 @@ def _peer_is_dead(ctx: Context, sa: IkeSa) -> None:
     if sa.handshake is not None and sa.handshake.unproven is not None:
         _believe_unproven(ctx, sa)
         return
-    record = reasons.no_answer(ctx, sa, f"{_phase(sa)} request")
+    record = silence.no_answer(ctx, sa, f"{_phase(sa)} request")
     # That a replaced IKE SA, or one that never came to be, could not be deleted properly is nobody's loss.
     if sa.state is not IkeState.REKEYED and not (sa.state is IkeState.DELETING and sa.established_at is None):
         ctx.fail(record)

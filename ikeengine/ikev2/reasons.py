@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.model.connection import ChildConfig
+from ikeengine.model.connection import ChildConfig, RemoteAuth
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.identities import format_identity
-from ikeengine.negotiate.proposals import format_proposal, nearest
+from ikeengine.negotiate.proposals import format_proposal
+from ikeengine.negotiate.proposals import nearest as nearest_proposal
 from ikeengine.negotiate.selectors import format_selector, resolve
 from ikeengine.registry import NotifyType
 
@@ -60,7 +63,7 @@ def proposal_mismatch(
         peer=peer_text(path),
         offered=tuple(format_proposal(p) for p in offered),
         accepted=tuple(format_proposal(p) for p in configured),
-        nearest=nearest(offered, configured, with_ke=with_ke),
+        nearest=nearest_proposal(offered, configured, with_ke=with_ke),
         advice=f"add one of the offered proposals to {what} here, or one of the accepted ones on the peer",
     )
 
@@ -92,6 +95,7 @@ def selectors_mismatch(
     offered: tuple[Iterable[TrafficSelector], Iterable[TrafficSelector]],
     accepted: Iterable[str] = (),
     *,
+    nearest: str = "",
     child: str = "",
 ) -> FailureRecord:
     """The traffic selectors have nothing in common. `offered` is (initiator's, responder's)."""
@@ -109,6 +113,7 @@ def selectors_mismatch(
         peer=peer_text(sa.path),
         offered=(" === ".join(" ".join(format_selector(ts) for ts in half) for half in offered),),
         accepted=tuple(accepted),
+        nearest=nearest,
         advice="local_ts here must overlap remote_ts on the peer, and remote_ts here must overlap its local_ts",
     )
 
@@ -159,9 +164,21 @@ def ah_behind_nat(ctx: Context, sa: IkeSa, child: str) -> FailureRecord:
     )
 
 
+def pfs_mismatch(record: FailureRecord) -> FailureRecord:
+    """The record of a first rekeying that found no common proposal: the key exchange is what differs now."""
+    advice = (
+        "the key exchange methods (PFS) in esp_proposals of the two sides differ; that shows at the first rekeying "
+        "only, because IKE_AUTH makes a Child SA without one. Until it is set right, the tunnel ends with each lifetime"
+    )
+    return replace(record, advice=advice)
+
+
 def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFailed) -> FailureRecord:
     """The peer could not prove its identity to us."""
     known = {alert.value: alert for alert in Alert} | _ALERTS
+    rounds = sa.handshake.rounds if sa.handshake is not None else Rounds()
+    remotes = sa.connection.remote
+    wanted = remotes[min(rounds.peer, len(remotes) - 1)]
     return FailureRecord(
         alert=known.get(error.check, Alert.PEER_AUTH_FAILED),
         side=Side.LOCAL,
@@ -170,11 +187,21 @@ def peer_not_authenticated(ctx: Context, sa: IkeSa, phase: str, error: AuthFaile
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
+        offered=(identity_text(sa.remote_id),),
+        accepted=(_demand(wanted),),
         advice=_AUTH_ADVICE.get(error.check, "compare the `remote` section here with the `local` section of the peer"),
     )
 
 
 _ALERTS = {"revocation-unknown": Alert.CERT_VALIDATION_FAILED, "key-strength": Alert.CERT_POLICY_VIOLATION}
+
+
+def _demand(remote: RemoteAuth) -> str:
+    """What a `remote` section demands, such as `*.example.com by pubkey (ecdsa-sha384)`."""
+    limits = f" ({', '.join(remote.schemes)})" if remote.schemes else ""
+    return f"{remote.id.text} by {remote.auth.value}{limits}"
+
+
 _AUTH_ADVICE = {
     "psk": "the pre-shared keys of the two sides differ, or the identities select different ones: compare both",
     "identity": "`remote.id` here must fit `local.id` of the peer, and `local.id` here its `remote.id`",
@@ -189,6 +216,13 @@ _AUTH_ADVICE = {
     "cert-exceeded-path-len": "an authority may not certify that many authorities below it: issue the chain anew",
     "cert-validation-failed": "the peer needs another certificate, or its authority another one",
     "key-strength": "the peer needs a certificate with a stronger key or hash, or `remote.auth` has to allow this one",
+    "method": "`remote.auth` here and `local.auth` of the peer must say the same: a pre-shared key, or a signature",
+    "certificate": "let the peer send its certificate (`send_cert`, `send_certreq`), or load it here (`remote.certs`)",
+    "raw-key": "add the public key of the peer to `remote.pubkeys` here, or correct `local.pubkeys` of the peer",
+    "rounds": "the peer needs as many `local` sections as there are `remote` sections here, in the same order",
+    "peer-auth-failed": "the peer signs with another key than that of its certificate or public key, or in a way that "
+    "`remote.auth` does not allow",
+    "unique-keep": "close the IKE SA that is there, or set `unique` to replace",
     "cert-expired": "renew the certificate of the peer, or set the clock of this host",
 }
 
@@ -217,8 +251,21 @@ def refused_authentication(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
+        offered=_own_proof(sa),
         advice="compare the pre-shared key or certificate, `local.id` and `remote.id` with the peer's configuration",
     )
+
+
+def _own_proof(sa: IkeSa) -> tuple[str, ...]:
+    """How we tried to prove our identity, as long as that is known."""
+    own = None if sa.handshake is None else sa.handshake.own
+    if own is None:
+        return ()
+    how = "pre-shared key"
+    if own.key is not None and own.scheme is not None:
+        what = "raw public key" if own.certificate is None else f"certificate {own.certificate.subject_text}"
+        how = f"{what}, signature {own.scheme.name}"
+    return (f"{identity_text(own.identity)} by {how}",)
 
 
 def refused(ctx: Context, sa: IkeSa, phase: str, notify: NotifyType, *, child: str = "") -> FailureRecord:
@@ -250,80 +297,6 @@ def not_childless(ctx: Context, sa: IkeSa) -> FailureRecord:
     )
 
 
-def no_address_left(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
-    """The peer asks for a virtual IP, and there is none for it (INTERNAL_ADDRESS_FAILURE)."""
-    pools = sa.connection.pools
-    reason = f"no virtual IP is left in {', '.join(pools)}" if pools else "the peer asks for a virtual IP, without pool"
-    return FailureRecord(
-        alert=Alert.VIP_FAILURE,
-        side=Side.LOCAL,
-        phase=phase,
-        reason=f"{reason}, or {identity_text(sa.remote_id)} has `engine.lease_limit` of them already",
-        at=ctx.now,
-        connection=sa.name,
-        peer=peer_text(sa.path),
-        advice="name a pool of the right address family with free addresses in `pools` of the connection",
-    )
-
-
-def address_required(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
-    """The peer does not ask for a virtual IP, but the connection is for clients that do (FAILED_CP_REQUIRED)."""
-    return FailureRecord(
-        alert=Alert.VIP_FAILURE,
-        side=Side.LOCAL,
-        phase=phase,
-        reason="the peer did not ask for a virtual IP, and the connection has pools",
-        at=ctx.now,
-        connection=sa.name,
-        peer=peer_text(sa.path),
-        advice="let the peer ask for one (`vips: 0.0.0.0` there), or remove `pools` here",
-    )
-
-
-def no_address_given(ctx: Context, sa: IkeSa, phase: str, why: str) -> FailureRecord:
-    """We have asked for a virtual IP and got none."""
-    return FailureRecord(
-        alert=Alert.VIP_FAILURE,
-        side=Side.PEER,
-        phase=phase,
-        reason=f"the peer gives us no virtual IP ({why})",
-        at=ctx.now,
-        connection=sa.name,
-        peer=peer_text(sa.path),
-        offered=sa.vips.asked,
-        advice="the peer needs a pool with free addresses of this family; without one, remove `vips` here",
-    )
-
-
-def vip_not_installed(ctx: Context, sa: IkeSa, reason: str) -> FailureRecord:
-    """This host did not take the virtual IP that the peer has given to us."""
-    return FailureRecord(
-        alert=Alert.VIP_FAILURE,
-        side=Side.LOCAL,
-        phase="installation",
-        reason=f"the virtual IP cannot be installed: {reason}",
-        at=ctx.now,
-        connection=sa.name,
-        peer=peer_text(sa.path),
-        advice="check `engine.install_virtual_ip_on`, and that the engine may change addresses (CAP_NET_ADMIN)",
-    )
-
-
-def half_open(ctx: Context, sa: IkeSa) -> FailureRecord:
-    """An initiator began and never came back."""
-    port = ctx.settings.port_nat_t if sa.uses_nat_t else sa.path.local_port
-    return FailureRecord(
-        alert=Alert.HALF_OPEN_TIMEOUT,
-        side=Side.NETWORK,
-        phase="IKE_AUTH request",
-        reason=f"no acceptable IKE_AUTH request within {ctx.settings.half_open_timeout:g} s of IKE_SA_INIT",
-        at=ctx.now,
-        connection=sa.name,
-        peer=peer_text(sa.path),
-        advice=f"check that UDP {port} and large or fragmented datagrams reach this host",
-    )
-
-
 def malformed(ctx: Context, sa: IkeSa, phase: str, error: Exception) -> FailureRecord:
     """The peer sent something that we cannot accept."""
     return FailureRecord(
@@ -335,24 +308,6 @@ def malformed(ctx: Context, sa: IkeSa, phase: str, error: Exception) -> FailureR
         connection=sa.name,
         peer=peer_text(sa.path),
         advice="this may be a fault of the peer's implementation: keep a capture and the log",
-    )
-
-
-def no_answer(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
-    """Every retransmission of a request stayed without an answer."""
-    sent = sa.window.tries + 1
-    connecting = sa.state.is_connecting
-    return FailureRecord(
-        alert=Alert.PEER_INIT_UNREACHABLE if connecting else Alert.RETRANSMIT_SEND_TIMEOUT,
-        side=Side.NETWORK,
-        phase=phase,
-        reason=f"no answer to {sent} datagrams from {sa.path.local}:{sa.path.local_port} to {peer_text(sa.path)}",
-        at=ctx.now,
-        connection=sa.name,
-        peer=peer_text(sa.path),
-        advice=f"check that the peer runs and that UDP {sa.path.remote_port} passes every firewall on the way"
-        if connecting
-        else "the peer restarted or the network is down; `dpd_action` decides what happens now",
     )
 
 

@@ -116,6 +116,8 @@ class IkeSa:
     suite: IkeSuite | None = None
     keys: Keys | None = None
     handshake: Handshake | None = None
+    unreachable: str = ""
+    """The last ICMP error, or error in sending, while a request was under way. Only for the operator."""
     window: Window = field(default_factory=Window)
     timers: TimerTable = field(default_factory=TimerTable)
     fragments: FragmentState = field(default_factory=FragmentState)

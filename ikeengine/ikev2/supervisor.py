@@ -14,6 +14,7 @@ from ikeengine.ikev2 import (
     reasons,
     reauthentication,
     roaming,
+    silence,
     tasks,
     transport,
 )
@@ -41,6 +42,7 @@ from ikeengine.model.commands import (
     Shutdown,
     Terminate,
     Uninstall,
+    Unreachable,
 )
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.negotiate.addresses import is_fixed
@@ -170,6 +172,9 @@ class Supervisor:
                 self._ctx.answer((op,), ok=True)
             case NetworkChanged():
                 roaming.network_changed(self._ctx, command.addresses)
+                self._ctx.answer((op,), ok=True)
+            case Unreachable():
+                silence.note(self._ctx, command)
                 self._ctx.answer((op,), ok=True)
             case Shutdown():
                 self._shut_down(op)

@@ -105,6 +105,7 @@ def restart(ctx: Context, sa: IkeSa) -> None:
 def answered(ctx: Context, sa: IkeSa) -> None:
     """Our outstanding request has its response."""
     sa.window.close_request()
+    sa.unreachable = ""
     sa.timers.stop(Timer.RETRANSMIT)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev2 import reasons
+from ikeengine.ikev2 import vip_reasons
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import IkeSa, VirtualIps
 from ikeengine.model.path import packed
@@ -49,7 +49,7 @@ def failed(ctx: Context, op: OpId, error: object) -> bool:
     sa = ctx.address_ops.pop(op, None)
     if sa is None:
         return False
-    ctx.fail(reasons.vip_not_installed(ctx, sa, str(error)))
+    ctx.fail(vip_reasons.vip_not_installed(ctx, sa, str(error)))
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikeengine.model.path import Path
 from ikeengine.model.sa import SaId
 from ikeengine.model.selector import TrafficSelector
 
@@ -105,6 +106,14 @@ class NetworkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A datagram could not be sent, or an ICMP error came for one. Nobody has authenticated it."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 
@@ -119,5 +128,6 @@ Command = (
     | SaExpired
     | NatMappingChanged
     | NetworkChanged
+    | Unreachable
     | Shutdown
 )

@@ -25,6 +25,8 @@ class Alert(Enum):
     CERT_REVOKED = "cert-revoked"
     CERT_UNTRUSTED_ROOT = "cert-untrusted-root"
     CERT_VALIDATION_FAILED = "cert-validation-failed"
+    ESP_BLOCKED = "esp-blocked"
+    """Our own: strongSwan has no word for a tunnel that is up but dead."""
     HALF_OPEN_TIMEOUT = "half-open-timeout"
     IKE_SA_EXPIRED = "ike-sa-expired"
     INSTALL_CHILD_POLICY_FAILED = "install-child-policy-failed"

@@ -15,11 +15,11 @@ from ikeengine.cli.text import json_ready, subsections
 
 
 def failures(arguments: Namespace) -> int:
-    """Print the failure records, the latest first."""
+    """Print what seems wrong with tunnels that are up, and the failure records, the latest first."""
     message = {"connection": arguments.connection} if arguments.connection else {}
     with Client(arguments.socket) as client:
         answer = client.request("failures", message)
-    records = list(subsections(answer, "failures").values())
+    records = [*subsections(answer, "hints").values(), *subsections(answer, "failures").values()]
     if arguments.json:
         print_json([json_ready(record) for record in records])
         return Exit.DONE

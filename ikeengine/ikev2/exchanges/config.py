@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from ikeengine.ikev2 import reasons, virtual_ips
+from ikeengine.ikev2 import reasons, vip_reasons, virtual_ips
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
@@ -129,7 +129,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     leases = _assign(ctx, sa, wanted)
     sa.vips.remote = tuple(str(ip_address(lease.address)) for lease in leases)
     if not leases:
-        ctx.fail(reasons.no_address_left(ctx, sa, message.describe()))
+        ctx.fail(vip_reasons.no_address_left(ctx, sa, message.describe()))
         return [Notify(NotifyType.INTERNAL_ADDRESS_FAILURE)]
     attributes = [_address_attribute(address) for address in sa.vips.remote]
     attributes += _pool_attributes(ctx, [lease.pool for lease in leases], {a.kind for a in asked.attributes})
@@ -150,7 +150,7 @@ def _wanted(attributes: Iterable[CpAttributeValue]) -> list[bytes]:
 def _without_addresses(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     if not sa.connection.pools:
         return []
-    ctx.fail(reasons.address_required(ctx, sa, message.describe()))
+    ctx.fail(vip_reasons.address_required(ctx, sa, message.describe()))
     return [Notify(NotifyType.FAILED_CP_REQUIRED)]
 
 

@@ -20,7 +20,7 @@ from ikeengine.errors import (
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import reasons, virtual_ips
+from ikeengine.ikev2 import reasons, vip_reasons, virtual_ips
 from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
@@ -34,6 +34,7 @@ from ikeengine.ikev2.child_negotiation import (
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
+from ikeengine.ikev2.nearest_child import nearest_child
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
@@ -93,7 +94,7 @@ class CreateChild(Exchange):
         self._finish(ctx, sa, message, nonces, "IKE_AUTH response")
 
     def _without_address(self, ctx: Context, sa: IkeSa, why: str) -> None:
-        fail(ctx, reasons.no_address_given(ctx, sa, "IKE_AUTH response", why), self.ops)
+        fail(ctx, vip_reasons.no_address_given(ctx, sa, "IKE_AUTH response", why), self.ops)
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
@@ -291,9 +292,10 @@ def no_match(
         return reasons.ah_behind_nat(ctx, sa, name)
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
-        addresses = virtual_ips.own(sa), virtual_ips.peers(sa)
-        accepted = tuple(reasons.child_selectors_text(config, *addresses) for config in configs)
-        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, child=name)
+        own, peers = virtual_ips.own(sa), virtual_ips.peers(sa)
+        accepted = tuple(reasons.child_selectors_text(config, own, peers) for config in configs)
+        nearest = nearest_child(*offered, configs, own, peers)
+        return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, nearest=nearest, child=name)
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     offered_proposals = message.require(Sa).proposals
     return reasons.proposal_mismatch(

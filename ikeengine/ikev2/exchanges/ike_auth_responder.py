@@ -101,6 +101,8 @@ def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Rec
     if message is handshake.request:
         _check_childless(sa, message)
     handshake.rounds.count_peer(sa.connection, message)
+    if message is handshake.request:
+        _check_childless(sa, message)
     if not handshake.rounds.peer_follows:
         uniqueness.check_new(ctx, sa, initial_contact=_is_initial_contact(handshake))
 

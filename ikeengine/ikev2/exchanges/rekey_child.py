@@ -23,6 +23,7 @@ from ikeengine.errors import (
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.child import ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
@@ -151,7 +152,10 @@ class RekeyChild(Exchange):
             )
             self._try_again_later(ctx, sa, child)
         elif error is not None:
-            fail(ctx, refusal(ctx, sa, PHASE, offer, error), self.ops)
+            record = refusal(ctx, sa, PHASE, offer, error)
+            if error.kind == NotifyType.NO_PROPOSAL_CHOSEN and child.suite.ke is None:
+                record = reasons.pfs_mismatch(record)
+            fail(ctx, record, self.ops)
             self._try_again_later(ctx, sa, child)
             if error.kind == NotifyType.NO_ADDITIONAL_SAS:
                 # RFC 7296 section 1.3: a minimal peer. A new IKE SA brings new Child SAs, make before break.
@@ -211,7 +215,9 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
             ctx, sa, message, (child.config,), (nonce_peer, nonce), nonce_payload=Nonce(nonce), reqid=child.reqid
         )
     except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
-        ctx.fail(no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch))
+        record = no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch)
+        is_pfs = isinstance(mismatch, NoProposalChosen) and child.suite.ke is None
+        ctx.fail(reasons.pfs_mismatch(record) if is_pfs else record)
         raise
     child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=True)
     ours = sa.active

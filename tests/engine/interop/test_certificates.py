@@ -30,23 +30,28 @@ def connect(site: Lab, mine: Issued, theirs: Issued, auth: str = "pubkey") -> No
     )
 
 
+def mirrors(name: str) -> pytest.MarkDecorator:
+    """The scenario that one set of arguments is in."""
+    return pytest.mark.scenario(f"ikev2/{name}")
+
+
 @pytest.mark.parametrize(
     ("kind", "auth"),
     [
-        ("ecdsa256", "pubkey"),
-        ("ecdsa384", "pubkey"),
-        ("ecdsa521", "pubkey"),
-        ("ecdsa384", "ike:ecdsa-sha512"),
-        ("rsa2048", "pubkey"),
-        ("rsa3072", "ike:rsa-sha384"),
-        ("rsa2048", "ike:rsa/pss-sha256"),
-        ("rsa3072", "ike:rsa/pss-sha512"),
-        ("ed25519", "pubkey"),
+        pytest.param("ecdsa256", "pubkey", marks=mirrors("rw-cert")),
+        pytest.param("ecdsa384", "pubkey", marks=mirrors("ecdsa-certs")),
+        pytest.param("ecdsa521", "pubkey", marks=mirrors("ecdsa-certs")),
+        pytest.param("ecdsa384", "ike:ecdsa-sha512", marks=mirrors("rw-sig-auth")),
+        pytest.param("rsa2048", "pubkey", marks=mirrors("net2net-cert")),
+        pytest.param("rsa3072", "ike:rsa-sha384", marks=mirrors("rw-sig-auth")),
+        pytest.param("rsa2048", "ike:rsa/pss-sha256", marks=mirrors("rw-cert-pss")),
+        pytest.param("rsa3072", "ike:rsa/pss-sha512", marks=mirrors("rw-cert-pss")),
+        pytest.param("ed25519", "pubkey", marks=mirrors("net2net-ed25519")),
         ("ed448", "pubkey"),
     ],
 )
 def test_signatures(site: Lab, initiator: str, kind: str, auth: str) -> None:
-    """Mirrors ikev2/net2net-cert, ecdsa-certs, rw-cert-pss, rw-sig-auth and net2net-ed25519."""
+    """Mirrors ikev2/net2net-cert, rw-cert, ecdsa-certs, rw-cert-pss, rw-sig-auth and net2net-ed25519."""
     root = authority()
     mine, theirs = leafs(kind)
     equip(site.engine, mine, root)
@@ -55,6 +60,43 @@ def test_signatures(site: Lab, initiator: str, kind: str, auth: str) -> None:
     site.daemon(initiator).initiate("net")
     site.assert_same_ike()
     site.assert_same_child()
+    site.assert_traffic()
+
+
+@pytest.mark.scenario("ikev2/net2net-cert-sha2")
+def test_certificates_with_longer_hashes(site: Lab, initiator: str) -> None:
+    """Mirrors ikev2/net2net-cert-sha2: the authorities sign with SHA-384 and SHA-512."""
+    mine, theirs = authority("SHA-384 CA", "ecdsa384").leaf(LEFT_ID), authority("SHA-512 CA", "ecdsa521").leaf(RIGHT_ID)
+    equip(site.engine, mine, authority("SHA-512 CA", "ecdsa521"), authority("SHA-384 CA", "ecdsa384"))
+    equip(site.charon, theirs, authority("SHA-512 CA", "ecdsa521"), authority("SHA-384 CA", "ecdsa384"))
+    connect(site, mine, theirs)
+    site.daemon(initiator).initiate("net")
+    site.assert_traffic()
+
+
+@pytest.mark.scenario("ikev2/rw-initiator-only", role="both")
+@pytest.mark.parametrize("name", ["engine", "charon"], ids=["engine-begins", "charon-begins"])
+def test_initiator_only(site: Lab, name: str) -> None:
+    """Mirrors ikev2/rw-initiator-only: the responder takes whoever comes, and cannot begin itself."""
+    mine, theirs = leafs("ecdsa256")
+    equip(site.engine, mine, authority())
+    equip(site.charon, theirs, authority())
+    certs = {"engine": mine.pem, "charon": theirs.pem}
+    other = "charon" if name == "engine" else "engine"
+    site.connect(
+        **{
+            name: {"local": {"auth": "pubkey", "certs": [certs[name]]}, "remote": {"auth": "pubkey"}},
+            other: {
+                "remote_addrs": ["%any"],
+                "local": {"auth": "pubkey", "certs": [certs[other]]},
+                "remote": {"auth": "pubkey", "id": None},
+            },
+        }
+    )
+    with pytest.raises(Refused):
+        site.daemon(other).initiate("net")
+    site.daemon(name).initiate("net")
+    site.assert_traffic()
 
 
 def leafs(kind: str) -> tuple[Issued, Issued]:
@@ -68,6 +110,7 @@ def leafs(kind: str) -> tuple[Issued, Issued]:
 _LEAFS: dict[str, tuple[Issued, Issued]] = {}
 
 
+@pytest.mark.scenario("ikev2/net2net-cert")
 def test_traffic_with_certificates(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/net2net-cert; the two sides use different kinds of keys."""
     root = authority()
@@ -108,6 +151,7 @@ def test_without_signature_authentication(site: Lab, initiator: str) -> None:
         site.charon.configure({})
 
 
+@pytest.mark.scenario("ikev2/wildcards")
 def test_identity_is_the_subject(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/wildcards: distinguished names, the default of swanctl, and a pattern for them."""
     mine, theirs = leafs("ecdsa256")
@@ -137,8 +181,9 @@ def test_intermediate_authorities(site: Lab, initiator: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2/two-certs")
 def test_certificate_request_picks_the_certificate(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2-multi-ca/certreq-init and certreq-resp: the one is sent that charon's request asks for."""
+    """Mirrors ikev2/two-certs, ikev2-multi-ca/certreq-init and certreq-resp: the one that charon's request asks for."""
     trusted, other = authority(), authority("Other CA")
     mine, unwanted, theirs = trusted.leaf(LEFT_ID), other.leaf(LEFT_ID), leafs("ecdsa256")[1]
     equip(site.engine, mine, trusted)

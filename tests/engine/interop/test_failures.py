@@ -34,6 +34,7 @@ def decided_by(initiator: str, *, in_request: bool) -> str:
     return "local" if engine_receives else "peer"
 
 
+@pytest.mark.scenario("ikev2/net2net-psk-fail")
 def test_wrong_key(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/net2net-psk-fail."""
     site.connect()

@@ -11,6 +11,7 @@ from tests.lab.netns import wait_until
 from tests.lab.traffic import ESP, captured, iperf3
 
 
+@pytest.mark.scenario("ikev2/net2net-psk")
 def test_tunnel_between_two_nets(site: Lab, initiator: str, tmp_path: Path) -> None:
     """Mirrors strongSwan's ikev2/net2net-psk."""
     with captured(site.left.gateway, tmp_path / "outer.pcap") as capture:
@@ -34,6 +35,7 @@ def test_bulk_traffic(site: Lab, tmp_path: Path) -> None:
     assert site.left.client.ping(site.right.host, "-s", "4000", count=3), "packets that have to be fragmented"
 
 
+@pytest.mark.scenario("ikev2/rw-psk-fqdn")
 def test_key_by_identity(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/rw-psk-fqdn: of several keys the one for both identities counts."""
     site.connect()
@@ -44,6 +46,7 @@ def test_key_by_identity(site: Lab, initiator: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2/rw-psk-ipv4")
 def test_identities_are_addresses(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/rw-psk-ipv4: without configured identities the addresses identify the gateways."""
     site.connect(local={"id": None}, remote={"id": None})
@@ -51,6 +54,16 @@ def test_identities_are_addresses(site: Lab, initiator: str) -> None:
     mine, _ = site.assert_same_ike()
     assert mine["local-id"] == site.left.address
     assert mine["remote-id"] == site.right.address
+    site.assert_traffic()
+
+
+@pytest.mark.scenario("ikev2/rw-psk-no-idr")
+def test_no_wanted_responder(site: Lab, initiator: str) -> None:
+    """Mirrors ikev2/rw-psk-no-idr: the initiator sends no IDr, so the responder chooses who it is."""
+    site.connect(**{initiator: {"remote": {"id": "%any"}}})
+    site.daemon(initiator).initiate("net")
+    site.assert_same_ike()
+    site.assert_traffic()
 
 
 def test_several_children_share_an_ike_sa(site: Lab, initiator: str) -> None:

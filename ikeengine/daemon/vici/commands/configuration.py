@@ -3,15 +3,18 @@
 plan()     => { success, errmsg, errors = [], connections = { <name> = { action, details = [] } }, others = [] }
 apply()    => the same, after it was done
 failures({ connection }) => { failures = { <number> = { alert, side, phase, reason, age, connection, child, peer,
-                              offered = [], accepted = [], nearest, advice } } }, the latest first
+                              offered = [], accepted = [], nearest, advice } }, the latest first,
+                              hints = { <number> = the same about tunnels that are up, but seem dead } }
 """
 
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 
 from ikeengine.config.problems import ConfigErrors
+from ikeengine.daemon.hints import hints
 from ikeengine.daemon.reload import Plan
 from ikeengine.daemon.vici.messages import Section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
@@ -68,12 +71,19 @@ async def failures(request: Request) -> Section:
     """Records of failed negotiations."""
     service = request.control.service
     now = service.now()
+    suspicions = hints(service, request.text("connection"))
     records = sorted(service.core.failures(request.text("connection")), key=lambda record: -record.at)
     sections = {
         str(number): {"age": max(0, int(now - record.at))} | failure_fields(record)
         for number, record in enumerate(records[:MAX_FAILURES], 1)
     }
-    return {"failures": sections}
+    return {
+        "failures": sections,
+        "hints": {
+            str(number): {"age": 0} | failure_fields(record)
+            for number, record in enumerate(islice(suspicions, MAX_FAILURES), 1)
+        },
+    }
 
 
 COMMANDS: dict[str, Handler] = {"plan": plan, "apply": apply, "failures": failures}

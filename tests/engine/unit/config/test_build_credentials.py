@@ -62,13 +62,13 @@ def test_a_weak_key_is_refused_unless_the_operator_insists(site: Any) -> None:
 def test_an_encrypted_key_needs_its_password(site: Any, pki: Any) -> None:
     site.write("private/gw.pem", pki.gw.key_pem(b"sesame open"))
     text = "secrets:\n  private-gw: {file: gw.pem, PASSWORD}\n"
-    (key,) = site.load(text.replace("PASSWORD", "password: sesame open")).private_keys
-    assert key.password is not None
-    assert key.password.reveal() == b"sesame open"
-    assert site.load(text.replace("PASSWORD", "secret: sesame open")).private_keys[0].password == key.password
-    for wrong in ("", "password: hunter2"):
+    (loaded,) = site.load(text.replace("PASSWORD", "password: sesame open")).private_keys
+    assert loaded.password is not None
+    assert loaded.password.reveal() == b"sesame open"
+    assert site.load(text.replace("PASSWORD", "secret: sesame open")).private_keys[0].password == loaded.password
+    for key, wrong in (("file", ""), ("password", "password: hunter2")):
         (error,) = site.errors(text.replace("PASSWORD", wrong))
-        assert "secrets.private-gw.file: private/gw.pem: " in error
+        assert f"secrets.private-gw.{key}: private/gw.pem: " in error
         assert "hunter2" not in error
 
 
