@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ikeengine.ikev2 import reasons
+from ikeengine.ikev2 import reasons, tags
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
 from ikeengine.model.path import Path
@@ -155,6 +155,7 @@ class TrapTable:
             remote=remote,
             priority=child.priority,
             name=f"{trap.connection.name}/{child.name}",
+            tags=tags.fixed(trap.connection, child),
         )
         trap.is_installed = True
         ctx.emit(InstallPolicies(trap.owner, policies))
