@@ -14,6 +14,7 @@ from ikeengine.crypto.rng import Rng
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, UnsupportedCriticalPayload
 from ikeengine.ikev2 import machine, reasons, tasks, transport, virtual_ips
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
+from ikeengine.ikev2.crash_detection import CrashDetector
 from ikeengine.ikev2.exchanges import delete, ike_sa_init
 from ikeengine.ikev2.keeper import Keeper, Kept
 from ikeengine.ikev2.received import Received
@@ -21,10 +22,11 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.supervisor import Supervisor
 from ikeengine.limits import TokenBucket
-from ikeengine.model.commands import Command
+from ikeengine.model.commands import Command, UnknownSpi
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
+from ikeengine.model.secret import Secret
 from ikeengine.model.status import IkeStatus
 from ikeengine.negotiate.addresses import match
 from ikeengine.negotiate.leases import LeaseTable
@@ -58,6 +60,7 @@ class Endpoint:
         self._deadlines: DeadlineQueue[bytes | Wanted | Kept] = DeadlineQueue()
         self._keeper = Keeper(self._ctx, self._deadlines.schedule)
         self._supervisor = Supervisor(self._ctx, self._keeper)
+        self._crashes = CrashDetector(self._ctx)
         self._replies = TokenBucket(ERROR_REPLY_RATE, ERROR_REPLY_RATE)
         self._matches: dict[tuple[str, str], tuple[ConnectionConfig, ...]] = {}
 
@@ -79,6 +82,10 @@ class Endpoint:
     def set_settings(self, settings: EngineSettings) -> None:
         """Obey other settings from now on; deadlines that are set already stay."""
         self._ctx.settings = settings
+
+    def set_qcd_secret(self, secret: Secret) -> None:
+        """What tokens of quick crash detection are made from (RFC 6290); the same after each restart."""
+        self._ctx.qcd_secret = secret
 
     def set_wall_offset(self, offset: float) -> None:
         """Seconds from the caller's clock to Unix time; used for the validity of certificates only."""
@@ -143,7 +150,11 @@ class Endpoint:
         """Do what an operator or the datapath wants. The number returned comes back in a CommandDone."""
         self._ctx.now = now
         op = self._ctx.new_op()
-        self._supervisor.execute(command, op)
+        if isinstance(command, UnknownSpi):
+            self._crashes.complain(command, self._matching(command.path))
+            self._ctx.answer((op,), ok=True)
+        else:
+            self._supervisor.execute(command, op)
         self._settle()
         return op
 
@@ -301,9 +312,12 @@ class Endpoint:
         sa = self._ctx.table.find(header.spi_r if header.is_initiator else header.spi_i)
         if sa is None or not _belongs(sa, header):
             self._drop(DropReason.UNKNOWN_SPI, path, f"{header.spi_i.hex()}_i {header.spi_r.hex()}_r")
+            self._crashes.hear_stray(header, data, path)
+            self._crashes.answer(header, path, self._matching(path))
             return
         self._ctx.touch(sa)
-        machine.receive(self._ctx, sa, header, data, path)
+        if not self._crashes.hear(sa, header, data, path):
+            machine.receive(self._ctx, sa, header, data, path)
 
     def _settle(self) -> None:
         """Send what has become possible, bring up what has become wanted, and set the timers anew."""

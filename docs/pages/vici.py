@@ -34,7 +34,7 @@ _EVENTS = {
     "log": "Every log line up to level 1.",
     "ike-updown": "An IKE SA is up or down.",
     "ike-rekey": "An IKE SA has new keys; old and new one.",
-    "ike-update": "The addresses of an IKE SA change. Can be registered, but never comes: there is no MOBIKE.",
+    "ike-update": "An IKE SA moves: `local-host` and so on are new, its section has the old ones.",
     "child-updown": "A Child SA is up or down.",
     "child-rekey": "A Child SA has new keys; old and new one.",
     "alert": "A negotiation failed. Besides strongSwan's `type`: `reason`, `side`, `phase`, `offered`, `accepted`, "

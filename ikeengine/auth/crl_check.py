@@ -43,7 +43,7 @@ def check_crls(subject: Subject, crls: Iterable[Crl], wall: datetime) -> Status:
             continue
         entry = _entry(subject, crl, deltas, wall)
         if entry is not None:
-            return Status(Verdict.REVOKED, revoked_text(subject.certificate, entry, "the CRL"), source="CRL")
+            return Status(Verdict.REVOKED, revoked_text(entry, "the CRL"), source="CRL")
         covered |= reasons
         if covered == ALL_REASONS:
             return Status(Verdict.GOOD, "the CRL does not list it", until=crl.next_update, source="CRL")
@@ -60,10 +60,9 @@ def _why_unknown(subject: Subject, complaints: Sequence[str], covered: frozenset
     return f"there is no CRL of `{subject.certificate.issuer_text}`"
 
 
-def revoked_text(certificate: Certificate, entry: Revoked, source: str) -> str:
+def revoked_text(entry: Revoked, source: str) -> str:
     """One sentence about a revoked certificate."""
-    since = f"{entry.since:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{source} says that serial {certificate.serial:x} was revoked on {since}, reason {entry.reason}"
+    return f"{source} says that it was revoked on {entry.since:%Y-%m-%d %H:%M:%S} UTC, reason {entry.reason}"
 
 
 def _applicable(

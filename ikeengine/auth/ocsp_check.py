@@ -43,7 +43,7 @@ def check_ocsp(
     if complaint:
         return _unknown(complaint)
     if single.revoked is not None:
-        detail = revoked_text(certificate, single.revoked, f"the OCSP responder {response.responder_text}")
+        detail = revoked_text(single.revoked, f"the OCSP responder {response.responder_text}")
         return Status(Verdict.REVOKED, detail, single.next_update, source="OCSP")
     if not single.is_good:
         return _unknown(f"the OCSP responder {response.responder_text} does not know the certificate")

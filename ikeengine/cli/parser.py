@@ -84,6 +84,11 @@ def _config(parser: ArgumentParser) -> None:
     )
 
 
+def _apply(parser: ArgumentParser) -> None:
+    _config(parser)
+    parser.add_argument("--dry-run", action="store_true", help="only show what would change, as `plan` does")
+
+
 def _run(parser: ArgumentParser) -> None:
     _config(parser)
     parser.add_argument(
@@ -186,8 +191,8 @@ _COMMANDS = (
         "apply",
         "reload the configuration; unchanged connections keep their SAs",
         "plan:apply",
-        "  ikeengine apply --config /etc/ikeengine",
-        _config,
+        "  ikeengine apply --config /etc/ikeengine\n  ikeengine apply --config /etc/ikeengine --dry-run --json",
+        _apply,
     ),
     _Command(
         "status",

@@ -23,6 +23,14 @@ def build_shared_keys(secrets: Values, files: ConfigFiles, problems: Problems) -
     )
 
 
+def build_manual_keys(secrets: Values, files: ConfigFiles, problems: Problems) -> dict[str, Secret]:
+    """The keys of `manual` SAs by the name of their section. One that could not be read is left out."""
+    keys = {
+        name: _shared_secret(values, files, problems) for name, values in secrets.named(options.MANUAL_PREFIX).items()
+    }
+    return {name: key for name, key in keys.items() if len(key)}
+
+
 def _shared_secret(values: Values, files: ConfigFiles, problems: Problems) -> Secret:
     if not values.sound(options.SECRET, options.SECRET_FILE):
         return EMPTY
@@ -84,4 +92,8 @@ def _authority(name: str, values: Values, certificates: CertificateSource, probl
         problems.add(values.mark_of(option), values.key(option), f"{file} holds {len(loaded)} certificates, not one")
     elif not loaded[0].is_ca:
         problems.add(values.mark_of(option), values.key(option), f"{file} is not the certificate of an authority")
-    return Authority(name, loaded[0].der, values[options.CRL_URIS], values[options.OCSP_URIS])
+    base = values[options.CERT_URI_BASE]
+    if base and not base.lower().startswith("http://"):
+        where = values.mark_of(options.CERT_URI_BASE), values.key(options.CERT_URI_BASE)
+        problems.add(*where, f"`{base}` does not begin with http://, and nothing else is fetched by peers")
+    return Authority(name, loaded[0].der, values[options.CRL_URIS], values[options.OCSP_URIS], base)

@@ -10,6 +10,8 @@ from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.pool import PoolConfig
 from ikeengine.model.secret import Secret
+from ikeengine.model.selector import SelectorTemplate
+from ikeengine.model.static import StaticEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class EngineConfig:
     resolv_conf: str = ""
     """File for the name servers of peers; empty for none."""
     resolvectl: bool = False
+    qcd_secret: str = ""
+    """File with the secret of quick crash detection; empty for one in the run directory."""
+    bypass_networks: tuple[SelectorTemplate, ...] = ()
+    """Remote networks whose packets always pass unprotected."""
+    bypass_ports: tuple[SelectorTemplate, ...] = ()
+    """Our own services whose packets always pass unprotected, as selectors of any address."""
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False
@@ -78,3 +86,5 @@ class Configuration:
     """Certificates (DER) of the directory `x509ocsp`: OCSP responders that are trusted as they are."""
     base: Path = Path()
     """The directory of the configuration."""
+    manual: Mapping[str, StaticEntry] = field(default_factory=dict)
+    """Manually keyed SAs by name."""

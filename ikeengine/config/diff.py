@@ -135,6 +135,7 @@ def plan_credentials(old: Configuration, new: Configuration) -> list[str]:
             "private key", {key.name: key for key in old.private_keys}, {key.name: key for key in new.private_keys}
         ),
         *_named("authority", {ca.name: ca for ca in old.authorities}, {ca.name: ca for ca in new.authorities}),
+        *_named("manual SA", old.manual, new.manual),
     ]
 
 
@@ -162,6 +163,7 @@ NEEDS_RESTART = (
     "lease_file",
     "install_virtual_ip",
     "install_virtual_ip_on",
+    "qcd_secret",
 )
 
 

@@ -102,6 +102,22 @@ class _Selector:
         return _STRING
 
 
+class _Service:
+    """A protocol and a port of this host."""
+
+    label = "protocol/port"
+
+    def parse(self, text: str) -> SelectorTemplate:
+        """The selector of any address with this protocol and port."""
+        if "[" in text or "/" not in text:
+            raise ValueError(f"`{text}` is not a protocol and a port, such as `tcp/22`")
+        return checked(parse_selector, f"dynamic[{text}]")
+
+    def json_schema(self) -> JsonSchema:
+        """A string."""
+        return _STRING
+
+
 class AuthMethods(NamedTuple):
     """Value of `auth`: how to prove an identity, and which signature schemes may be used (empty: all)."""
 
@@ -183,6 +199,7 @@ IDENTITY = _Identity()
 PATTERN = _IdentityPattern()
 PATTERNS = ListOf(_IdentityPattern(), split=False)
 SELECTORS = ListOf(_Selector())
+SERVICES = ListOf(_Service())
 AUTH = _Auth()
 parse_auth = AUTH.parse
 VERSION = _Version()

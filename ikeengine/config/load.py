@@ -9,6 +9,7 @@ from ikeengine.config.build_connection import build_connection
 from ikeengine.config.build_credentials import build_authorities, build_shared_keys
 from ikeengine.config.build_engine import build_engine
 from ikeengine.config.build_keys import build_private_keys
+from ikeengine.config.build_manual import build_manual
 from ikeengine.config.build_pools import build_pools, check_pools
 from ikeengine.config.certificates import CertificateFiles
 from ikeengine.config.configuration import Configuration
@@ -112,15 +113,16 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     pools = build_pools(values.named("pools"), problems)
     check_pools(drafts, values.named("pools"), problems)
     return Configuration(
+        manual=build_manual(values, files, problems),
         engine=build_engine(values.one("engine"), problems),
         connections={draft.config.name: draft.config for draft in drafts},
         shared_keys=shared_keys,
         private_keys=private_keys.files,
         authorities=authorities,
-        pools=pools,
         crls=load_crls(files.base, problems),
         responders=load_responders(files.base, problems),
         base=files.base,
+        pools=pools,
         certificates=tuple(
             dict.fromkeys([*private_keys.certificates, *(cert.der for draft in drafts for cert in draft.intermediates)])
         ),

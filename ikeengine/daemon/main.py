@@ -17,6 +17,7 @@ from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.load import load
 from ikeengine.config.problems import ConfigErrors
 from ikeengine.config.revocation_files import CRLS
+from ikeengine.daemon import crash_secret
 from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.crl_files import write_crl
@@ -108,10 +109,17 @@ class Daemon:
         self._log = EngineLog(log_settings(engine), self.loop.time)
         self.observer = Observer(self._log, KeyLog(Path(engine.keylog)) if engine.keylog else None)
         store, keys = CredentialStore(), KeyStore()
+        endpoint = Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time())
+        secret_file = Path(engine.qcd_secret) if engine.qcd_secret else run_dir / crash_secret.FILE_NAME
+        endpoint.set_qcd_secret(crash_secret.load(secret_file, SystemRng()))
         self.service = Service(
-            Endpoint(engine.settings, SystemRng(), store, wall_offset=time.time() - self.loop.time()),
+            endpoint,
             sockets=UdpSockets(engine.listen, engine.port, engine.port_nat_t),
-            datapath=probe.choose(engine.datapath, journal=run_dir / JOURNAL_NAME),
+            datapath=probe.choose(
+                engine.datapath,
+                journal=run_dir / JOURNAL_NAME,
+                ike_ports=(engine.port, engine.port_nat_t),
+            ),
             signer=keys,
             observer=self.observer,
             virtual_ips=VirtualIps(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +13,15 @@ from ikeengine.config.diff import PlanAction, PlanEntry, plan, plan_credentials,
 from ikeengine.config.load import load
 from ikeengine.daemon.credentials import Credentials, layer_of
 from ikeengine.daemon.service import Service
+from ikeengine.daemon.statics import Statics
+from ikeengine.errors import DatapathError
 from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.failure import Alert, FailureRecord
 from ikeengine.model.pool import PoolConfig
+from ikeengine.outputs import Event, Failed
+
+_STEPS = ((PlanAction.ADD, PlanAction.CHILD), (PlanAction.REPLACE,), (PlanAction.REMOVE,))
+"""What is easily undone comes first: what it costs to find out that the datapath refuses something is little then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,15 @@ class Loader:
         self._service = service
         self._credentials = credentials
         self._apply_engine = apply_engine
+        self.statics = Statics(service)
         self._one_at_a_time = asyncio.Lock()
 
     def start(self, configuration: Configuration) -> None:
-        """Put the first configuration into force. Raises LocalMisuse."""
-        self._change_to(configuration)
+        """Put the first configuration into force. Raises LocalMisuse and DatapathError.
+
+        Policies of connections that the datapath refuses are tried again, since the other connections are to work.
+        """
+        self._change_to(configuration, strict=False)
 
     @property
     def path(self) -> Path:
@@ -68,7 +80,7 @@ class Loader:
     async def apply(self, path: Path | None = None) -> Plan:
         """Reload, or change over to a configuration elsewhere and stay with it. Returns what has changed.
 
-        Raises ConfigErrors and LocalMisuse; then nothing has changed.
+        Raises ConfigErrors, LocalMisuse and DatapathError; then everything is as it was.
         """
         async with self._one_at_a_time:
             made = self._change_to(await self._read(path))
@@ -131,20 +143,60 @@ class Loader:
         for name, pool in new.pools.items():
             if old.get(name) != pool:
                 leases.set_pool(pool)
-        self.client_pools -= new.pools.keys()
 
-    def _change_to(self, new: Configuration) -> Plan:
+    def _change_to(self, new: Configuration, *, strict: bool = True) -> Plan:
+        """All of it or nothing: what is done is undone if something later fails (design D11)."""
         layer = layer_of(new)
+        old = self.configuration
         made = self._plan(new)
-        self._apply_engine(new.engine)
-        self._credentials.replace_file(layer)
-        self._change_pools(new)
-        for entry in made.entries:
-            if entry.action is PlanAction.REMOVE:
-                self._service.unload_connection(entry.connection)
-        for entry in made.entries:
-            if entry.action in (PlanAction.ADD, PlanAction.REPLACE, PlanAction.CHILD):
-                self._service.load_connection(new.connections[entry.connection])
+        with ExitStack() as undo:
+            self.statics.change_to(new)
+            undo.callback(self.statics.change_to, old)
+            undo.callback(self._apply_engine, old.engine)
+            self._apply_engine(new.engine)
+            undo.callback(self._credentials.replace_file, layer_of(old))
+            self._credentials.replace_file(layer)
+            undo.callback(self._change_pools, old)
+            self._change_pools(new)
+            for actions in _STEPS:
+                self._change_connections(made, new, actions, undo, strict=strict)
+            undo.pop_all()
         self.client_connections -= new.connections.keys()
+        self.client_pools -= new.pools.keys()
         self.configuration = new
         return made
+
+    def _change_connections(
+        self, made: Plan, new: Configuration, actions: tuple[PlanAction, ...], undo: ExitStack, *, strict: bool
+    ) -> None:
+        """Carry out one step of a plan. Raises DatapathError if the policies of a connection are refused."""
+        names = [entry.connection for entry in made.entries if entry.action in actions]
+        with self._refusals() as refused:
+            for name in names:
+                before = self._service.core.connections.get(name)
+                undo.callback(self._restore, name, before)
+                self._restore(name, new.connections.get(name))
+        if refused and strict:
+            raise DatapathError(f"{refused[0].connection}: {refused[0].reason}")
+
+    def _restore(self, name: str, config: ConnectionConfig | None) -> None:
+        if config is None:
+            self._service.unload_connection(name)
+        else:
+            self._service.load_connection(config)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[list[FailureRecord]]:
+        """Collects what the datapath refuses at once during the block."""
+        refused: list[FailureRecord] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Failed) and event.record.alert is Alert.INSTALL_CHILD_POLICY_FAILED:
+                refused.append(event.record)
+
+        listeners = self._service.observer.listeners
+        listeners.append(listen)
+        try:
+            yield refused
+        finally:
+            listeners.remove(listen)

@@ -218,6 +218,10 @@ class Service:
     def network_changed(self, host: HostAddresses) -> None:
         """The host has other addresses or routes."""
         self.host_addresses = host
+        try:
+            self.datapath.network_changed()
+        except DatapathError as error:
+            self.observer.say("KNL", 0, f"the routes of tunnels cannot follow the network: {error}")
         self.core.command(NetworkChanged(host.addresses), self.now())
         self.pump()
 

@@ -7,11 +7,11 @@ import socket
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
+from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired, UnknownSpi
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
-DatapathEvent = Acquire | SaExpired | NatMappingChanged
+DatapathEvent = Acquire | SaExpired | NatMappingChanged | UnknownSpi
 """What a datapath tells the core."""
 
 
@@ -78,6 +78,9 @@ class Datapath(Protocol):
 
     def delete_policies(self, owner: int) -> None:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
+
+    def network_changed(self) -> None:
+        """The host has other addresses, links or routes. Raises DatapathError."""
 
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA, None if it does not exist."""

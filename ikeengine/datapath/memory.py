@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ikeengine.datapath.base import DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
+from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Acquire, SaExpired
 from ikeengine.model.path import Path
@@ -35,7 +36,7 @@ class MemoryDatapath:
         self.calls: list[Call] = []
         self.sas: dict[SaId, IpsecSa] = {}
         self.counters: dict[SaId, Usage] = {}
-        self.policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, _write_nothing)
+        self.policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, _write_nothing, order_of)
         self.esp_packets: list[tuple[bytes, Path]] = []
         self.fail: Callable[[Call], str] = _never
         self._host: DatapathHost | None = None
@@ -91,6 +92,10 @@ class MemoryDatapath:
         """Forget the policies of an owner."""
         self._record(Call("delete_policies", owner))
         self.policies.delete(owner)
+
+    def network_changed(self) -> None:
+        """Nothing depends on the network here."""
+        self._record(Call("network_changed"))
 
     def usage(self, sa: SaId) -> Usage | None:
         """The counters that a test has put into `counters`, zeros for other SAs, None for unknown ones."""

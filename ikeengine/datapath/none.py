@@ -38,6 +38,9 @@ class NoDatapath:
     def delete_policies(self, owner: int) -> None:
         """There are no policies to remove."""
 
+    def network_changed(self) -> None:
+        """Nothing depends on the network here."""
+
     def usage(self, sa: SaId) -> Usage | None:
         """No SA is known, so none has counters."""
         return None

@@ -44,22 +44,27 @@ def all_pairs(local_ts: Selectors, remote_ts: Selectors) -> tuple[SelectorPair, 
 
 
 class PolicyStacks(Generic[K]):
-    """The policies of all owners. What is in force for an entry is what its last owner installed.
+    """The policies of all owners. What is in force for an entry is the one that comes first by priority.
 
-    A trap never covers something else: it only waits for a packet that nothing better takes care of.
+    Among equals it is what the last owner installed. A trap never covers something else of its priority: it only waits
+    for a packet that nothing better takes care of.
     """
 
     def __init__(
         self,
         keys: Callable[[PolicySet], Iterable[K]],
         apply: Callable[[K, PolicySet | None, PolicySet | None], None],
+        priority: Callable[[PolicySet, K], int],
     ) -> None:
-        """`apply(key, before, after)` makes `after` the policy in force for the entry; None means no policy.
+        """`priority` gives the order of policies, the lowest first.
+
+        `apply(key, before, after)` makes `after` the policy in force for the entry; None means no policy.
 
         It raises DatapathError if it cannot, having changed nothing.
         """
         self._keys = keys
         self._apply = apply
+        self._priority = priority
         self._stacks: dict[K, Stack] = {}
         self._owned: dict[int, tuple[PolicySet, tuple[K, ...]]] = {}
 
@@ -72,7 +77,7 @@ class PolicyStacks(Generic[K]):
         old = dict.fromkeys(self._owned_keys(policies.owner))
         stacks = {key: self._stacks.get(key, ()) for key in wanted}
         change = {
-            key: _with(_without(stack, policies.owner) if key in old else stack, policies)
+            key: self._with(_without(stack, policies.owner) if key in old else stack, policies, key)
             for key, stack in stacks.items()
         }
         for key in old:
@@ -124,6 +129,12 @@ class PolicyStacks(Generic[K]):
         """Every entry that somebody wants."""
         return tuple(self._stacks)
 
+    def _with(self, stack: Stack, policies: PolicySet, key: K) -> Stack:
+        def order(one: PolicySet) -> tuple[int, bool]:
+            return -self._priority(one, key), one.action is not PolicyAction.TRAP
+
+        return tuple(sorted((*stack, policies), key=order))
+
     def _owned_keys(self, owner: int) -> tuple[K, ...]:
         owned = self._owned.get(owner)
         return owned[1] if owned else ()
@@ -169,11 +180,3 @@ def _same_effect(before: PolicySet | None, after: PolicySet | None) -> bool:
 
 def _without(stack: Stack, owner: int) -> Stack:
     return tuple(policies for policies in stack if policies.owner != owner)
-
-
-def _with(stack: Stack, policies: PolicySet) -> Stack:
-    if policies.action is not PolicyAction.TRAP:
-        return (*stack, policies)
-    traps = tuple(p for p in stack if p.action is PolicyAction.TRAP)
-    others = tuple(p for p in stack if p.action is not PolicyAction.TRAP)
-    return (*traps, policies, *others)

@@ -16,7 +16,7 @@ from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allowed, decode_auth, encode_auth, verify
 from ikeengine.errors import AuthFailed, LocalMisuse
-from ikeengine.ikev2 import raw_keys, vetting
+from ikeengine.ikev2 import hash_and_url, raw_keys, vetting
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
 from ikeengine.ikev2.states import Trigger
@@ -145,7 +145,7 @@ def certificate_payloads(ctx: Context, sa: IkeSa, own: OwnCredential, handshake:
     if policy is SendCert.NEVER or (policy is SendCert.IF_ASKED and handshake.peer_authorities is None):
         return []
     chain = (own.certificate, *own.intermediates)
-    certificates = [Cert(CertEncoding.X509_SIGNATURE, certificate.der) for certificate in chain]
+    certificates = [hash_and_url.certificate_payload(ctx, handshake, certificate) for certificate in chain]
     return [*certificates, *vetting.own_status(ctx, sa, handshake)]
 
 

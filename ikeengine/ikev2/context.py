@@ -15,6 +15,7 @@ from ikeengine.ikev2.table import SaTable
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.secret import Secret
 from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
@@ -57,7 +58,7 @@ class Wanted:
     `ops` are the commands that wait for it; `attempt` counts the tries to reach the peer, and `refused` how often the
     peer asked to try again later. `trap`: it is not to come up before a packet wants through. `replaces`: our SPI of
     an IKE SA that is to be authenticated again. `packet` is what asked for the Child SA, and `remote` the address of
-    the peer where the connection names none.
+    the peer where the connection names none. `renew`: only if a Child SA of an older configuration is up.
     """
 
     connection: str
@@ -70,6 +71,7 @@ class Wanted:
     packet: Packet | None = None
     replaces: bytes = b""
     remote: str = ""
+    renew: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class Context:
         "ops",
         "outputs",
         "own_addresses",
+        "qcd_secret",
         "rng",
         "settings",
         "table",
@@ -121,6 +124,8 @@ class Context:
         self.connections: dict[str, ConnectionConfig] = {}
         self.addresses: tuple[str, ...] = ()
         """Where this host can be reached, as far as anybody has told."""
+        self.qcd_secret: Secret | None = None
+        """What our tokens of quick crash detection are made from; None: we make none."""
         self.now = 0.0
         self.wall_offset = 0.0
         self.outputs: list[Output] = []

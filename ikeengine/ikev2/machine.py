@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, roaming, silence, tasks, transport
+from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, renewal, roaming, silence, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
@@ -251,6 +251,8 @@ def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.C
         expire_child(sa, child)
     elif timer is Timer.CHILD_IDLE:
         inactivity.check(ctx, sa, child)
+    elif timer is Timer.CHILD_ACTIVATE:
+        renewal.finish(ctx, sa, child)
     elif timer is Timer.CHILD_LINGER:
         child_sa.remove(ctx, sa, child, announce=False)
     elif timer is Timer.CHILD_SEND:

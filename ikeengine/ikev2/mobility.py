@@ -43,7 +43,8 @@ class Mobility:
 
 def additional(own_addresses: Iterable[str], current: str) -> tuple[str, ...]:
     """Our addresses besides the current one, in a stable order, no more than the peer will keep."""
-    return tuple(sorted(set(own_addresses) - {current}, key=packed))[:MOST_ADDRESSES]
+    others = set(own_addresses) - {current}
+    return tuple(sorted(others, key=lambda address: (":" in address, packed(address))))[:MOST_ADDRESSES]
 
 
 def address_notifies(addresses: Sequence[str]) -> list[Payload]:

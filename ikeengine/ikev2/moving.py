@@ -42,6 +42,7 @@ def move(ctx: Context, sa: IkeSa, path: Path, nats: tuple[bool, bool] | None = N
         sa.nat_local, sa.nat_remote = nats
         sa.nat_fake = sa.connection.encap and not any(nats)
     transport.start_keepalive(ctx, sa)
+    _take_along(ctx, sa)
     if path == before and encapsulated == sa.uses_nat_t:
         return
     ctx.emit(IkeMoved(was, path))
@@ -61,6 +62,16 @@ def try_path(ctx: Context, sa: IkeSa, mobility: Mobility, path: Path, *, resend:
     sa.path = path
     if resend:
         transport.restart(ctx, sa)
+    _take_along(ctx, sa)
+
+
+def _take_along(ctx: Context, sa: IkeSa) -> None:
+    """What an IKE SA has replaced still waits to be deleted: that, too, takes the new path."""
+    old = ctx.table.find(sa.predecessor)
+    if old is not None and old.path != sa.path:
+        old.path = sa.path
+        ctx.touch(old)
+        transport.restart(ctx, old)
 
 
 def settle(ctx: Context, sa: IkeSa, mobility: Mobility) -> None:

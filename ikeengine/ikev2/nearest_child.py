@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.selector import TrafficSelector
@@ -16,8 +16,8 @@ def nearest_child(
     offered_remote: Selectors,
     offered_local: Selectors,
     configs: Sequence[ChildConfig],
-    own: Sequence[str],
-    peers: Sequence[str],
+    own: Iterable[str],
+    peers: Iterable[str],
 ) -> str:
     """Such as `net: remote_ts fits, local_ts does not: offered 10.3.0.0/16, here 10.2.0.0/16`; empty without children.
 

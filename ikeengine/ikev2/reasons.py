@@ -208,6 +208,7 @@ _AUTH_ADVICE = {
     "no-secret": "add a secret for these two identities (`secrets.ike-<name>`)",
     "cert-untrusted-root": "load the certification authority of the peer (`authorities`), or its intermediates there",
     "cert-no-issuer": "load the certification authority of the peer (`authorities`), or its intermediates there",
+    "hash-and-url": "let the peer send its certificate itself (`hash_and_url: no`), or correct its `cert_uri_base`",
     "cert-revoked": "issue a new certificate to the peer; if it was revoked by mistake, the authority has to say so",
     "revocation-unknown": "make the servers of the CRL or OCSP reachable and current, put a CRL into `x509crl`, "
     "or relax `remote.revocation`",
@@ -308,6 +309,20 @@ def malformed(ctx: Context, sa: IkeSa, phase: str, error: Exception) -> FailureR
         connection=sa.name,
         peer=peer_text(sa.path),
         advice="this may be a fault of the peer's implementation: keep a capture and the log",
+    )
+
+
+def peer_restarted(ctx: Context, sa: IkeSa) -> FailureRecord:
+    """The peer has lost the IKE SA, and proves it (RFC 6290)."""
+    return FailureRecord(
+        alert=Alert.INVALID_IKE_SPI,
+        side=Side.PEER,
+        phase="INFORMATIONAL",
+        reason="the peer has restarted: it has lost the IKE SA and proves it with its token",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        advice="nothing needs to be done if `dpd_action` is restart or trap; else initiate the connection again",
     )
 
 

@@ -17,7 +17,7 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
-from ikeengine.model.secret import Secret
+from ikeengine.model.secret import EMPTY, Secret
 from ikeengine.model.status import IkeStatus
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import OpId
@@ -70,6 +70,8 @@ class Handshake:
     """The CERTREQ payloads of the peer: concatenated SHA-1 hashes of public keys; None if it did not ask."""
     peer_asks_raw: bool = False
     """Whether a CERTREQ payload of the peer asks for a raw public key (RFC 7670)."""
+    peer_looks_up: bool = False
+    """Whether the peer fetches certificates itself (HTTP_CERT_LOOKUP_SUPPORTED)."""
     peer_is_childless: bool = False
     peer_asks_ocsp: bool = False
     """Whether the peer wants to know the status of our certificate (RFC 4806)."""
@@ -154,6 +156,10 @@ class IkeSa:
     if_ids: tuple[int, int] | None = None
     """XFRM interface IDs, in and out, that all Child SAs share; None before the first one needs them."""
     vips: VirtualIps = field(default_factory=VirtualIps)
+    peer_token: Secret = EMPTY
+    """What proves that the peer has lost this IKE SA (RFC 6290)."""
+    hints_ignored_until: float = 0.0
+    """Until then, unprotected messages do not make us ask the peer for a sign of life."""
     is_announced: bool = False
     """The operator was told that this IKE SA is up, and will be told when it is down."""
     is_half_open: bool = False

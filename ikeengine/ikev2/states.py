@@ -97,6 +97,7 @@ class Trigger(Enum):
     PATH_FOUND = "path to the peer"
     SIGNED = "signature"
     FETCHED = "CRL or OCSP response"
+    LOOKED_UP = "certificate by hash and URL"
     USAGE = "counters of a Child SA"
     ROUTES = "routes to the peer's addresses"
 

@@ -13,6 +13,7 @@ from ikeengine.ikev2 import (
     ondemand,
     reasons,
     reauthentication,
+    revival,
     roaming,
     silence,
     tasks,
@@ -20,7 +21,7 @@ from ikeengine.ikev2 import (
 )
 from ikeengine.ikev2.child import UP_STATES, find_expired
 from ikeengine.ikev2.context import Context, Wanted
-from ikeengine.ikev2.exchanges.create_child import CreateChild
+from ikeengine.ikev2.exchanges.create_child import CreateChild, renew
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, reinstate, replaced_by
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
@@ -76,8 +77,10 @@ class Supervisor:
         elif replace(old, children={}) == replace(config, children={}):
             self._replace_children(old, config)
         else:
+            revived = revival.take_over(ctx, old, config)
             self._close_all(old)
             self._start_children(config, config.children.values())
+            ctx.wanted += revived
         self._keeper.load(config)
 
     def unload(self, name: str) -> None:
@@ -98,14 +101,12 @@ class Supervisor:
         """Only children differ: the IKE SA stays, and so do the Child SAs of unchanged children."""
         changed = {name for name, child in old.children.items() if config.children.get(name) != child}
         for name in changed:
-            self._traps.clear(self._ctx, config.name, name)
+            self._traps.replace(self._ctx, config, name)
         for sa in self._ctx.table.of_connection(config.name):
             self._ctx.touch(sa)
             sa.connection = config
             _update_pending(self._ctx, sa, changed)
-            for child in sa.children.values():
-                if child.config.name in changed:
-                    sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
+            _update_children(sa, changed)
         fresh = [child for name, child in config.children.items() if old.children.get(name) != child]
         self._start_children(config, fresh)
 
@@ -128,6 +129,9 @@ class Supervisor:
         if wanted.replaces:
             reauthentication.begin(ctx, config, wanted)
             return
+        if wanted.renew and child is not None:
+            self._renew(config, child)
+            return
         if child is not None and (wanted.trap or child.mode in SHUNTS):
             self._traps.set(ctx, config, child, wanted.ops)
             return
@@ -143,6 +147,11 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=True)
         else:
             sa.waiting += wanted.ops
+
+    def _renew(self, config: ConnectionConfig, child: ChildConfig) -> None:
+        for sa in self._ctx.table.of_connection(config.name):
+            self._ctx.touch(sa)
+            renew(sa, child)
 
     def _is_needed(self, config: ConnectionConfig, child: ChildConfig, wanted: Wanted) -> bool:
         """Whether no Child SA is up or under way that would do."""
@@ -316,6 +325,18 @@ class Supervisor:
             # The peer may be deleting the old one just now, or has done so: then a new one is needed at once.
             reinstate(ctx, sa, replaced_by(sa, child))
             self._keeper.restore(sa.name, child.config.name)
+
+
+def _update_children(sa: IkeSa, changed: set[str]) -> None:
+    """Child SAs of what is no longer configured go; those of what is configured otherwise are replaced."""
+    for name in changed:
+        config = sa.connection.children.get(name)
+        if config is not None and config.mode not in SHUNTS:
+            renew(sa, config)
+            continue
+        for child in sa.children.values():
+            if child.config.name == name:
+                sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
 
 
 def _update_pending(ctx: Context, sa: IkeSa, changed: set[str]) -> None:

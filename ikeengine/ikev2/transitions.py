@@ -50,6 +50,11 @@ TABLE: dict[tuple[S, On], Row] = {
         (S.CHECKING_RESPONDER, S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
         "check the responder and install the first Child SA; or go on with another round of authentication",
     ),
+    (S.CHECKING_RESPONDER, On.LOOKED_UP): Row(
+        ike_auth.on_looked_up,
+        (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
+        "the responder's certificate is fetched: check the responder",
+    ),
     (S.CHECKING_RESPONDER, On.FETCHED): Row(
         ike_auth.on_fetched,
         (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
@@ -65,6 +70,11 @@ TABLE: dict[tuple[S, On], Row] = {
         ike_auth_responder.on_request,
         (S.CHECKING_INITIATOR, S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "check the initiator, install the first Child SA, answer",
+    ),
+    (S.CHECKING_INITIATOR, On.LOOKED_UP): Row(
+        ike_auth_responder.on_looked_up,
+        (S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
+        "the initiator's certificate is fetched: check the initiator",
     ),
     (S.CHECKING_INITIATOR, On.FETCHED): Row(
         ike_auth_responder.on_fetched,

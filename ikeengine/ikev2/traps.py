@@ -44,6 +44,8 @@ class Trap:
     """Commands that wait until the datapath has the policies."""
     postponed: set[PacketKey] = field(default_factory=set)
     """Packets that are looked at again when what is being negotiated has come to an end."""
+    predecessor: Trap | None = None
+    """The trap of an older configuration, in force until this one is."""
     tried: dict[PacketKey, float] = field(default_factory=dict)
     """When Child SAs were asked for because those that are up do not cover a packet."""
 
@@ -86,6 +88,21 @@ class TrapTable:
         ports = (connection.local_port, connection.remote_port)
         ctx.emit(AskPath(trap.op, connection.local_addrs, connection.remote_addrs, *ports))
 
+    def replace(self, ctx: Context, connection: ConnectionConfig, child: str) -> None:
+        """The configuration of a child has changed: a trap that is to stay is in force until its successor is."""
+        config = connection.children.get(child)
+        old = self._by_name.get((connection.name, child))
+        if old is None or not old.is_installed or config is None or not _stays(old, config):
+            self.clear(ctx, connection.name, child)
+            return
+        del self._by_name[connection.name, child]
+        self.set(ctx, connection, config)
+        successor = self._by_name.get((connection.name, child))
+        if successor is None or successor.is_installed:
+            _remove(ctx, old)
+        else:
+            successor.predecessor = old
+
     def complete(self, ctx: Context, op: OpId, result: object) -> bool:
         """The way to the peer is known, or the datapath has the policies. False if the answer was not for a trap."""
         if (confirmed := self._confirmations.pop(op, None)) is not None:
@@ -119,9 +136,7 @@ class TrapTable:
         self._by_op.pop(trap.op, None)
         ops, trap.ops = trap.ops, ()
         ctx.answer(ops, ok=False, reason="the trap was taken back")
-        if trap.is_installed:
-            ctx.emit(DeletePolicies(trap.owner))
-            ctx.release_reqid(trap.reqid)
+        _remove(ctx, trap)
         return True
 
     def get(self, connection: str, child: str) -> Trap | None:
@@ -159,6 +174,7 @@ class TrapTable:
         )
         trap.is_installed = True
         ctx.emit(InstallPolicies(trap.owner, policies))
+        _remove_predecessor(ctx, trap)
         if trap.ops:
             op = ctx.new_op()
             self._confirmations[op] = trap
@@ -168,12 +184,31 @@ class TrapTable:
         """Nothing is installed. What nobody waits for is tried again."""
         name, child = trap.connection.name, trap.child.name
         self._by_name.pop((name, child), None)
+        _remove_predecessor(ctx, trap)
         ops, trap.ops = trap.ops, ()
         delay = ctx.settings.retry_initiate_interval
         if ops:
             ctx.answer(ops, ok=False, reason=reason)
         elif delay:
             ctx.wanted.append(Wanted(name, child, delay, trap=True))
+
+
+def _stays(trap: Trap, config: ChildConfig) -> bool:
+    """Whether a changed child wants a trap as well; one that an operator has set is not taken away."""
+    return config.start_action in TRAP_ACTIONS or config.start_action is trap.child.start_action
+
+
+def _remove(ctx: Context, trap: Trap) -> None:
+    _remove_predecessor(ctx, trap)
+    if trap.is_installed:
+        ctx.emit(DeletePolicies(trap.owner))
+        ctx.release_reqid(trap.reqid)
+
+
+def _remove_predecessor(ctx: Context, trap: Trap) -> None:
+    old, trap.predecessor = trap.predecessor, None
+    if old is not None:
+        _remove(ctx, old)
 
 
 def _answer_when_installed(ctx: Context, trap: Trap, ops: tuple[OpId, ...]) -> None:

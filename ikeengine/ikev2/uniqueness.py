@@ -67,7 +67,7 @@ def give_back_addresses(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> No
     policy = sa.connection.unique
     if policy is Unique.NEVER or not (initial_contact or policy is Unique.REPLACE):
         return
-    for other in _others(ctx, sa):
+    for other in _others(ctx, sa) if initial_contact else _duplicates(ctx, sa):
         if not _overlap(sa, other, CROSSING):
             virtual_ips.give_back(ctx, other)
 

@@ -1,9 +1,9 @@
-"""Failure records about virtual IP addresses (design D12)."""
+"""Failure records of virtual IPs (RFC 7296 sections 2.19 and 3.15.4)."""
 
 from __future__ import annotations
 
-from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.reasons import identity_text, peer_text
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.failure import Alert, FailureRecord, Side
 
@@ -16,10 +16,10 @@ def no_address_left(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
         alert=Alert.VIP_FAILURE,
         side=Side.LOCAL,
         phase=phase,
-        reason=f"{reason}, or {reasons.identity_text(sa.remote_id)} has `engine.lease_limit` of them already",
+        reason=f"{reason}, or {identity_text(sa.remote_id)} has `engine.lease_limit` of them already",
         at=ctx.now,
         connection=sa.name,
-        peer=reasons.peer_text(sa.path),
+        peer=peer_text(sa.path),
         advice="name a pool of the right address family with free addresses in `pools` of the connection",
     )
 
@@ -33,7 +33,7 @@ def address_required(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
         reason="the peer did not ask for a virtual IP, and the connection has pools",
         at=ctx.now,
         connection=sa.name,
-        peer=reasons.peer_text(sa.path),
+        peer=peer_text(sa.path),
         advice="let the peer ask for one (`vips: 0.0.0.0` there), or remove `pools` here",
     )
 
@@ -47,7 +47,7 @@ def no_address_given(ctx: Context, sa: IkeSa, phase: str, why: str) -> FailureRe
         reason=f"the peer gives us no virtual IP ({why})",
         at=ctx.now,
         connection=sa.name,
-        peer=reasons.peer_text(sa.path),
+        peer=peer_text(sa.path),
         offered=sa.vips.asked,
         advice="the peer needs a pool with free addresses of this family; without one, remove `vips` here",
     )
@@ -62,6 +62,6 @@ def vip_not_installed(ctx: Context, sa: IkeSa, reason: str) -> FailureRecord:
         reason=f"the virtual IP cannot be installed: {reason}",
         at=ctx.now,
         connection=sa.name,
-        peer=reasons.peer_text(sa.path),
+        peer=peer_text(sa.path),
         advice="check `engine.install_virtual_ip_on`, and that the engine may change addresses (CAP_NET_ADMIN)",
     )

@@ -99,6 +99,14 @@ class NatMappingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """The datapath got a packet for an SA that it does not have. `path` leads to its sender."""
+
+    spi: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkChanged:
     """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
 
@@ -127,6 +135,7 @@ Command = (
     | Acquire
     | SaExpired
     | NatMappingChanged
+    | UnknownSpi
     | NetworkChanged
     | Unreachable
     | Shutdown

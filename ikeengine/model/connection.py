@@ -203,6 +203,8 @@ class ConnectionConfig:
     mobike: bool = True
     dpd_delay: float = 0.0
     dpd_timeout: float = 0.0
+    qcd: bool = True
+    """Quick crash detection (RFC 6290)."""
     keyingtries: int = 1
     retransmit_timeout: float | None = None
     """This and the next four stand for the settings of the same names, if there is a value."""
@@ -258,6 +260,7 @@ class EngineSettings:
     """Octets of a whole IP datagram; 0 for the defaults of IPv4 and IPv6."""
     multiple_authentication: bool = True
     signature_authentication: bool = True
+    hash_and_url: bool = False
     enable_crl: bool = True
     enable_ocsp: bool = True
     fetch_timeout: float = 10.0

@@ -25,3 +25,5 @@ class Authority:
     certificate: bytes
     crl_uris: tuple[str, ...] = ()
     ocsp_uris: tuple[str, ...] = ()
+    cert_uri_base: str = ""
+    """Where the certificates that it has issued can be fetched: followed by the SHA-1 in hexadecimal."""

@@ -102,9 +102,11 @@ class Authority(Issued):
 
 
 @functools.cache
-def authority(name: str = "Test CA", kind: str = "ecdsa256") -> Authority:
+def authority(
+    name: str = "Test CA", kind: str = "ecdsa256", extensions: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+) -> Authority:
     """A self-signed authority; the same one for the same arguments, because keys take time."""
-    issued = _issue(name, kind, None, authority=True)
+    issued = _issue(name, kind, None, authority=True, extensions=extensions)
     return Authority(issued.certificate, issued.key)
 
 

@@ -77,8 +77,11 @@ def two_sites() -> Iterator[tuple[Site, Site]]:
 
 
 @contextlib.contextmanager
-def sites_with_nat(*, hidden: str) -> Iterator[tuple[Site, Site, Router]]:
-    """Left and right again, but the site named by `hidden` is at 198.51.100.2 behind a router at 192.0.2.254."""
+def sites_with_nat(*, hidden: str, static: bool = False) -> Iterator[tuple[Site, Site, Router]]:
+    """Left and right again, but the site named by `hidden` is at 198.51.100.2 behind a router at 192.0.2.254.
+
+    A `static` NAT changes no ports; it needs less of the kernel.
+    """
     inner, router_address = "198.51.100.2", "192.0.2.254"
     addresses = {"left": "192.0.2.1", "right": "192.0.2.2", hidden: inner}
     with contextlib.ExitStack() as stack:
@@ -93,8 +96,62 @@ def sites_with_nat(*, hidden: str) -> Iterator[tuple[Site, Site, Router]]:
         router.add_address("outer", f"{router_address}/24")
         behind.gateway.add_route("default", "via", "198.51.100.1")
         forward_packets(router)
-        masquerade(router, "outer")
+        if static:
+            translate(router, "outer", inner, router_address)
+        else:
+            masquerade(router, "outer")
         yield left, right, Router(router, router_address)
+
+
+@contextlib.contextmanager
+def sites_with_two_uplinks() -> Iterator[tuple[Site, Site]]:
+    """`two_sites` with a second cable: left is 203.0.113.1 there, right 203.0.113.2."""
+    with two_sites() as (left, right):
+        veth(left.gateway, right.gateway, "eth1", "eth1")
+        left.gateway.add_address("eth1", "203.0.113.1/24")
+        right.gateway.add_address("eth1", "203.0.113.2/24")
+        yield left, right
+
+
+@contextlib.contextmanager
+def sites_with_two_nats() -> Iterator[tuple[Site, Site, dict[str, Router]]]:
+    """Both gateways behind routers of their own, which let IKE in; the routers by the address of what they hide.
+
+    Left is 198.51.100.2 behind 192.0.2.254, right 203.0.113.2 behind 192.0.2.253.
+    """
+    plan = (("left", "198.51.100", "192.0.2.254", 1), ("right", "203.0.113", "192.0.2.253", 2))
+    with contextlib.ExitStack() as stack:
+        sites, routers = [], {}
+        for name, network, public, number in plan:
+            site = _site(stack, name, f"{network}.2", number)
+            router = stack.enter_context(Namespace(unique_name("nat")))
+            veth(site.gateway, router, right_name="inner")
+            router.add_address("inner", f"{network}.1/24")
+            site.gateway.add_address("eth0", f"{site.address}/24")
+            site.gateway.add_route("default", "via", f"{network}.1")
+            forward_packets(router)
+            sites.append(site)
+            routers[site.address] = Router(router, public)
+        first, second = routers.values()
+        veth(first.namespace, second.namespace, "outer", "outer")
+        for address, router in routers.items():
+            router.namespace.add_address("outer", f"{router.public}/24")
+            masquerade(router.namespace, "outer")
+            let_ike_in(router.namespace, "outer", address)
+        yield sites[0], sites[1], routers
+
+
+def let_ike_in(router: Namespace, interface: str, address: str) -> None:
+    """Forward the IKE ports of a router to a host behind it."""
+    rules = f"""
+        table ip forwarding {{
+            chain in {{
+                type nat hook prerouting priority dstnat
+                iifname "{interface}" udp dport {{ 500, 4500 }} dnat to {address}
+            }}
+        }}
+    """
+    router.run("nft", "-f", "-", input=rules)
 
 
 def forward_packets(namespace: Namespace) -> None:
@@ -113,6 +170,14 @@ def masquerade(router: Namespace, interface: str) -> None:
         }}
     """
     router.run("nft", "-f", "-", input=rules)
+
+
+def translate(router: Namespace, interface: str, inner: str, public: str) -> None:
+    """Replace one address by another in what leaves through an interface, and back in what arrives."""
+    router.run("tc", "qdisc", "add", "dev", interface, "clsact")
+    for direction, old, new in (("egress", inner, public), ("ingress", public, inner)):
+        change = ("matchall", "action", "nat", direction, f"{old}/32", new)
+        router.run("tc", "filter", "add", "dev", interface, direction, *change)
 
 
 def drop_at_random(namespace: Namespace, percent: int) -> None:

@@ -33,7 +33,7 @@ def plan(arguments: Namespace) -> int:
 
 def apply(arguments: Namespace) -> int:
     """Reload the configuration, and show what changed."""
-    return _reload(arguments, "apply")
+    return _reload(arguments, "plan" if arguments.dry_run else "apply")
 
 
 def _reload(arguments: Namespace, command: str) -> int:

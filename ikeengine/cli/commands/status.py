@@ -10,7 +10,7 @@ from ikeengine.cli.digest import DOWN, Gateway, Tunnel, digest
 from ikeengine.cli.errors import CommandFailed, Exit
 from ikeengine.cli.output import print_json
 from ikeengine.cli.tables import Cell, Report, show, state
-from ikeengine.cli.text import duration, string, subsections, volume
+from ikeengine.cli.text import duration, json_ready, number, string, strings, subsections, volume
 from ikeengine.daemon.vici.codec import Message
 
 COLUMNS = ("name", "state", "peer, networks", "since", "rekey in", "in", "out")
@@ -23,13 +23,38 @@ def status(arguments: Namespace) -> int:
         connections = list(client.stream("list-conns", "list-conn", only))
         gateways = digest(connections, client.stream("list-sas", "list-sa", only))
         reasons = _reasons(client) if any(gateway.state == DOWN for gateway in gateways) else {}
+        manual = {} if arguments.connection else _manual(client)
     if arguments.connection and not gateways:
         raise CommandFailed(f"there is no connection `{arguments.connection}`")
     if arguments.json:
-        print_json([{**gateway.as_json(), "last_failure": reasons.get(gateway.name, "")} for gateway in gateways])
+        shown = [{**gateway.as_json(), "last_failure": reasons.get(gateway.name, "")} for gateway in gateways]
+        print_json([*shown, *({"name": name, "manual": True, **json_ready(sas)} for name, sas in manual.items())])
     else:
         _show(gateways, reasons)
+        _show_manual(manual)
     return Exit.DONE
+
+
+def _manual(client: Client) -> dict[str, Message]:
+    """Manually keyed SAs; none from a daemon that has no such thing."""
+    try:
+        return subsections(client.request("get-manual"), "manual")
+    except CommandFailed:
+        return {}
+
+
+def _show_manual(entries: dict[str, Message]) -> None:
+    """Manual SAs have neither an age nor a time of rekeying."""
+    if not entries:
+        return
+    report = Report(("manual keys", "protocol", "peer, networks", "spi in", "spi out", "in", "out"))
+    for name, sas in entries.items():
+        networks = " === ".join(" ".join(strings(sas, f"{side}-ts")) for side in ("local", "remote"))
+        spis = [string(sas, "spi-in"), string(sas, "spi-out")]
+        traffic = [volume(number(sas, f"bytes-{way}") or 0) for way in ("in", "out")]
+        what = f"{string(sas, 'protocol')} {string(sas, 'mode').lower()}"
+        report.add(Cell(name, "name"), what, f"{string(sas, 'remote-host')}, {networks}", *spis, *traffic)
+    show(report, sys.stdout)
 
 
 def _reasons(client: Client) -> dict[str, str]:

@@ -79,6 +79,12 @@ DPD_TIMEOUT = Option(
     "0s",
     unit="s",
 )
+QCD = Option(
+    "qcd",
+    BOOLEAN,
+    "Quick crash detection (RFC 6290): give the peer a token that proves, after a restart, that the IKE SA was lost.",
+    "yes",
+)
 KEYINGTRIES = Option(
     "keyingtries",
     COUNT,
@@ -310,6 +316,7 @@ CONNECTION = Section(
         REAUTH_TIME,
         DPD_DELAY,
         DPD_TIMEOUT,
+        QCD,
         KEYINGTRIES,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.config.certificate_kinds import URIS
 from ikeengine.config.ike_kinds import PATTERNS
-from ikeengine.config.kinds import BOOLEAN, FILE, Kind
+from ikeengine.config.kinds import BOOLEAN, FILE, TEXT, Kind
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
 from ikeengine.config.secrets import Password, SecretText
 from ikeengine.model.secret import Secret
@@ -44,6 +44,10 @@ PASSPHRASE = Option("secret", _PASSWORD, "The same as `password`, in swanctl's w
 
 PRIVATE_KEY_PREFIXES = ("private", "rsa", "ecdsa", "pkcs8")
 
+MANUAL_PREFIX = "manual"
+_MANUAL = Section(
+    "secrets.manual<suffix>", "A key of a manually keyed SA (`manual`).", (SECRET, SECRET_FILE, ALLOW_WEAK)
+)
 _IKE = Section("secrets.ike<suffix>", "A pre-shared key.", (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK))
 _PRIVATE = {
     prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
@@ -67,6 +71,7 @@ SECRETS = Section(
     ),
     sections=(
         Subsection("ike", _IKE, Form.SUFFIXED),
+        Subsection(MANUAL_PREFIX, _MANUAL, Form.SUFFIXED),
         *(Subsection(prefix, section, Form.SUFFIXED) for prefix, section in _PRIVATE.items()),
         Subsection("pkcs12", _PKCS12, Form.SUFFIXED),
     ),
@@ -81,13 +86,17 @@ CRL_URIS = Option(
     "crl_uris", URIS, "Where the CRLs of the authority are, besides what its certificates say: http, https or file.", ""
 )
 OCSP_URIS = Option("ocsp_uris", URIS, "OCSP responders for its certificates, asked before those in them.", "")
+CERT_URI_BASE = Option(
+    "cert_uri_base",
+    TEXT,
+    "Where peers fetch the certificates of this authority with `engine.hash_and_url`: an http URL, to which the SHA-1 "
+    "of the certificate (DER) is added in hexadecimal.",
+    "",
+)
 
 AUTHORITY = Section(
     "authorities.<name>",
     "A certification authority that is trusted to vouch for peers.",
-    (CACERT, AUTHORITY_FILE, CRL_URIS, OCSP_URIS),
-    (
-        Fixed("cert_uri_base", "hash and URL"),
-        *(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module")),
-    ),
+    (CACERT, AUTHORITY_FILE, CRL_URIS, OCSP_URIS, CERT_URI_BASE),
+    (*(Fixed(name, "certificates on a token") for name in ("handle", "slot", "module")),),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
+from ikeengine.config.ike_kinds import SELECTORS, SERVICES
 from ikeengine.config.kinds import (
     BOOLEAN,
     COUNT,
@@ -40,6 +41,13 @@ KEYLOG = Option(
     "Directory for tables of the keys of all SAs from then on, with which Wireshark decrypts IKE and ESP. "
     "Whoever reads them reads the traffic.",
     "",
+)
+QCD_SECRET = Option(
+    "qcd_secret",
+    TEXT,
+    "File that keeps the secret of quick crash detection over restarts; it is made if it is not there.",
+    "",
+    derived="`qcd.secret` in the run directory",
 )
 METRICS = Option("metrics", ENDPOINT, "Address and TCP port that serve metrics to Prometheus.", "")
 RETRANSMIT_TIMEOUT = Option("retransmit_timeout", DURATION, "Time before the first retransmission.", "4s", unit="s")
@@ -153,6 +161,27 @@ INTERFACES_USE = Option(
 INTERFACES_IGNORE = Option(
     "interfaces_ignore", ListOf(TEXT), "Interfaces whose addresses are neither told to peers nor moved to (MOBIKE).", ""
 )
+HASH_AND_URL = Option(
+    "hash_and_url",
+    BOOLEAN,
+    "Send and take the hash and URL of certificates instead of themselves (RFC 7296 section 3.6). Lets everybody who "
+    "can send IKE messages to us make us fetch an http URL.",
+    "no",
+)
+
+BYPASS_NETWORKS = Option(
+    "bypass_networks",
+    SELECTORS,
+    "Remote networks, `net[proto/port]`, whose packets pass unprotected whatever the connections say: those that the "
+    "gateway is managed from. IKE itself always passes.",
+    "",
+)
+BYPASS_PORTS = Option(
+    "bypass_ports",
+    SERVICES,
+    "Our own services, such as `tcp/22`, whose packets pass unprotected whatever the connections say.",
+    "",
+)
 
 LOG_GROUPS = ("dmn", "mgr", "ike", "chd", "job", "cfg", "knl", "net", "asn", "enc", "esp", "tls", "app", "lib")
 LOG_DEFAULT = Option("default", LEVEL, "Level of all groups that are not named.", "1")
@@ -168,7 +197,7 @@ LOG = Section(
 
 ENGINE = Section(
     "engine",
-    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `lease_file` and "
+    "The daemon as a whole. `listen`, `port`, `port_nat_t`, `datapath`, `metrics`, `qcd_secret`, `lease_file` and "
     "`install_virtual_ip*` take effect at the next start.",
     (
         LISTEN,
@@ -176,7 +205,10 @@ ENGINE = Section(
         PORT_NAT_T,
         DATAPATH,
         KEYLOG,
+        QCD_SECRET,
         METRICS,
+        BYPASS_NETWORKS,
+        BYPASS_PORTS,
         RETRANSMIT_TIMEOUT,
         RETRANSMIT_BASE,
         RETRANSMIT_TRIES,
@@ -207,6 +239,7 @@ ENGINE = Section(
         FRAGMENT_SIZE,
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
+        HASH_AND_URL,
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,

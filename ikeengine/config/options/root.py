@@ -5,6 +5,7 @@ from __future__ import annotations
 from ikeengine.config.options.connection import CONNECTION
 from ikeengine.config.options.credentials import AUTHORITY, SECRETS
 from ikeengine.config.options.engine import ENGINE
+from ikeengine.config.options.manual import MANUAL
 from ikeengine.config.options.pools import POOL
 from ikeengine.config.schema import Form, Section, Subsection
 
@@ -16,6 +17,7 @@ ROOT = Section(
         Subsection("secrets", SECRETS),
         Subsection("authorities", AUTHORITY, Form.NAMED),
         Subsection("pools", POOL, Form.NAMED),
+        Subsection("manual", MANUAL, Form.NAMED),
         Subsection("engine", ENGINE),
     ),
 )

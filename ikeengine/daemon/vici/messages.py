@@ -18,6 +18,7 @@ from ikeengine.model.identity import Identity
 from ikeengine.model.marks import WHOLE_MARK, Tags
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
 from ikeengine.model.sa import PolicySet, SaId, Usage
+from ikeengine.model.static import StaticEntry
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.negotiate.selectors import format_selector
@@ -257,6 +258,26 @@ def policy_section(connection: str, child: ChildConfig) -> Section:
             "remote-ts": [_selector_text(ts) for ts in child.remote_ts],
         }
     }
+
+
+def manual_section(entry: StaticEntry, usage_of: UsageOf) -> Section:
+    """A pair of manually keyed SAs."""
+    inbound, outbound = entry.sas
+    policies = entry.policies
+    section: Section = {
+        "protocol": inbound.protocol.name,
+        "mode": inbound.mode.name,
+        "local-host": policies.local,
+        "remote-host": policies.remote,
+        "reqid": policies.reqid,
+        "spi-in": f"{inbound.spi:08x}",
+        "spi-out": f"{outbound.spi:08x}",
+    }
+    section |= _cipher(inbound.encr) | _integrity(inbound.integ)
+    section |= _usage("in", usage_of(inbound.id)) | _usage("out", usage_of(outbound.id))
+    section["local-ts"] = [_selector_text(ts) for ts in policies.local_ts]
+    section["remote-ts"] = [_selector_text(ts) for ts in policies.remote_ts]
+    return section
 
 
 def static_policy_section(policies: PolicySet) -> Section:

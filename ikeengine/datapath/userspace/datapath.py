@@ -4,8 +4,8 @@
     host <-- TUN <-- ESP, SA, policy <-- UDP 4500 of the daemon, or raw IP protocol 50 <-- peer
 
 It answers as the kernel would: a packet of this host without a policy passes unprotected, one with a policy but
-without an SA waits for it. What it cannot do: it never sees packets that arrive unprotected, so it cannot refuse those
-that a policy says should have been protected.
+without an SA waits for it. Packets that arrive unprotected never get here; `cleartext` has the host refuse those that a
+policy says should have been protected.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from functools import partial
 
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
+from ikeengine.datapath.userspace.cleartext import CleartextFilter
 from ikeengine.datapath.userspace.esp import EspSender
-from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah, spi_of_esp
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
 from ikeengine.datapath.userspace.raw import (
     BATCH,
@@ -36,10 +37,11 @@ from ikeengine.datapath.userspace.routes import TunnelRoutes
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
+from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import NatMappingChanged, SaExpired
+from ikeengine.model.commands import NatMappingChanged, SaExpired, UnknownSpi
 from ikeengine.model.path import Path
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
@@ -66,11 +68,12 @@ class UserspaceDatapath:
         self._tun_fd = _NO_DEVICE
         self._raw: dict[int, RawSockets] = {}
         self._routes: TunnelRoutes | None = None
+        self._cleartext: CleartextFilter | None = None
         self._sas: dict[SaId, InboundSa | OutboundSa] = {}
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
         self._inbound_ah = Inbound(self._deliver, self.drops, spi_of_ah)
-        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy)
+        self._policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply_policy, order_of)
 
     def start(self, host: DatapathHost) -> None:
         """Open the TUN device and the raw sockets. Raises DatapathError; then nothing is left behind."""
@@ -85,6 +88,8 @@ class UserspaceDatapath:
             rules = TunnelRules(settings.routes, rtnetlink)
             cleanup.callback(rules.close)
             routes = TunnelRoutes(tun.index, settings.routes.table, rules, rtnetlink)
+            cleartext = CleartextFilter(settings.device, tun.index, settings.ike_ports)
+            cleanup.callback(cleartext.close)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
             for sockets in raw.values():
                 cleanup.callback(sockets.close)
@@ -98,6 +103,7 @@ class UserspaceDatapath:
             cleanup.callback(host.loop.remove_reader, tun.fd)
             self._cleanup = cleanup.pop_all()
         self._host, self._tun_fd, self._routes, self._raw = host, tun.fd, routes, raw
+        self._cleartext = cleartext
 
     def stop(self) -> None:
         """Close everything; device, routes and rules are gone then."""
@@ -166,6 +172,11 @@ class UserspaceDatapath:
         self._outbound.waiting.forget(owner)
         self._policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """The host has other addresses: the routes into the tunnel prefer some of them. Raises DatapathError."""
+        if self._routes is not None:
+            self._routes.refresh()
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA."""
         installed = self._sas.get(sa)
@@ -174,7 +185,9 @@ class UserspaceDatapath:
     def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
         sa = self._inbound.process(packet, traffic_class)
-        if sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
+        if sa is None and self._inbound.get(spi_of_esp(packet)) is None:
+            self._tell(UnknownSpi(spi_of_esp(packet), path))
+        elif sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
             self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
     def _started(self) -> DatapathHost:
@@ -186,6 +199,8 @@ class UserspaceDatapath:
         """Routes first when there is something to protect, last when there is not: nothing leaks in between."""
         if self._routes is not None and _needs_route(after):
             self._routes.add(pair, after.local if after else "")
+        if self._cleartext is not None:
+            self._cleartext.set(pair, after.action if after else None)
         self._outbound.set_policy(pair, after)
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)

@@ -55,6 +55,11 @@ class TunnelRoutes:
         for network in networks(pair.remote):
             self._write(network, _without(self._wanted.get(network, {}), pair))
 
+    def refresh(self) -> None:
+        """Write all routes anew: the kernel drops them with the addresses that they prefer. Raises DatapathError."""
+        for network, wanted in list(self._wanted.items()):
+            self._write(network, wanted)
+
     def _restore(self, before: dict[Network, dict[SelectorPair, str]]) -> None:
         for network, wanted in before.items():
             try:

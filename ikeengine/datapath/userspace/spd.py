@@ -83,7 +83,7 @@ class _Entry:
     def __init__(self, pair: SelectorPair, policies: PolicySet, serial: int) -> None:
         self.match = SelectorMatch(pair)
         self.policies = policies
-        self.order = (policies.priority or priority(pair, policies.action), -serial)
+        self.order = (order_of(policies, pair), -serial)
 
 
 class PolicyDatabase:
@@ -116,6 +116,11 @@ class PolicyDatabase:
             if entry.match.matches_but_for_ports(flow):
                 return entry.policies.mode is Mode.TRANSPORT or not entry.match.takes_any_ports
         return False
+
+
+def order_of(policies: PolicySet, pair: SelectorPair) -> int:
+    """The priority of a policy, the lowest first: the configured one, or the calculated one."""
+    return policies.priority or priority(pair, policies.action)
 
 
 def priority(pair: SelectorPair, action: PolicyAction) -> int:

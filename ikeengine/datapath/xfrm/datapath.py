@@ -141,6 +141,10 @@ class XfrmDatapath:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
         self._kernel.policies.delete(owner)
 
+    def network_changed(self) -> None:
+        """The host has other addresses or routes: look after those of tunnels."""
+        self._kernel.routes.refresh()
+
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA, None if it does not exist. Raises DatapathError if the kernel does not tell."""
         return self._kernel.sas.usage(sa)

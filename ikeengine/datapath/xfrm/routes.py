@@ -43,6 +43,7 @@ class TunnelRoutes:
     def __init__(self, kernel: NetlinkSocket, journal: Journal) -> None:
         self._kernel = kernel
         self._journal = journal
+        self._followed: dict[PolicyKey, PolicySet] = {}
         self._needed: dict[PolicyKey, tuple[Route, ...]] = {}
         self._wanted: dict[Network, dict[PolicyKey, Route]] = {}
         self._installed: dict[Network, Route] = {}
@@ -52,6 +53,17 @@ class TunnelRoutes:
         """Add, replace or remove the routes for a policy. Failures are logged: the policy works without, too."""
         if key.direction is not XfrmDir.OUT:
             return
+        self._followed.pop(key, None)
+        if policies is not None:
+            self._followed[key] = policies
+        self._follow(key, policies)
+
+    def refresh(self) -> None:
+        """Find and write all routes anew: with an address or a link the kernel drops routes without a word."""
+        for key, policies in self._followed.items():
+            self._follow(key, policies, again=True)
+
+    def _follow(self, key: PolicyKey, policies: PolicySet | None, *, again: bool = False) -> None:
         try:
             routes = self._routes_for(key, policies) if policies is not None else ()
         except NetlinkError as error:
@@ -59,12 +71,13 @@ class TunnelRoutes:
             routes = ()
         for network in self._want(key, routes):
             try:
-                self._synchronise(network)
+                self._synchronise(network, again=again)
             except NetlinkError as error:
                 log.warning("no route to %s for the policy %s: %s", network, key, error)
 
     def delete_all(self) -> None:
         """Remove our routes and rules."""
+        self._followed.clear()
         self._needed.clear()
         self._wanted.clear()
         for remote in list(self._installed):
@@ -139,18 +152,18 @@ class TunnelRoutes:
             self._wanted.setdefault(route.destination, {})[key] = route
         return list(dict.fromkeys(route.destination for route in (*routes, *before)))
 
-    def _synchronise(self, remote: Network) -> None:
-        """Make the youngest wish for a network its route."""
+    def _synchronise(self, remote: Network, *, again: bool = False) -> None:
+        """Make the youngest wish for a network its route; `again` even if it should be already."""
         wishes = self._wanted.get(remote, {})
         if not wishes:
             self._wanted.pop(remote, None)
         wanted = next(reversed(wishes.values()), None)
         installed = self._installed.get(remote)
-        if wanted == installed:
+        if wanted == installed and not again:
             return
-        if wanted is None:
+        if wanted is None and installed is not None:
             self._delete(remote)
-        else:
+        elif wanted is not None:
             self._put(wanted, installed)
 
     def _put(self, route: Route, installed: Route | None) -> None:
@@ -169,7 +182,7 @@ class TunnelRoutes:
             self._journal.remove(entry)
             raise
         self._installed[route.destination] = route
-        if installed is not None:
+        if installed not in (None, route):
             self._journal.remove(_entry(installed))
 
     def _delete(self, remote: Network) -> None:

@@ -43,7 +43,7 @@ class SecurityPolicies:
         self._kernel = kernel
         self._journal = journal
         self._watcher = watcher
-        self._stacks: PolicyStacks[PolicyKey] = PolicyStacks(policy_keys, self._write)
+        self._stacks: PolicyStacks[PolicyKey] = PolicyStacks(policy_keys, self._write, _priority)
         self._neighbours_exempt = False
 
     def install(self, policies: PolicySet) -> None:
@@ -147,6 +147,10 @@ class SecurityPolicies:
             if error.code == errno.ENOENT:
                 return None
             raise
+
+
+def _priority(policies: PolicySet, key: PolicyKey) -> int:
+    return priority(policies, key.selector)
 
 
 def _reason(error: NetlinkError) -> str:

@@ -20,7 +20,7 @@ from ikeengine.errors import (
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import reasons, vip_reasons, virtual_ips
+from ikeengine.ikev2 import reasons, renewal, vip_reasons, virtual_ips
 from ikeengine.ikev2.child import UP_STATES, ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildOffer,
@@ -38,7 +38,7 @@ from ikeengine.ikev2.nearest_child import nearest_child
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.model.connection import ChildConfig
+from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.outputs import ChildUpdown, OpId
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
@@ -72,6 +72,8 @@ class CreateChild(Exchange):
     """Only if there is none yet: it was wanted on another IKE SA, before the peer has initiated this one."""
     single_pair: bool = False
     """The peer wants a Child SA for each pair of addresses (SINGLE_PAIR_REQUIRED)."""
+    renews: bool = False
+    """It replaces Child SAs of an older configuration, which stay until it is up."""
 
     @property
     def brings_up(self) -> str:
@@ -98,7 +100,11 @@ class CreateChild(Exchange):
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
-        if self.if_missing and any(c.config == self.config and c.state in UP_STATES for c in sa.children.values()):
+        if self.renews and renewal.is_up(sa, self.config):
+            renewal.retire_stale(sa, self.config)
+            ctx.answer(self.ops, ok=True)
+            return None
+        if self.if_missing and renewal.is_up(sa, self.config):
             ctx.answer(self.ops, ok=True)
             return None
         if self.is_behind_nat(ctx, sa):
@@ -142,6 +148,7 @@ class CreateChild(Exchange):
             refused=self.refused,
             packet=self.packet,
             single_pair=single_pair or self.single_pair,
+            renews=self.renews,
             ops=self.ops,
         )
 
@@ -153,12 +160,12 @@ class CreateChild(Exchange):
             if error.kind == NotifyType.SINGLE_PAIR_REQUIRED and not self.offer.single_pair and self.packet is not None:
                 sa.queue.appendleft(self._again(single_pair=True))
                 return
-            fail(ctx, refusal(ctx, sa, phase, self.offer, error), self.ops)
+            self._refused(ctx, sa, refusal(ctx, sa, phase, self.offer, error))
             return
         try:
             child, keys = take_answer(ctx, sa, self.offer, message, nonces)
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
-            fail(ctx, bad_answer(ctx, sa, phase, self.offer, message, mismatch), self.ops)
+            self._refused(ctx, sa, bad_answer(ctx, sa, phase, self.offer, message, mismatch))
             sa.queue.append(DeleteOrphan(self.offer.spi_in, self.offer.proposals[0].protocol))
             return
         if deleted_at_once(ctx, sa, self, child):
@@ -166,9 +173,32 @@ class CreateChild(Exchange):
         child_sa.install(ctx, sa, child, keys)
         announce_up(ctx, sa, child)
         child_sa.confirm(ctx, child, self.ops)
-        if sa.connection.children.get(self.config.name) != self.config:
-            # It was configured otherwise while we were negotiating.
+        renewal.retire_stale(sa, self.config)
+        if self.renews:
+            renewal.resolve_collision(sa, child)
+        self._heed_changes(sa, child)
+
+    def _heed_changes(self, sa: IkeSa, child: ChildSa) -> None:
+        """It may have been configured otherwise while we were negotiating."""
+        config = sa.connection.children.get(self.config.name)
+        if config is None or config.mode in (Mode.PASS, Mode.DROP):
             sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
+        elif config != self.config:
+            renew(sa, config)
+
+    def _refused(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> None:
+        fail(ctx, record, self.ops)
+        if self.renews:
+            ctx.wanted.append(Wanted(sa.name, self.config.name, renewal.OFFER_AGAIN, renew=True))
+
+
+def renew(sa: IkeSa, config: ChildConfig) -> None:
+    """Replace the Child SAs of an older configuration, where there are any and the difference matters."""
+    renewal.adopt(sa, config)
+    pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
+    coming = any(isinstance(task, CreateChild) and task.config == config for task in pending)
+    if renewal.stale(sa, config) and not coming:
+        sa.queue.append(CreateChild(config, renews=True))
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
@@ -193,9 +223,10 @@ def answer(
     if _twins(sa, made.child) >= MAX_TWINS:
         ctx.release_reqid(made.child.reqid)
         raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
-    twin = _twin(ctx, sa, made.child)
+    replaces = renewal.succeed(ctx, sa, made.child)
+    twin = None if replaces else _twin(ctx, sa, made.child)
     if twin is None:
-        child_sa.install(ctx, sa, made.child, made.keys)
+        child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=replaces)
     else:
         child_sa.install_beside(ctx, sa, made.child, made.keys, twin)
     announce_up(ctx, sa, made.child)
@@ -292,9 +323,9 @@ def no_match(
         return reasons.ah_behind_nat(ctx, sa, name)
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
-        own, peers = virtual_ips.own(sa), virtual_ips.peers(sa)
-        accepted = tuple(reasons.child_selectors_text(config, own, peers) for config in configs)
-        nearest = nearest_child(*offered, configs, own, peers)
+        addresses = virtual_ips.own(sa), virtual_ips.peers(sa)
+        accepted = tuple(reasons.child_selectors_text(config, *addresses) for config in configs)
+        nearest = nearest_child(*offered, configs, *addresses)
         return reasons.selectors_mismatch(ctx, sa, phase, Side.LOCAL, offered, accepted, nearest=nearest, child=name)
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     offered_proposals = message.require(Sa).proposals

@@ -12,7 +12,16 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
+from ikeengine.ikev2 import (
+    auth_lifetime,
+    authentication,
+    crash_tokens,
+    hash_and_url,
+    reasons,
+    transport,
+    uniqueness,
+    vetting,
+)
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
@@ -131,10 +140,13 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     payloads += authentication.certificate_payloads(ctx, sa, own, handshake)
     if is_first and sa.connection.send_certreq:
         payloads += authentication.certificate_request(ctx, sa.connection.remote)
+        payloads += hash_and_url.announcement(ctx)
         payloads += vetting.status_request(ctx, [sa.connection.ocsp])
     if handshake.rounds.peer_follows and expected is not None:
         payloads.append(IdResponder(expected))
     payloads.append(auth)
+    if is_first:
+        payloads += crash_tokens.offer(ctx, sa)
     if is_first and handshake.rounds.peer_can and ctx.settings.multiple_authentication:
         payloads.append(Notify(NotifyType.MULTIPLE_AUTH_SUPPORTED))
     return payloads + handshake.rounds.count_own(sa.connection)
@@ -169,6 +181,40 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     if error is not None and _ends_authentication(sa, handshake, message, error):
         _fail(ctx, sa, _refusal(ctx, sa, error))
         return
+    _look_up(ctx, sa, handshake, message)
+
+
+def on_looked_up(ctx: Context, sa: IkeSa, document: object) -> None:
+    """A certificate has come that the responder has only named, or will not."""
+    handshake = _handshake(sa)
+    message, handshake.arrived = handshake.arrived, None
+    if message is None:
+        raise AssertionError("something was fetched because of a response")
+    try:
+        hash_and_url.take(message, document)
+    except AuthFailed as failure:
+        _disbelieve(ctx, sa, failure)
+        return
+    _look_up(ctx, sa, handshake, message)
+
+
+def _look_up(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    """Fetch what the responder only names; then check it."""
+    try:
+        waits = hash_and_url.look_up(ctx, sa, message)
+    except AuthFailed as failure:
+        _disbelieve(ctx, sa, failure)
+        return
+    if not waits:
+        _check(ctx, sa, handshake, message)
+        return
+    handshake.arrived = message
+    if sa.state is not IkeState.CHECKING_RESPONDER:
+        enter(ctx, sa, IkeState.CHECKING_RESPONDER, "fetch the responder's certificate")
+
+
+def _check(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    """Check who the responder is."""
     try:
         if handshake.rounds.peer_follows:
             responder = message.require(IdResponder)
@@ -223,6 +269,7 @@ def _accept(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
         return
     nonces = (handshake.nonce_own, handshake.nonce_peer)
     config.read_reply(ctx, sa, message)
+    crash_tokens.take(sa, message)
     mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_initiator(ctx, sa)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, authentication, reasons, transport, uniqueness, vetting
+from ikeengine.ikev2 import (
+    auth_lifetime,
+    authentication,
+    crash_tokens,
+    hash_and_url,
+    reasons,
+    transport,
+    uniqueness,
+    vetting,
+)
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
@@ -42,8 +51,32 @@ def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
     _guarded(ctx, sa, lambda: _check_revocation(ctx, sa, handshake))
 
 
+def on_looked_up(ctx: Context, sa: IkeSa, document: object) -> None:
+    """A certificate has come that the initiator has only named, or will not."""
+    handshake = _handshake(sa)
+    message, handshake.arrived = handshake.arrived, None
+    if message is None:
+        raise AssertionError("something was fetched because of a request")
+
+    def go_on() -> None:
+        hash_and_url.take(message, document)
+        _look_up(ctx, sa, handshake, message)
+
+    _guarded(ctx, sa, go_on)
+
+
 def _answer(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
-    _guarded(ctx, sa, lambda: _check(ctx, sa, handshake, message))
+    _guarded(ctx, sa, lambda: _look_up(ctx, sa, handshake, message))
+
+
+def _look_up(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
+    """Fetch what the initiator only names; then check it. Raises AuthFailed."""
+    if not hash_and_url.look_up(ctx, sa, message):
+        _check(ctx, sa, handshake, message)
+        return
+    handshake.arrived = message
+    if sa.state is not IkeState.CHECKING_INITIATOR:
+        enter(ctx, sa, IkeState.CHECKING_INITIATOR, "fetch the initiator's certificate")
 
 
 def _guarded(ctx: Context, sa: IkeSa, step: Callable[[], None]) -> None:
@@ -68,6 +101,7 @@ def _check(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> 
     if message is handshake.request and initiator is not None:
         _choose_connection(ctx, sa, handshake, message, initiator.identity)
         authentication.read_certificate_request(handshake, message.all(CertReq))
+        hash_and_url.read(handshake, message)
     if handshake.rounds.own_follows(sa.connection):
         handshake.own = authentication.choose_own(ctx, sa, handshake)
         sa.local_id = handshake.own.identity
@@ -101,8 +135,6 @@ def _check_initiator(ctx: Context, sa: IkeSa, handshake: Handshake, message: Rec
     if message is handshake.request:
         _check_childless(sa, message)
     handshake.rounds.count_peer(sa.connection, message)
-    if message is handshake.request:
-        _check_childless(sa, message)
     if not handshake.rounds.peer_follows:
         uniqueness.check_new(ctx, sa, initial_contact=_is_initial_contact(handshake))
 
@@ -214,6 +246,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     if message is None:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
+    crash_tokens.take(sa, message)
     contact = _is_initial_contact(handshake)
     uniqueness.give_back_addresses(ctx, sa, initial_contact=contact)
     configured = config.respond(ctx, sa, message)
@@ -223,7 +256,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     uniqueness.take_over(ctx, sa)
     with_child = message.find(Sa) is not None and not config.refuses_child(configured)
     child = _first_child(ctx, sa, message, nonces) if with_child else []
-    return [*configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]
+    return [*crash_tokens.offer(ctx, sa), *configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]
 
 
 def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes, bytes]) -> list[Payload]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import fragmentation, natd, reasons, transport, vetting
+from ikeengine.ikev2 import fragmentation, hash_and_url, natd, reasons, transport, vetting
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
@@ -164,6 +164,7 @@ def _read_extensions(ctx: Context, handshake: Handshake, message: Received) -> N
     handshake.peer_does_nat_t = natd.is_told(message)
     handshake.peer_is_childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
     read_certificate_request(handshake, message.all(CertReq))
+    hash_and_url.read(handshake, message)
 
 
 def _float_to_nat_t(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
@@ -251,6 +252,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             Nonce(handshake.nonce_own),
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
+            *hash_and_url.announcement(ctx),
             *vetting.status_request(ctx, [c.ocsp for c in candidates]),
             *fragmentation.answer(candidates[0], sa.fragments),
             *childless_notify(candidates),

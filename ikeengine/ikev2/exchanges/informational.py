@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.errors import PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, reasons, transport
+from ikeengine.ikev2 import auth_lifetime, crash_tokens, reasons, transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, delete, mobike_requests, rekey_child, rekey_ike
 from ikeengine.ikev2.exchanges.delete import DeleteIke
@@ -44,6 +44,7 @@ def refuse_create_child(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
     """INFORMATIONAL: Deletes, errors, or just a sign of life."""
+    crash_tokens.take(sa, message)
     answer: list[Payload] = []
     deletes = message.all(Delete)
     closing = any(payload.protocol == Protocol.IKE for payload in deletes)

@@ -45,8 +45,8 @@ class MobikeExchange(Exchange):
     cookie: bytes = b""
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
-        """Nothing to do for an IKE SA that is being replaced or closed: what replaces it has the same task."""
-        if sa.mobility is None or sa.state is not IkeState.ESTABLISHED:
+        """Nothing to do for an IKE SA that is being closed. One that is replaced may be all that the peer knows."""
+        if sa.mobility is None or sa.state not in (IkeState.ESTABLISHED, IkeState.REKEYED):
             return None
         self.path, self.cookie = sa.path, ctx.rng.bytes(COOKIE_OCTETS)
         return [*self.notifies(ctx, sa, sa.mobility), Notify(NotifyType.COOKIE2, self.cookie)]
@@ -70,8 +70,11 @@ class MobikeExchange(Exchange):
         self._hand_on(ctx, sa)
 
     def _hand_on(self, ctx: Context, sa: IkeSa) -> None:
+        """The IKE SA that has the Child SAs now asks again, unless it does so already or has its answer."""
         heir = moving.heir(ctx, sa)
-        if heir is not None and heir.mobility is not None:
+        if heir is None or heir.mobility is None or heir.mobility.held is None:
+            return
+        if not any(isinstance(task, type(self)) for task in (heir.active, *heir.queue)):
             heir.queue.appendleft(type(self)())
             ctx.touch(heir)
 
@@ -144,6 +147,11 @@ def update_to(ctx: Context, sa: IkeSa, mobility: Mobility, path: Path, *, resend
     ctx.emit(LogLine(1, "IKE", f"trying to move to {path}", sa.name, sa.unique_id))
     moving.try_path(ctx, sa, mobility, path, resend=resend)
     queue_update(sa)
+    old = ctx.table.find(sa.predecessor)
+    if old is not None and old.state is IkeState.REKEYED:
+        # If our answer to the rekeying was lost, this is the only IKE SA on which the peer listens.
+        queue_update(old)
+        ctx.touch(old)
 
 
 def queue_update(sa: IkeSa) -> None:

@@ -16,7 +16,7 @@ from typing import ClassVar
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import moving, reasons, virtual_ips
+from ikeengine.ikev2 import crash_tokens, moving, reasons, virtual_ips
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
@@ -95,6 +95,7 @@ class RekeyIke(Exchange):
             return
         nonce_peer = message.require(Nonce).data
         new = self._new_sa(ctx, sa, message, nonce_peer)
+        crash_tokens.take(new, message)
         ctx.answer(self.ops, ok=True)
         if rival is not None and min(self.nonce, nonce_peer) < self.rival_lowest:
             enter(ctx, new, IkeState.REKEYED, "the rekeying by the peer has won")
@@ -181,7 +182,8 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     else:
         hand_over(ctx, sa, new)
     ctx.count("ike-rekey-resp", sa.name)
-    return [Sa((replace(proposal, spi=spi_r),)), Nonce(nonce), Ke(own_ke.group, own_ke.public)]
+    payloads: list[Payload] = [Sa((replace(proposal, spi=spi_r),)), Nonce(nonce), Ke(own_ke.group, own_ke.public)]
+    return payloads + crash_tokens.offer(ctx, new)
 
 
 def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
@@ -193,6 +195,8 @@ def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     new.if_ids = old.if_ids
     ctx.emit(IkeRekeyed(before, new.status()))
     old.is_announced, new.is_announced = False, True
+    if new.is_initiator and crash_tokens.offer(ctx, new):
+        new.queue.appendleft(crash_tokens.SendToken())
     for child in list(old.children.values()):
         child_sa.move(ctx, child, old, new)
     for task in old.queue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
+from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.errors import DatapathError
 from ikeengine.model.path import packed
 from ikeengine.model.sa import PolicyAction, PolicySet
@@ -30,7 +31,7 @@ class Database:
         self.entries: dict[SelectorPair, PolicySet] = {}
         self.journal: list[tuple[str, SelectorPair]] = []
         self.broken: set[SelectorPair] = set()
-        self.stacks: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self.apply)
+        self.stacks: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self.apply, order_of)
 
     def apply(self, key: SelectorPair, before: PolicySet | None, after: PolicySet | None) -> None:
         assert self.entries.get(key) == before
@@ -164,7 +165,7 @@ def test_a_rollback_that_fails_too_is_logged(caplog):
         if len(calls) > 1:
             raise DatapathError("the kernel is gone")
 
-    stacks = PolicyStacks(selector_pairs, apply)
+    stacks = PolicyStacks(selector_pairs, apply, order_of)
     with pytest.raises(DatapathError, match="the kernel is gone"):
         stacks.install(policy_set(1, B, C))
     assert calls == [AB, AC, AB]

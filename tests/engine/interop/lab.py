@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Lab:
     """The daemon on the right: strongSwan, unless a test wants a second engine there (`engines_lab`)."""
     router: Router | None = None
     tests: int = 0
+    routers: Mapping[str, Router] = field(default_factory=dict)
+    """By address of the gateway that each of them hides."""
 
     @property
     def name(self) -> str:
@@ -80,6 +82,8 @@ class Lab:
 
     def seen_address(self, site: Site) -> str:
         """The address of a gateway as the other one sees it."""
+        if site.address in self.routers:
+            return self.routers[site.address].public
         hidden = self.router is not None and not site.address.startswith("192.0.2.")
         return self.router.public if self.router is not None and hidden else site.address
 
@@ -154,6 +158,7 @@ def lab(
     engine: Section | None = None,
     charon: Section | None = None,
     hidden: str = "",
+    static_nat: bool = False,
     datapath: str = "userspace",
     kernel: str = charons.LIBIPSEC,
 ) -> Iterator[Lab]:
@@ -164,7 +169,7 @@ def lab(
     with contextlib.ExitStack() as stack:
         router = None
         if hidden:
-            left, right, router = stack.enter_context(sites_with_nat(hidden=hidden))
+            left, right, router = stack.enter_context(sites_with_nat(hidden=hidden, static=static_nat))
         else:
             left, right = stack.enter_context(two_sites())
         mine = Engine(left.gateway, directory / "engine", engine, datapath=datapath)
@@ -172,6 +177,23 @@ def lab(
         stack.enter_context(engines.running(mine))
         stack.enter_context(charons.running(theirs))
         yield Lab(left, right, mine, theirs, router)
+
+
+@contextlib.contextmanager
+def lab_on(
+    left: Site,
+    right: Site,
+    directory: Path,
+    *,
+    engine: Section | None = None,
+    charon: Section | None = None,
+    routers: Mapping[str, Router] | None = None,
+) -> Iterator[Lab]:
+    """The same on a network of the test's own."""
+    mine = Engine(left.gateway, directory / "engine", engine)
+    theirs = Charon(right.gateway, directory / "charon", charon)
+    with engines.running(mine), charons.running(theirs):
+        yield Lab(left, right, mine, theirs, routers=routers or {})
 
 
 @contextlib.contextmanager

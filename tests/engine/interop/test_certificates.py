@@ -168,6 +168,7 @@ def test_identity_is_the_subject(site: Lab, initiator: str) -> None:
     assert seen["remote-id"] == theirs.subject
 
 
+@pytest.mark.scenario("ikev2-multi-ca/skipped")
 def test_intermediate_authorities(site: Lab, initiator: str) -> None:
     """Mirrors ikev2-multi-ca/skipped: each side trusts the root only and gets what is between from the peer."""
     root = authority()
@@ -181,6 +182,8 @@ def test_intermediate_authorities(site: Lab, initiator: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2-multi-ca/certreq-init")
+@pytest.mark.scenario("ikev2-multi-ca/certreq-resp")
 @pytest.mark.scenario("ikev2/two-certs")
 def test_certificate_request_picks_the_certificate(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/two-certs, ikev2-multi-ca/certreq-init and certreq-resp: the one that charon's request asks for."""

@@ -37,6 +37,8 @@ def connect(site: Lab, **both: Any) -> None:
     site.daemon(hidden(site)).initiate("net")
 
 
+@pytest.mark.scenario("ikev2/nat-rw-psk")
+@pytest.mark.scenario("ikev2/nat-rw")
 def test_tunnel_through_nat(site: Lab, tmp_path: Path) -> None:
     """Mirrors ikev2/nat-rw-psk: NAT is found, everything moves to port 4500, traffic flows both ways."""
     assert site.router is not None
@@ -83,6 +85,26 @@ def test_delete_through_nat(site: Lab, deleted_by: str) -> None:
     connect(site)
     site.daemon(deleted_by).terminate(ike=site.name)
     wait_until(lambda: not site.engine.sas() and not site.charon.sas())
+
+
+@pytest.mark.scenario("ikev2/mobike-nat-mappings")
+def test_nat_mapping_changes_with_mobike(site: Lab) -> None:
+    """Mirrors ikev2/mobike-nat-mappings: the engine finds it out as the hidden side, and follows ESP as the other."""
+    assert site.router is not None
+    connect(site, **({"engine": {"dpd_delay": "1s"}} if hidden(site) == "engine" else {}))
+    site.assert_traffic()
+    public = site.peer(hidden(site))
+    before = public.ike()["remote-port"]
+    with site.engine.events("ike-update") as events:
+        site.router.forget_mappings()
+        site.right.client.ping(site.left.host, wait=0.2)
+        wait_until(lambda: public.ike()["remote-port"] != before)
+    if public is site.engine:
+        ((name, event),) = events
+        assert (name, event["remote-host"]) == ("ike-update", site.router.public)
+        assert event["remote-port"] == site.engine.ike()["remote-port"]
+        assert event[site.name]["remote-port"] == before
+    site.assert_traffic()
 
 
 def test_nat_mapping_changes(site: Lab) -> None:

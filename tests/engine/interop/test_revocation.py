@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.engine.interop.lab import LEFT_ID, RIGHT_ID, Lab, lab
 from tests.engine.interop.test_certificates import equip
 from tests.lab.certs import OCSP_SIGNING, Authority, Issued, authority, crl_at, ocsp_at
-from tests.lab.control import Refused
+from tests.lab.control import Refused, in_parallel
 from tests.lab.netns import wait_until
 from tests.lab.publisher import Publisher, Responder, publishing
 
@@ -302,3 +303,69 @@ def test_if_there_is_a_uri(case: MakeCase, initiator: str, site: Lab, has_uri: b
     else:
         site.daemon(initiator).initiate("net")
         site.assert_same_child()
+
+
+@pytest.mark.scenario("ikev2-multi-ca/ocsp-signers")
+def test_each_authority_has_its_responder(site: Lab, server: Publisher, initiator: str) -> None:
+    """Mirrors ikev2-multi-ca/ocsp-signers: the root and the intermediate authority certify a responder each."""
+    root = authority(f"Multi {site.tests}")
+    research = root.intermediate("Research CA", extensions=[ocsp_at(server.uri("root"))])
+    mine = root.leaf(LEFT_ID, extensions=[ocsp_at(server.uri("root"))])
+    theirs = research.leaf(RIGHT_ID, extensions=[ocsp_at(server.uri("research"))])
+    for path, issuer, known in (("root", root, [research, mine]), ("research", research, [theirs])):
+        signer = issuer.leaf(f"{path}.example.com", extensions=[OCSP_SIGNING])
+        server.responders[path] = Responder(issuer, known, signer=signer)
+    equip(site.engine, mine, root)
+    equip(site.charon, theirs, root, intermediates=(research,))
+    strict = {"auth": "pubkey", "revocation": "strict"}
+    site.connect(
+        engine={"local": {"auth": "pubkey", "certs": [mine.pem]}, "remote": strict},
+        charon={"local": {"auth": "pubkey", "certs": [theirs.pem]}, "remote": strict},
+    )
+    site.daemon(initiator).initiate("net")
+    site.assert_same_child()
+    site.assert_traffic()
+
+
+@pytest.mark.scenario("ikev2/ocsp-disabled")
+def test_ocsp_is_switched_off(case: MakeCase, initiator: str, server: Publisher, site: Lab) -> None:
+    """Mirrors ikev2/ocsp-disabled: the responder is not asked, the CRL decides."""
+    it = case(crl=True, ocsp=True)
+    it.answer(revoked=[it.theirs])
+    it.publish()
+    with reconfigured(site, {"enable_ocsp": False}):
+        it.connect("strict", "relaxed")
+        site.charon.configure({"plugins": {"revocation": {"enable_ocsp": "no"}}})
+        try:
+            site.daemon(initiator).initiate("net")
+            site.assert_same_child()
+        finally:
+            site.charon.configure({})
+    assert set(server.asked) == {"root.crl"}
+
+
+@contextlib.contextmanager
+def reconfigured(site: Lab, settings: dict[str, Any]) -> Iterator[None]:
+    """Other settings of the engine for a while."""
+    before = dict(site.engine._settings)
+    try:
+        site.engine._settings.update(settings)
+        site.engine.configure({})
+        site.engine.cli("apply", "--config", str(site.engine.configuration))
+        yield
+    finally:
+        site.engine._settings = before
+        site.engine.configure({})
+        site.engine.cli("apply", "--config", str(site.engine.configuration))
+
+
+def test_black_hole_does_not_stop_other_peers(case: MakeCase, site: Lab, server: Publisher) -> None:
+    """D11: while one IKE_AUTH waits for a server that never answers, packets and commands go on."""
+    it = case(ocsp=True)
+    server.holes.add("ocsp")
+    it.connect()
+    wait = in_parallel(lambda: site.engine.initiate("net"))
+    wait_until(lambda: server.asked)
+    assert site.engine.request("version")["daemon"]
+    wait()
+    site.assert_same_child()

@@ -77,6 +77,14 @@ def test_narrowing_is_within_both_and_without_repetition(
 
 
 @given(LISTS, LISTS)
+def test_narrowing_commutes(offered: list[TrafficSelector], allowed: list[TrafficSelector]) -> None:
+    """Whoever begins, the same packets are selected, though perhaps in other pieces."""
+    one, other = narrow(offered, allowed), narrow(allowed, offered)
+    assert is_subset(one, other)
+    assert is_subset(other, one)
+
+
+@given(LISTS, LISTS)
 def test_narrowing_twice_changes_nothing(offered: list[TrafficSelector], allowed: list[TrafficSelector]) -> None:
     once = narrow(offered, allowed)
     for twice in (narrow(once, allowed), narrow(once, once), narrow(offered, once)):

@@ -31,7 +31,8 @@ def _authority(name: str, section: Value) -> Authority:
         certificate = certificates_from(plain("cacert", section["cacert"]))[0]
     except ValueError as error:
         raise CommandFailed(f"invalid value for: cacert, authority discarded: {error}") from error
-    return Authority(name, certificate.der, _uris(section, "crl_uris"), _uris(section, "ocsp_uris"))
+    base = plain("cert_uri_base", section.get("cert_uri_base", b"")).decode("ascii", "replace")
+    return Authority(name, certificate.der, _uris(section, "crl_uris"), _uris(section, "ocsp_uris"), base)
 
 
 def _uris(section: Message, key: str) -> tuple[str, ...]:
@@ -66,6 +67,8 @@ async def list_authorities(request: Request) -> Section:
                 "crl_uris": list(authority.crl_uris),
                 "ocsp_uris": list(authority.ocsp_uris),
             }
+            if authority.cert_uri_base:
+                section["cert_uri_base"] = authority.cert_uri_base
             await request.session.stream("list-authority", {authority.name: section})
     return {}
 

@@ -22,7 +22,8 @@ HOSTS = {"local_ts": ["dynamic"], "remote_ts": ["dynamic"]}
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     datapath, hidden = request.param
-    with lab(tmp_path_factory.mktemp("nat"), datapath=datapath, kernel=NETLINK, hidden=hidden) as running:
+    directory = tmp_path_factory.mktemp("nat")
+    with lab(directory, datapath=datapath, kernel=NETLINK, hidden=hidden, static_nat=True) as running:
         yield running
 
 

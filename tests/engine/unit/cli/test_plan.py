@@ -81,3 +81,15 @@ def test_another_failure_has_its_reason(daemon: Any, run: Any, config: Path) -> 
 def test_no_connections_at_all(daemon: Any, run: Any, config: Path) -> None:
     daemon.answers["plan"] = ((), {"success": "yes"})
     assert run("plan", "--config", config).out == "no connections, before and after\n"
+
+
+def test_a_dry_run_only_asks_for_the_plan(daemon: Any, run: Any, config: Path) -> None:
+    daemon.answers["plan"] = ((), ANSWER)
+    assert json.loads(run("apply", "--config", config, "--dry-run", "--json").out)["others"] == ANSWER["others"]
+    assert [name for name, _ in daemon.requests] == ["plan"]
+
+
+def test_what_the_datapath_refuses_is_a_failure(daemon: Any, run: Any, config: Path) -> None:
+    daemon.answers["apply"] = ((), {"success": "no", "errmsg": "b: the policies of net cannot be installed"})
+    outcome = run("apply", "--config", config)
+    assert (outcome.code, outcome.err) == (1, "ikeengine: b: the policies of net cannot be installed\n")

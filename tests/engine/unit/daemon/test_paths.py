@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.paths import Lookup, PathFinder, lookup
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.path import Path
-from ikeengine.outputs import AskPath
+from ikeengine.outputs import AskPath, AskRoutes
 
 NAMES = {
     "gw.example.com": ["127.0.0.2", "127.0.0.3", "::1"],
@@ -157,3 +158,34 @@ def test_the_resolver_of_the_system() -> None:
     assert "127.0.0.1" in lookup("localhost") or "::1" in lookup("localhost")
     with pytest.raises(OSError, match=r"."):
         lookup("no-such-host.invalid")
+
+
+# --- for addresses that move
+
+
+def routes(
+    preferred: str, *remotes: str, host: HostAddresses | None = None, listen: tuple[str, ...] = ()
+) -> dict[str, str]:
+    finder = PathFinder(UdpSockets(listen, 1500, 14500), lambda sock, nat_t: None)
+    try:
+        return finder.routes(AskRoutes(1, preferred, remotes), host)
+    finally:
+        finder.close()
+
+
+def test_routes_stay_with_the_preferred_address() -> None:
+    assert routes("127.0.0.9", "127.0.0.2", "::1") == {"127.0.0.2": "127.0.0.9", "::1": "::1"}
+
+
+def test_routes_leave_an_address_that_is_gone() -> None:
+    assert routes("192.0.2.200", "127.0.0.2") == {"127.0.0.2": "127.0.0.1"}
+
+
+def test_routes_leave_an_address_of_another_interface() -> None:
+    host = HostAddresses({"127.0.0.9": "one", "127.0.0.1": "two"})
+    assert routes("127.0.0.9", "127.0.0.2", host=host) == {"127.0.0.2": "127.0.0.1"}
+
+
+def test_routes_use_no_address_that_is_not_ours_to_use() -> None:
+    assert routes("192.0.2.200", "127.0.0.2", listen=("127.0.0.7",)) == {}
+    assert routes("192.0.2.200", "127.0.0.2", host=HostAddresses({"127.0.0.9": "one"})) == {}
