@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikeengine.config.build_auth import LocalRound, RemoteRound, build_local, build_remote
-from ikeengine.config.build_child import build_child
+from ikeengine.config.build_child import build_child, check_trap_tags
 from ikeengine.config.certificates import CertificateSource
 from ikeengine.config.durations import format_duration
 from ikeengine.config.options import connection as options
@@ -115,6 +115,8 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
     children = {name: build_child(name, child, problems) for name, child in values.named("children").items()}
     reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
     for name, child in children.items():
+        if_ids = (values[options.IF_ID_IN], values[options.IF_ID_OUT])
+        check_trap_tags(values.named("children")[name], child, if_ids, problems)
         starts = child.start_action in (Action.START, Action.TRAP, Action.TRAP_START)
         key, word = ("keep_up", "yes") if child.keep_up else ("start_action", child.start_action.value)
         begins = (starts or child.keep_up) and child.mode not in SHUNTS

@@ -90,3 +90,10 @@ def test_different_marks_are_different_policies():
 def test_what_is_no_mark(option: str, text: str):
     with pytest.raises(ConfigErrors, match=option):
         configured({option: text})
+
+
+def test_a_trap_needs_numbers_that_are_known_before():
+    for child, section in (({"mark_out": "%unique"}, {}), ({}, {"if_id_in": "%unique-dir"})):
+        with pytest.raises(ConfigErrors, match="needs fixed marks"):
+            configured({"start_action": "trap", **child}, remote_addrs="192.0.2.2", **section)
+    assert configured({"start_action": "trap", "mark_out": "42"}, remote_addrs="192.0.2.2", if_id_in="7")
