@@ -21,9 +21,12 @@ def choose(ctx: Context, sa: IkeSa, config: ChildConfig, rekeyed_reqid: int) -> 
 
 def fixed(connection: ConnectionConfig, child: ChildConfig) -> Tags:
     """The tags of a policy without SAs, which can only have fixed ones."""
+    mark_in, mark_out = _mark(child.mark_in, child.mark_in.value), _mark(child.mark_out, child.mark_out.value)
     return Tags(
-        mark_in=_mark(child.mark_in, child.mark_in.value),
-        mark_out=_mark(child.mark_out, child.mark_out.value),
+        mark_in=mark_in,
+        mark_out=mark_out,
+        set_mark_in=_set_mark(child.set_mark_in, mark_in),
+        set_mark_out=_set_mark(child.set_mark_out, mark_out),
         if_id_in=child.if_id_in.value or connection.if_id_in.value,
         if_id_out=child.if_id_out.value or connection.if_id_out.value,
     )

@@ -156,8 +156,9 @@ class TrapTable:
         child = trap.child
         local_ts, remote_ts = _selectors(trap, path)
         local, remote = (path.local, path.remote) if path is not None else ("", "")
+        chosen = tags.fixed(trap.connection, child)
         if child.mode not in SHUNTS:
-            trap.reqid = ctx.take_reqid((local_ts, remote_ts, child.mode, local, remote), child.reqid)
+            trap.reqid = ctx.take_reqid((local_ts, remote_ts, child.mode, local, remote, chosen), child.reqid)
         policies = PolicySet(
             owner=trap.owner,
             action=SHUNTS.get(child.mode, PolicyAction.TRAP),
@@ -170,7 +171,7 @@ class TrapTable:
             remote=remote,
             priority=child.priority,
             name=f"{trap.connection.name}/{child.name}",
-            tags=tags.fixed(trap.connection, child),
+            tags=chosen,
         )
         trap.is_installed = True
         ctx.emit(InstallPolicies(trap.owner, policies))
