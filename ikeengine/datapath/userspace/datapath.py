@@ -130,6 +130,8 @@ class UserspaceDatapath:
         host = self._started()
         _check_possible(sa)
         inbound_sas = self._inbound_of(sa)
+        if sa.mark or sa.set_mark or sa.if_id:
+            raise DatapathError("the userspace datapath knows no Netfilter marks and no XFRM interfaces")
         if sa.id in self._sas or (sa.direction is Direction.IN and inbound_sas.get(sa.spi)):
             raise DatapathError(f"SA {sa.spi:08x} to {sa.destination} exists already")
         if sa.direction is Direction.IN:
