@@ -1,4 +1,4 @@
-"""Every id of the checklist of hostile inputs that concerns messages and state machines has tests that bear its name."""
+"""Every id of the checklist of hostile inputs for messages and state machines has tests that bear its name."""
 
 from __future__ import annotations
 
