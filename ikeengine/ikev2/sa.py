@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ikeengine.crypto.cipher import PacketCipher
 from ikeengine.ikev2.fragmentation import FragmentState
+from ikeengine.ikev2.int_auth import IntAuth
 from ikeengine.ikev2.own_ke import OwnKe
 from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
@@ -59,6 +60,12 @@ class Handshake:
     init_own: bytes = b""
     """Our IKE_SA_INIT message as sent, and the peer's as received: what the AUTH payloads cover."""
     init_peer: bytes = b""
+    int_auth: IntAuth = field(default_factory=IntAuth)
+    """The IKE_INTERMEDIATE exchanges so far, which the AUTH payloads cover too (RFC 9242)."""
+    intermediate_own: bytes = b""
+    """Initiator: what they cover of the request that is under way."""
+    cipher_before: PacketCipher | None = None
+    """Responder: what opens the last IKE_INTERMEDIATE request, should it come again in other fragments."""
     cookie: bytes = b""
     restarts: int = 0
     """Initiator: how often IKE_SA_INIT was sent again with a cookie or another key exchange method."""
