@@ -6,6 +6,7 @@ from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCritical
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, renewal, roaming, silence, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
@@ -194,6 +195,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         close(ctx, sa, Closing.REPLACED)
     elif timer is Timer.HALF_OPEN:
         _initiator_is_gone(ctx, sa)
+    elif timer is Timer.FOLLOWUP:
+        followup_ke.expire(ctx, sa)
     elif timer is Timer.FRAGMENTS:
         reassembly.expire(ctx, sa)
     elif timer is Timer.GRACE:
@@ -237,7 +240,7 @@ def _phase(sa: IkeSa) -> str:
         return "IKE_INTERMEDIATE"
     if sa.state is IkeState.AUTH_SENT or sa.active is None:
         return "IKE_AUTH"
-    return sa.active.type.name
+    return followup_ke.expected(sa.active).name
 
 
 def _believe_unproven(ctx: Context, sa: IkeSa) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
+    from ikeengine.ikev2.exchanges.followup_ke import HalfDone
     from ikeengine.ikev2.mobility import Mobility
     from ikeengine.ikev2.reassembly import Partial
     from ikeengine.ikev2.received import Received
@@ -133,6 +134,8 @@ class IkeSa:
     partials: dict[bool, Partial] = field(default_factory=dict)
     """Messages that are not complete: at most one response (True) and one request (False)."""
     children: dict[int, ChildSa] = field(default_factory=dict)
+    half_done: dict[bytes, HalfDone] = field(default_factory=dict)
+    """What the peer asked for that waits for its additional key exchanges, by the link that we gave out (RFC 9370)."""
     queue: deque[Exchange] = field(default_factory=deque)
     active: Exchange | None = None
     local_id: Identity | None = None

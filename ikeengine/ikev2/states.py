@@ -100,6 +100,8 @@ class Trigger(Enum):
     AUTH_RESPONSE = "IKE_AUTH response"
     CHILD_REQUEST = "CREATE_CHILD_SA request"
     CHILD_RESPONSE = "CREATE_CHILD_SA response"
+    FOLLOWUP_REQUEST = "IKE_FOLLOWUP_KE request"
+    FOLLOWUP_RESPONSE = "IKE_FOLLOWUP_KE response"
     INFO_REQUEST = "INFORMATIONAL request"
     INFO_RESPONSE = "INFORMATIONAL response"
     PATH_FOUND = "path to the peer"
@@ -118,6 +120,8 @@ MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {
     (ExchangeType.IKE_AUTH, True): Trigger.AUTH_RESPONSE,
     (ExchangeType.CREATE_CHILD_SA, False): Trigger.CHILD_REQUEST,
     (ExchangeType.CREATE_CHILD_SA, True): Trigger.CHILD_RESPONSE,
+    (ExchangeType.IKE_FOLLOWUP_KE, False): Trigger.FOLLOWUP_REQUEST,
+    (ExchangeType.IKE_FOLLOWUP_KE, True): Trigger.FOLLOWUP_RESPONSE,
     (ExchangeType.INFORMATIONAL, False): Trigger.INFO_REQUEST,
     (ExchangeType.INFORMATIONAL, True): Trigger.INFO_RESPONSE,
 }

@@ -8,7 +8,14 @@ from typing import Any
 
 from ikeengine.ikev2 import inactivity, roaming, tasks
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import ike_auth, ike_auth_responder, ike_sa_init, informational, intermediate
+from ikeengine.ikev2.exchanges import (
+    followup_ke,
+    ike_auth,
+    ike_auth_responder,
+    ike_sa_init,
+    informational,
+    intermediate,
+)
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState as S
 from ikeengine.ikev2.states import Trigger as On
@@ -122,6 +129,16 @@ TABLE: dict[tuple[S, On], Row] = {
         (S.REKEYED,),
         "finish our exchange",
     ),
+    (S.ESTABLISHED, On.FOLLOWUP_REQUEST): Row(
+        followup_ke.on_request,
+        (S.REKEYED,),
+        "answer an additional key exchange; after the last one create or rekey the SA",
+    ),
+    (S.ESTABLISHED, On.FOLLOWUP_RESPONSE): Row(
+        tasks.finish,
+        (S.REKEYED,),
+        "go on with the next additional key exchange, or finish our exchange",
+    ),
     (S.ESTABLISHED, On.INFO_RESPONSE): Row(
         tasks.finish,
         (),
@@ -143,6 +160,16 @@ TABLE: dict[tuple[S, On], Row] = {
         (),
         "this IKE SA is replaced: TEMPORARY_FAILURE",
     ),
+    (S.REKEYED, On.FOLLOWUP_REQUEST): Row(
+        informational.refuse_create_child,
+        (),
+        "this IKE SA is replaced: TEMPORARY_FAILURE",
+    ),
+    (S.REKEYED, On.FOLLOWUP_RESPONSE): Row(
+        tasks.finish,
+        (),
+        "finish our exchange",
+    ),
     (S.REKEYED, On.CHILD_RESPONSE): Row(
         tasks.finish,
         (),
@@ -160,6 +187,11 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     # Deleting
     (S.DELETING, On.CHILD_REQUEST): Row(
+        informational.refuse_create_child,
+        (),
+        "this IKE SA is being closed: TEMPORARY_FAILURE",
+    ),
+    (S.DELETING, On.FOLLOWUP_REQUEST): Row(
         informational.refuse_create_child,
         (),
         "this IKE SA is being closed: TEMPORARY_FAILURE",

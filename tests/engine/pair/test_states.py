@@ -127,12 +127,15 @@ def test_s01_unprotected_messages_change_nothing(state: IkeState) -> None:
 ALLOWED = {
     (IkeState.INIT_ANSWERED, ExchangeType.IKE_AUTH, False),
     (IkeState.ESTABLISHED, ExchangeType.CREATE_CHILD_SA, False),
+    (IkeState.ESTABLISHED, ExchangeType.IKE_FOLLOWUP_KE, False),
     (IkeState.ESTABLISHED, ExchangeType.INFORMATIONAL, False),
     (IkeState.AUTH_SENT, ExchangeType.IKE_AUTH, True),
     (IkeState.DELETING, ExchangeType.CREATE_CHILD_SA, False),
+    (IkeState.DELETING, ExchangeType.IKE_FOLLOWUP_KE, False),
     (IkeState.DELETING, ExchangeType.INFORMATIONAL, False),
     (IkeState.DELETING, ExchangeType.INFORMATIONAL, True),
     (IkeState.REKEYED, ExchangeType.CREATE_CHILD_SA, False),
+    (IkeState.REKEYED, ExchangeType.IKE_FOLLOWUP_KE, False),
     (IkeState.REKEYED, ExchangeType.INFORMATIONAL, False),
 }
 
