@@ -202,8 +202,8 @@ class Day:
 DEEDS = ["rekey child"] * 5 + ["rekey ike"] * 5 + ["terminate child", "terminate ike", "kill", "reload", "outage"]
 LOSS = 0.02
 BACK_WITHIN = 420.0
-"""Seconds after which the tunnel is up again, whatever was done to it: until a dead peer is noticed, and the longest pause
-between two tries to reach it."""
+"""Seconds after which the tunnel is up again, whatever was done to it: those in which a dead peer is noticed, and those of
+the longest pause between two tries to reach it."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
