@@ -11,8 +11,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,19 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A mistake: what it changes in the configuration of gw1, who explains it, and whether gw2 runs at all."""
+    """A mistake: what it changes in the configuration of gw1, who explains it, and what else is different.
 
-    change: Callable[[Config], None]
+    `rules` are what the firewall of gw2 does to packets that come in; `after` is what happens once the tunnel is up.
+    """
+
+    change: Callable[[Config], None] = lambda config: None
     explained_by: tuple[str, ...] = ("gw1", "gw2")
     peer_runs: bool = True
+    rules: str = ""
+    certificates: tuple[str, ...] = ()
+    """The authorities of gw1's and gw2's certificates, if they do not use a pre-shared key."""
+    after: str = ""
+    datapath: str = "none"
 
 
 def _set(config: Config, path: str, value: object) -> None:
@@ -50,14 +58,28 @@ def _connection(path: str, value: object) -> Callable[[Config], None]:
     return lambda config: _set(config, f"connections.site.{path}", value)
 
 
+def _by_key(config: Config) -> None:
+    """Authenticate with a pre-shared key after all."""
+    _set(config, "connections.site.local", {"auth": "psk", "id": "gw1.example.com"})
+    _set(config, "secrets.ike-site.secret", "a key that gw2 knows nothing of")
+
+
 SCENARIOS = {
     "wrong-psk": Scenario(lambda config: _set(config, "secrets.ike-site.secret", "not the key of the other side")),
     "wrong-id": Scenario(_connection("local.id", "gw1.example.org")),
     "no-proposal": Scenario(_connection("proposals", ["aes128-sha256-modp2048"])),
     "no-child-proposal": Scenario(_connection("children.net.esp_proposals", ["aes128-sha256"])),
     "selectors": Scenario(_connection("children.net.remote_ts", ["10.3.0.0/16"])),
-    "untrusted-ca": Scenario(lambda config: None),
-    "silence": Scenario(lambda config: None, ("gw1",), peer_runs=False),
+    "untrusted-ca": Scenario(certificates=("Our CA", "Their CA")),
+    "wrong-method": Scenario(_by_key, certificates=("Our CA", "Our CA")),
+    "pfs": Scenario(_connection("children.net.esp_proposals", ["aes256gcm16-ecp256"]), after="rekey"),
+    "silence": Scenario(explained_by=("gw1",), rules="udp dport 500 drop"),
+    "closed-port": Scenario(explained_by=("gw1",), peer_runs=False),
+    "blocked-port": Scenario(_connection("encap", True), ("gw1",), rules="udp dport 4500 drop"),
+    "fragments": Scenario(
+        _connection("fragmentation", "no"), ("gw1",), rules="meta length > 1200 drop", certificates=("Our CA", "Our CA")
+    ),
+    "esp-blocked": Scenario(explained_by=("gw1",), rules="meta l4proto esp drop", after="ping", datapath="userspace"),
     "no-name": Scenario(_connection("remote_addrs", ["gw2.example.invalid"]), ("gw1",)),
 }
 
@@ -98,28 +120,50 @@ def with_certificates(config: Config, directory: Path, own: Issued, trusted: Iss
 def run(name: str, scenario: Scenario, directory: Path, hosts: dict[str, Namespace], picture: Picture | None) -> str:
     """Let gw1 try to connect, and return what is explained."""
     left, right = base(LEFT, RIGHT), base(RIGHT, LEFT)
-    if name == "untrusted-ca":
-        ours, theirs = authority("Our CA"), authority("Their CA")
-        with_certificates(left, directory / "left", ours.leaf("gw1.example.com"), ours)
+    if scenario.certificates:
+        ours, theirs = map(authority, scenario.certificates)
+        kind = "rsa3072" if name == "fragments" else "ecdsa256"
+        with_certificates(left, directory / "left", ours.leaf("gw1.example.com", kind), ours)
         with_certificates(right, directory / "right", theirs.leaf("gw2.example.com"), theirs)
     left = copy.deepcopy(left)
     scenario.change(left)
-    settings = {"retransmit_timeout": "0.5s", "log": {"default": 0}}
+    settings = {"retransmit_timeout": "0.1s", "log": {"default": 0}}
     engines = {
-        "gw1": Engine(hosts["gw1"], directory / "gw1", settings, left, datapath="none"),
-        "gw2": Engine(hosts["gw2"], directory / "gw2", settings, right, datapath="none"),
+        "gw1": Engine(hosts["gw1"], directory / "gw1", settings, left, datapath=scenario.datapath),
+        "gw2": Engine(hosts["gw2"], directory / "gw2", settings, right, datapath=scenario.datapath),
     }
     started = [engine for host, engine in engines.items() if host == "gw1" or scenario.peer_runs]
     try:
         for engine in started:
             engine.start()
-        engines["gw1"].cli("initiate", "--child", "net", "--quiet", check=False)
+        with firewall(hosts["gw2"], scenario.rules):
+            engines["gw1"].cli("initiate", "--child", "net", "--quiet", check=False)
+            go_on(scenario.after, engines["gw1"], hosts["gw1"])
         if picture:
             _draw(picture, engines["gw2"])
         return "\n".join(f"{host}$ ikeengine explain\n{_explain(engines[host])}" for host in scenario.explained_by)
     finally:
         for engine in started:
             engine.kill()
+
+
+@contextmanager
+def firewall(host: Namespace, rules: str) -> Iterator[None]:
+    """Let a firewall do this to what comes in."""
+    if rules:
+        table = "table inet recorded { chain in { type filter hook input priority filter; %s; }; }"
+        host.run("nft", "-f", "-", input=table % rules)
+    yield
+    if rules:
+        host.run("nft", "delete", "table", "inet", "recorded")
+
+
+def go_on(what: str, engine: Engine, host: Namespace) -> None:
+    """What shows only when the tunnel is up."""
+    if what == "rekey":
+        engine.cli("rekey", "--child", "net", check=False)
+    elif what == "ping":
+        host.ping("10.2.0.1", "-I", "10.1.0.1", count=5, wait=0.2)
 
 
 def _explain(engine: Engine) -> str:
@@ -146,6 +190,8 @@ def main() -> int:
         veth(hosts["gw1"], hosts["gw2"])
         for name, address, _ in (LEFT, RIGHT):
             hosts[name].add_address("eth0", f"{address}/24")
+        hosts["gw1"].add_address("lo", "10.1.0.1/32")
+        hosts["gw2"].add_address("lo", "10.2.0.1/32")
         for name, scenario in SCENARIOS.items():
             drawn = picture if name == "selectors" else None
             recorded[name] = run(name, scenario, Path(temporary) / name, hosts, drawn)

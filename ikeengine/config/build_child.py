@@ -9,7 +9,8 @@ from ikeengine.config.durations import format_duration
 from ikeengine.config.options import child as options
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Option, Values
-from ikeengine.model.connection import ChildConfig
+from ikeengine.model.connection import Action, ChildConfig
+from ikeengine.model.marks import Allot, IfIdOption
 from ikeengine.model.proposal import Proposal
 
 N = TypeVar("N", int, float)
@@ -51,11 +52,31 @@ def build_child(name: str, values: Values, problems: Problems) -> ChildConfig:
         copy_df=values[options.COPY_DF],
         copy_ecn=values[options.COPY_ECN],
         copy_dscp=values[options.COPY_DSCP],
+        mark_in=values[options.MARK_IN],
+        mark_in_sa=values[options.MARK_IN_SA],
+        mark_out=values[options.MARK_OUT],
+        set_mark_in=values[options.SET_MARK_IN],
+        set_mark_out=values[options.SET_MARK_OUT],
+        if_id_in=values[options.IF_ID_IN],
+        if_id_out=values[options.IF_ID_OUT],
         ipcomp=values[options.IPCOMP],
         tfc_padding=values[options.TFC_PADDING],
         hw_offload=values[options.HW_OFFLOAD],
         single_pair=values[options.SINGLE_PAIR],
     )
+
+
+def check_trap_tags(values: Values, child: ChildConfig, connection: tuple[IfIdOption, ...], problems: Problems) -> None:
+    """A trap is there before its Child SA, so it can only have numbers that are known before."""
+    traps = (Action.TRAP, Action.TRAP_START)
+    marks, if_ids = (child.mark_in, child.mark_out), (child.if_id_in, child.if_id_out, *connection)
+    allotted = [*(mark.allot for mark in marks), *(if_id.allot for if_id in if_ids)]
+    if child.start_action in traps and any(allot is not Allot.FIXED for allot in allotted):
+        problems.add(
+            values.mark_of(options.START_ACTION),
+            values.key(options.START_ACTION),
+            f"`{child.start_action.value}` needs fixed marks and interface IDs, not `%unique` ones",
+        )
 
 
 def _proposals(values: Values, problems: Problems) -> tuple[Proposal, ...]:

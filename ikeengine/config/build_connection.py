@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikeengine.config.build_auth import LocalRound, RemoteRound, build_local, build_remote
-from ikeengine.config.build_child import build_child
+from ikeengine.config.build_child import build_child, check_trap_tags
 from ikeengine.config.certificates import CertificateSource
 from ikeengine.config.durations import format_duration
 from ikeengine.config.options import connection as options
@@ -69,9 +69,11 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         childless=values[options.CHILDLESS],
         send_cert=values[options.SEND_CERT],
         send_certreq=values[options.SEND_CERTREQ],
-        ocsp=values[options.OCSP],
+        if_id_in=values[options.IF_ID_IN],
+        if_id_out=values[options.IF_ID_OUT],
         vips=values[options.VIPS],
         pools=values[options.POOLS],
+        ocsp=values[options.OCSP],
         local=tuple(round.auth for round in local),
         remote=tuple(round.auth for round in remote),
         children=children,
@@ -113,6 +115,8 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
     children = {name: build_child(name, child, problems) for name, child in values.named("children").items()}
     reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
     for name, child in children.items():
+        if_ids = (values[options.IF_ID_IN], values[options.IF_ID_OUT])
+        check_trap_tags(values.named("children")[name], child, if_ids, problems)
         starts = child.start_action in (Action.START, Action.TRAP, Action.TRAP_START)
         key, word = ("keep_up", "yes") if child.keep_up else ("start_action", child.start_action.value)
         begins = (starts or child.keep_up) and child.mode not in SHUNTS

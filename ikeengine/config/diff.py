@@ -159,6 +159,7 @@ NEEDS_RESTART = (
     "port",
     "port_nat_t",
     "datapath",
+    "qcd_secret",
     "metrics",
     "lease_file",
     "install_virtual_ip",

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import http.client
 import ssl
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -39,14 +39,13 @@ class Fetcher:
     def __init__(self, load: Callable[[AskFetch], bytes] | None = None) -> None:
         self.outcomes: Counter[Outcome] = Counter()
         self._load = load or fetch
-        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch")
+        self._free = asyncio.Semaphore(WORKERS)
         self._under_way: dict[tuple[str, bytes], asyncio.Task[bytes | LocalMisuse]] = {}
 
     def close(self) -> None:
         """Stop; fetches under way are abandoned and not answered."""
         for task in self._under_way.values():
             task.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, ask: AskFetch, answer: Answer) -> None:
         """Call `answer` with the document, or with a sentence about why there is none."""
@@ -59,18 +58,44 @@ class Fetcher:
 
     async def _run(self, ask: AskFetch) -> bytes | LocalMisuse:
         kind = "ocsp" if ask.post else "crl"
-        loop = asyncio.get_running_loop()
         try:
-            document = await asyncio.wait_for(loop.run_in_executor(self._threads, self._load, ask), ask.timeout)
+            document = await asyncio.wait_for(self._in_thread(ask), ask.timeout)
         except TimeoutError:
             problem = f"no answer within {ask.timeout:g} s"
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except Exception as error:  # noqa: BLE001  whatever went wrong, an IKE_AUTH waits for the answer
             problem = _words(error)
         else:
             self.outcomes[kind, "fetched"] += 1
             return document
         self.outcomes[kind, "failed"] += 1
         return LocalMisuse(problem)
+
+    async def _in_thread(self, ask: AskFetch) -> bytes:
+        """Load in a thread that does not keep the daemon from ending. It occupies its place until it really is over."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bytes] = loop.create_future()
+        await self._free.acquire()
+
+        def finish(document: bytes, error: Exception | None) -> None:
+            self._free.release()
+            if done.cancelled():
+                return
+            if error is None:
+                done.set_result(document)
+            else:
+                done.set_exception(error)
+
+        def work() -> None:
+            document, problem = b"", None
+            try:
+                document = self._load(ask)
+            except Exception as error:  # noqa: BLE001  whatever it is belongs to who waits
+                problem = error
+            with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
+                loop.call_soon_threadsafe(finish, document, problem)
+
+        threading.Thread(target=work, name="fetch", daemon=True).start()
+        return await done
 
 
 def _words(error: Exception) -> str:

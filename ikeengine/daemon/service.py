@@ -9,13 +9,14 @@ import asyncio
 import socket
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ikeengine.daemon.core import Core
 from ikeengine.daemon.fetch import Fetcher
 from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
+from ikeengine.daemon.signing import Signer, SigningThreads
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.virtual_ips import VirtualIps
 from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
@@ -65,13 +66,6 @@ FINAL_USAGES = 256
 """Counters of deleted SAs that are kept for the events that report their end."""
 
 
-class Signer(Protocol):
-    """Who holds the private keys."""
-
-    def sign(self, key_id: bytes, scheme: str, data: bytes) -> bytes:
-        """A signature. Raises LocalMisuse."""
-
-
 class Service:
     """One core, its sockets, its datapath and one timer. Also what the daemon lends to the datapath."""
 
@@ -98,7 +92,7 @@ class Service:
         """Whether somebody wants to know the counters of SAs that are gone."""
         self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
         self._sockets = sockets
-        self._signer = signer
+        self._signing = SigningThreads(signer)
         self.fetcher = Fetcher()
         self.keep_crl: Callable[[CrlVerified], None] = lambda output: None
         """Writes verified CRLs to the disk."""
@@ -156,6 +150,7 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         self._paths.close()
+        self._signing.close()
         self.fetcher.close()
         self._sockets.close()
         self.virtual_ips.stop()
@@ -331,12 +326,11 @@ class Service:
             self._final_usage[sa] = usage
 
     def _ask_signature(self, output: AskSignature) -> None:
-        result: bytes | LocalMisuse
-        try:
-            result = self._signer.sign(output.key_id, output.scheme, output.data)
-        except LocalMisuse as error:
-            result = error
-        self.core.complete(output.op, result, self.now())
+        def answer(result: bytes | LocalMisuse) -> None:
+            self.core.complete(output.op, result, self.now())
+            self.pump()
+
+        self._signing.sign(output, answer)
 
     def _ask_path(self, output: AskPath) -> None:
         def answer(result: Path | LocalMisuse) -> None:

@@ -13,7 +13,7 @@ from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.daemon.service import Service
 from ikeengine.errors import DatapathError
 from ikeengine.model.connection import Mode
-from ikeengine.model.sa import PolicyAction, PolicySet
+from ikeengine.model.sa import FIRST_PRIORITY, PolicyAction, PolicySet
 from ikeengine.model.selector import DynamicSelector, TrafficSelector
 from ikeengine.model.static import StaticEntry
 from ikeengine.negotiate.open_selectors import resolve_open
@@ -22,8 +22,6 @@ FIRST_OWNER = -1000
 """Owners of static policies count down from here: those of the core are positive."""
 FIRST_REQID = 0x20000000
 """Reqids of manual SAs that choose none count up from here, far from those that the core gives."""
-BYPASS_PRIORITY = 1
-"""Before every other policy: nothing that is configured may cut the operator off."""
 
 _EVERYBODY = resolve_open((DynamicSelector(),), ("%any4", "%any6"))
 
@@ -129,5 +127,5 @@ def bypass(engine: EngineConfig) -> list[StaticEntry]:
 
 
 def _pass(name: str, local_ts: tuple[TrafficSelector, ...], remote_ts: tuple[TrafficSelector, ...]) -> StaticEntry:
-    policies = PolicySet(0, PolicyAction.PASS, local_ts, remote_ts, mode=Mode.PASS, priority=BYPASS_PRIORITY, name=name)
+    policies = PolicySet(0, PolicyAction.PASS, local_ts, remote_ts, mode=Mode.PASS, priority=FIRST_PRIORITY, name=name)
     return StaticEntry(name, policies)

@@ -11,6 +11,7 @@ from ikeengine.ikev2.states import ChildState
 from ikeengine.model.commands import SaExpired
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.marks import NO_MARK, NO_TAGS, Tags
 from ikeengine.model.proposal import ChildSuite
 from ikeengine.model.sa import Direction, IpsecSa, Limits, PolicyAction, PolicySet, SaId, UdpEncap
 from ikeengine.model.secret import Secret
@@ -60,6 +61,7 @@ class ChildSa:
     local_ts: tuple[TrafficSelector, ...]
     remote_ts: tuple[TrafficSelector, ...]
     installed_at: float
+    tags: Tags = NO_TAGS
     state: ChildState = ChildState.INSTALLED
     encap: bool = False
     sa_in: SaId | None = None
@@ -106,6 +108,7 @@ class ChildSa:
             remote_ts=self.remote_ts,
             sa_in=self.sa_in,
             sa_out=self.sa_out,
+            tags=self.tags,
             cpi_in=self.cpi_in,
             cpi_out=self.cpi_out,
         )
@@ -190,6 +193,7 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         local=sa.traffic_path.local,
         remote=sa.traffic_path.remote,
         priority=child.config.priority,
+        tags=child.tags,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
 
@@ -283,7 +287,7 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 
 def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret, limits: Limits) -> IpsecSa:
     inbound = direction is Direction.IN
-    config, path = child.config, sa.traffic_path
+    config, path, tags = child.config, sa.traffic_path, child.tags
     return IpsecSa(
         direction=direction,
         protocol=child.suite.protocol,
@@ -306,6 +310,9 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         cpi=child.cpi_in if inbound else child.cpi_out,
         tfc_padding=child.tfc_padding,
         hw_offload=config.hw_offload,
+        mark=(tags.mark_in if config.mark_in_sa else NO_MARK) if inbound else tags.mark_out,
+        set_mark=tags.set_mark_in if inbound else tags.set_mark_out,
+        if_id=tags.if_id_in if inbound else tags.if_id_out,
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
     )

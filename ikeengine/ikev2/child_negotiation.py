@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from ikeengine.ikev2 import nat_transport, virtual_ips
+from ikeengine.ikev2 import nat_transport, tags, virtual_ips
 from ikeengine.ikev2.address_pairs import offered_for
 from ikeengine.ikev2.child import ChildKeys, ChildSa
 from ikeengine.ikev2.child_choice import choose_config
@@ -240,7 +240,8 @@ def _new_child(
     if len(proposal.spi) != SPI_OCTETS or spi_out == 0:
         raise NoProposalChosen(f"the SPI of the peer's proposal is not {SPI_OCTETS} octets or is zero")
     mode = Mode.TRANSPORT if transport else Mode.TUNNEL
-    key = (local_ts, remote_ts, mode, sa.path.local, sa.path.remote)
+    chosen = tags.choose(ctx, sa, config, reqid)
+    key = (local_ts, remote_ts, mode, sa.path.local, sa.path.remote, chosen)
     return ChildSa(
         config=config,
         unique_id=ctx.new_unique_id(),
@@ -252,6 +253,7 @@ def _new_child(
         local_ts=local_ts,
         remote_ts=remote_ts,
         installed_at=ctx.now,
+        tags=chosen,
     )
 
 

@@ -92,6 +92,7 @@ class Context:
         "_expected",
         "_last_op",
         "_last_reqid",
+        "_last_tag",
         "_last_unique_id",
         "_reqid_of",
         "_reqid_users",
@@ -143,6 +144,7 @@ class Context:
         self._expected: dict[OpId, _Progress] = {}
         self._last_op = FIRST_OP
         self._last_unique_id = 0
+        self._last_tag = 0
         self._last_reqid = LAST_CONFIGURED_REQID
         self._reqid_of: dict[Hashable, int] = {}
         self._reqid_users: dict[int, tuple[Hashable, int]] = {}
@@ -205,6 +207,11 @@ class Context:
         """A fresh number for an IKE SA, a Child SA or a trap."""
         self._last_unique_id += 1
         return self._last_unique_id
+
+    def new_tag(self) -> int:
+        """A fresh number for marks and XFRM interface IDs (`%unique`)."""
+        self._last_tag += 1
+        return self._last_tag
 
     def new_ike_spi(self) -> bytes:
         """A fresh IKE SPI. Its first octet numbers the worker process, of which there is one so far (design D8)."""

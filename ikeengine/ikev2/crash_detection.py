@@ -23,7 +23,7 @@ from ikeengine.ikev2.states import IkeState
 from ikeengine.limits import TokenBucket
 from ikeengine.model.commands import UnknownSpi
 from ikeengine.model.connection import ConnectionConfig
-from ikeengine.model.path import Path
+from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.outputs import Dropped, DropReason, LogLine, Transmit
 from ikeengine.registry import ExchangeType, NotifyType, PayloadType
 from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, Header
@@ -82,7 +82,8 @@ class CrashDetector:
             return
         said = [Notify(NotifyType.INVALID_SPI, event.spi.to_bytes(4, "big"))]
         message = write_message(NO_SPI, NO_SPI, ExchangeType.INFORMATIONAL, FLAG_INITIATOR, 0, said)
-        self._ctx.emit(Transmit(message, event.path))
+        port = self._ctx.settings.port if event.path.local_port == IKE_PORT else event.path.local_port
+        self._ctx.emit(Transmit(message, Path(event.path.local, port, event.path.remote, event.path.remote_port)))
 
     # --- whose peer has lost its SAs --------------------------------------------------------------------------
 

@@ -136,10 +136,13 @@ def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | Non
         ctx.wanted.append(Wanted(sa.name, "", delay, sa.attempt + 1, waiting, remote=sa.callee))
     else:
         ctx.answer(waiting, ok=False, reason=reason, record=record)
+    # What was to come up on an IKE SA whose peer has gone comes up on the next one.
+    moves_on = sa.established_at is not None and why is Closing.DEAD
+    attempt = 0 if moves_on else sa.attempt + 1
     for task in take_tasks(sa):
-        again = never_up and _may_try_again(ctx, sa, why, waited_for=bool(task.ops))
+        again = moves_on or (never_up and _may_try_again(ctx, sa, why, waited_for=bool(task.ops)))
         if again and task.brings_up and (task.ops or not _is_kept(sa, task.brings_up)):
-            again_then = Wanted(sa.name, task.brings_up, delay, sa.attempt + 1, task.ops)
+            again_then = Wanted(sa.name, task.brings_up, delay, attempt, task.ops)
             ctx.wanted.append(replace(again_then, packet=task.packet, remote=sa.callee))
         else:
             task.abandon(ctx, sa, reason, record)

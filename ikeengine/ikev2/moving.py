@@ -6,7 +6,7 @@ from dataclasses import replace
 from enum import Enum
 
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import transport
+from ikeengine.ikev2 import transport, virtual_ips
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.mobility import Mobility
 from ikeengine.ikev2.sa import IkeSa
@@ -46,6 +46,8 @@ def move(ctx: Context, sa: IkeSa, path: Path, nats: tuple[bool, bool] | None = N
     if path == before and encapsulated == sa.uses_nat_t:
         return
     ctx.emit(IkeMoved(was, path))
+    if path.local != before.local:
+        virtual_ips.rehome(ctx, sa)
     for child in sa.children.values():
         child_sa.update_path(ctx, sa, child)
 

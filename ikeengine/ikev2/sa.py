@@ -163,6 +163,8 @@ class IkeSa:
     """Our SPI of the IKE SA that is authenticated again by this one."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
+    if_ids: tuple[int, int] | None = None
+    """XFRM interface IDs, in and out, that all Child SAs share; None before the first one needs them."""
     vips: VirtualIps = field(default_factory=VirtualIps)
     peer_token: Secret = EMPTY
     """What proves that the peer has lost this IKE SA (RFC 6290)."""
@@ -229,6 +231,7 @@ class IkeSa:
             tasks_active=active,
             tasks_passive=(),
             children=tuple(child.status(self) for child in self.children.values()),
+            if_ids=self.if_ids or (0, 0),
             local_vips=self.vips.local,
             remote_vips=self.vips.remote,
         )

@@ -44,7 +44,7 @@ def no_answer(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
 
 def half_open(ctx: Context, sa: IkeSa) -> FailureRecord:
     """An initiator began and never came back."""
-    port = ctx.settings.port_nat_t if sa.uses_nat_t else sa.path.local_port
+    ports = sorted({sa.path.local_port, ctx.settings.port_nat_t})
     return FailureRecord(
         alert=Alert.HALF_OPEN_TIMEOUT,
         side=Side.NETWORK,
@@ -53,7 +53,7 @@ def half_open(ctx: Context, sa: IkeSa) -> FailureRecord:
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
-        advice=f"check that UDP {port} and large or fragmented datagrams reach this host; "
+        advice=f"check that UDP {' and '.join(map(str, ports))} and large or fragmented datagrams reach this host; "
         "`fragmentation: yes` on both sides keeps IKE messages small",
     )
 
@@ -71,22 +71,33 @@ def _advice(ctx: Context, sa: IkeSa) -> str:
     if not sa.state.is_connecting:
         return "the peer restarted or the network is down; `dpd_action` decides what happens now"
     if not _is_authenticating(sa):
-        refused = " The peer's host answers, but no IKE daemon does" if "port unreachable" in sa.unreachable else ""
-        return f"check that the peer runs and that UDP {sa.path.remote_port} passes every firewall on the way.{refused}"
+        refused = "; its host answers, but no IKE daemon does" if "port unreachable" in sa.unreachable else ""
+        return f"check that the peer runs and that UDP {sa.path.remote_port} passes every firewall on the way{refused}"
     if _is_large(ctx, sa):
         return (
             "fragments are lost: the request is larger than the path takes in one packet; set `fragmentation: yes` on "
             f"both sides{_or_the_port(sa)}"
         )
-    if sa.uses_nat_t:
-        return f"check that UDP {sa.path.remote_port} passes every firewall: only UDP 500 has proven to do so"
+    if _has_changed_port(sa):
+        return f"check that UDP {sa.path.remote_port} passes every firewall: only {_proven(sa)} has proven to do so"
     smaller = ", or even small fragments are lost: try a smaller `engine.fragment_size`"
     fragmented = len(sa.window.request or ()) > 1
     return f"the peer may have dropped the request without a word: its log says more{smaller if fragmented else ''}"
 
 
 def _or_the_port(sa: IkeSa) -> str:
-    return f"; or UDP {sa.path.remote_port} is blocked, for only UDP 500 has proven to pass" if sa.uses_nat_t else ""
+    if not _has_changed_port(sa):
+        return ""
+    return f"; or UDP {sa.path.remote_port} is blocked, for only {_proven(sa)} has proven to pass"
+
+
+def _proven(sa: IkeSa) -> str:
+    return f"UDP {sa.connection.remote_port}"
+
+
+def _has_changed_port(sa: IkeSa) -> bool:
+    """Whether IKE_SA_INIT took another port: with a NAT on the way, or with MOBIKE."""
+    return sa.path.remote_port != sa.connection.remote_port
 
 
 def _is_authenticating(sa: IkeSa) -> bool:

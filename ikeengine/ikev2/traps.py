@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ikeengine.ikev2 import reasons
+from ikeengine.ikev2 import reasons, tags
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
 from ikeengine.model.path import Path
@@ -156,8 +156,9 @@ class TrapTable:
         child = trap.child
         local_ts, remote_ts = _selectors(trap, path)
         local, remote = (path.local, path.remote) if path is not None else ("", "")
+        chosen = tags.fixed(trap.connection, child)
         if child.mode not in SHUNTS:
-            trap.reqid = ctx.take_reqid((local_ts, remote_ts, child.mode, local, remote), child.reqid)
+            trap.reqid = ctx.take_reqid((local_ts, remote_ts, child.mode, local, remote, chosen), child.reqid)
         policies = PolicySet(
             owner=trap.owner,
             action=SHUNTS.get(child.mode, PolicyAction.TRAP),
@@ -170,6 +171,7 @@ class TrapTable:
             remote=remote,
             priority=child.priority,
             name=f"{trap.connection.name}/{child.name}",
+            tags=chosen,
         )
         trap.is_installed = True
         ctx.emit(InstallPolicies(trap.owner, policies))

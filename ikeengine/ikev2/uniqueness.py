@@ -62,6 +62,16 @@ def on_initiator(ctx: Context, sa: IkeSa) -> None:
                 supersede(ctx, loser(sa, other))
 
 
+def give_back_addresses(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
+    """A new IKE SA gets the virtual IP addresses of those that `on_responder` ends because of it."""
+    policy = sa.connection.unique
+    if policy is Unique.NEVER or not (initial_contact or policy is Unique.REPLACE):
+        return
+    for other in _others(ctx, sa) if initial_contact else _duplicates(ctx, sa):
+        if not _overlap(sa, other, CROSSING):
+            virtual_ips.give_back(ctx, other)
+
+
 def on_responder(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     """An initiator has proven its identity: end what it says, or what the configuration says, is obsolete."""
     if sa.connection.unique is Unique.NEVER:
@@ -73,9 +83,6 @@ def on_responder(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     if sa.connection.unique is not Unique.REPLACE:
         return
     for other in _duplicates(ctx, sa):
-        if loser(sa, other) is other:
-            # The new IKE SA of the same peer gets the same virtual IP.
-            virtual_ips.give_back(ctx, other)
         if _overlap(sa, other, CROSSING):
             supersede(ctx, loser(sa, other))
         elif (other.path.remote, other.path.remote_port) == (sa.path.remote, sa.path.remote_port):

@@ -44,6 +44,15 @@ def install(ctx: Context, sa: IkeSa, addresses: tuple[str, ...]) -> None:
         users.add(sa.unique_id)
 
 
+def rehome(ctx: Context, sa: IkeSa) -> None:
+    """The IKE SA has another address of ours, perhaps on another interface: the virtual ones go there, too."""
+    for address in sa.vips.local:
+        op = ctx.new_op()
+        ctx.address_ops[op] = sa
+        ctx.emit(DeleteAddress(address))
+        ctx.emit(InstallAddress(op, address, sa.path.local))
+
+
 def failed(ctx: Context, op: OpId, error: object) -> bool:
     """An address could not be installed. False if the operation was about something else."""
     sa = ctx.address_ops.pop(op, None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ikeengine.model.identity import ANY_IDENTITY, Identity, IdentityPattern
+from ikeengine.model.marks import NO_IF_ID, NO_MARK_OPTION, IfIdOption, MarkOption
 from ikeengine.model.path import IKE_PORT
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import DynamicSelector, SelectorTemplate
@@ -167,6 +168,13 @@ class ChildConfig:
     reqid: int = 0
     priority: int = 0
     policies: bool = True
+    mark_in: MarkOption = NO_MARK_OPTION
+    mark_in_sa: bool = False
+    mark_out: MarkOption = NO_MARK_OPTION
+    set_mark_in: MarkOption = NO_MARK_OPTION
+    set_mark_out: MarkOption = NO_MARK_OPTION
+    if_id_in: IfIdOption = NO_IF_ID
+    if_id_out: IfIdOption = NO_IF_ID
     hw_offload: str = "no"
     ipcomp: bool = False
     tfc_padding: int = 0
@@ -212,6 +220,8 @@ class ConnectionConfig:
     childless: Childless = Childless.ALLOW
     send_cert: SendCert = SendCert.IF_ASKED
     send_certreq: bool = True
+    if_id_in: IfIdOption = NO_IF_ID
+    if_id_out: IfIdOption = NO_IF_ID
     vips: tuple[str, ...] = ()
     """Virtual IP addresses to ask for; `0.0.0.0` and `::` ask for any of their family."""
     pools: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ikeengine.model.connection import Mode
+from ikeengine.model.marks import NO_MARK, NO_TAGS, Mark, Tags
 from ikeengine.model.proposal import Transform
 from ikeengine.model.secret import EMPTY, Secret
 from ikeengine.model.selector import TrafficSelector
@@ -86,6 +87,12 @@ class IpsecSa:
     tfc_padding: int = 0
     """As in `ChildConfig`."""
     hw_offload: str = "no"
+    mark: Mark = NO_MARK
+    """Which packets the SA is for."""
+    set_mark: Mark = NO_MARK
+    """What packets get when the SA has processed them."""
+    if_id: int = 0
+    """XFRM interface ID, 0 for none."""
     local_ts: tuple[TrafficSelector, ...] = ()
     remote_ts: tuple[TrafficSelector, ...] = ()
 
@@ -93,6 +100,10 @@ class IpsecSa:
     def id(self) -> SaId:
         """The SA's name in a datapath."""
         return SaId(self.protocol, self.destination, self.spi)
+
+
+FIRST_PRIORITY = 1
+"""Nothing comes before a policy of this priority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,7 @@ class PolicySet:
     """Packets are compressed before they are protected."""
     priority: int = 0
     """0: calculated from the selectors, the more specific first."""
+    tags: Tags = NO_TAGS
     name: str = field(default="", compare=False)
     """For operators: `connection/child` of a trap or shunt."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ikeengine.model.connection import Mode
 from ikeengine.model.identity import Identity
+from ikeengine.model.marks import NO_TAGS, Tags
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import ChildSuite, IkeSuite
 from ikeengine.model.sa import SaId
@@ -38,6 +39,7 @@ class ChildStatus:
     cpi_in: int = 0
     """Compression Parameter Indices of IPComp, 0 without."""
     cpi_out: int = 0
+    tags: Tags = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class IkeStatus:
     tasks_active: tuple[str, ...]
     tasks_passive: tuple[str, ...]
     children: tuple[ChildStatus, ...]
+    if_ids: tuple[int, int] = (0, 0)
+    """XFRM interface IDs, in and out, 0 for none."""
     local_vips: tuple[str, ...] = ()
     """Virtual IP addresses that the peer has given to us."""
     remote_vips: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ mount -t tmpfs tmpfs /dev/shm
 mount -t devpts devpts /dev/pts
 mount --bind /usr/lib/uml/modules /lib/modules
 ip link set lo up
-for module in xfrm_user af_key esp4 esp6 ah4 ah6 ipcomp xfrm4_tunnel veth tun; do
+for module in xfrm_user af_key esp4 esp6 ah4 ah6 ipcomp xfrm4_tunnel ip_vti veth tun; do
     modprobe "$module" || echo "no kernel module $module"
 done
 cd /

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikeengine.config.ike_kinds import AH_PROPOSALS, ESP_PROPOSALS, SELECTORS, TFC
 from ikeengine.config.kinds import BOOLEAN, COUNT, DURATION, SIZE, TRUE_WORDS, VOLUME_COUNT, Choice, Integer, Kind
+from ikeengine.config.mark_kinds import IF_ID, MARK, SET_MARK
 from ikeengine.config.schema import Fixed, Option, Section
 from ikeengine.model.connection import Action, Mode
 from ikeengine.model.proposal import Proposal
@@ -150,6 +151,24 @@ START_ACTION = Option(
     "none",
 )
 CLOSE_ACTION = Option("close_action", _CLOSE_ACTIONS, "What to do when the peer closes the Child SA.", "none")
+MARK_IN = Option("mark_in", MARK, "Netfilter mark of packets that the inbound policies are for.", "0")
+MARK_IN_SA = Option("mark_in_sa", BOOLEAN, "Whether the inbound SA has the mark of `mark_in` as well.", "no")
+MARK_OUT = Option("mark_out", MARK, "Netfilter mark of packets that the outbound policies and the SA are for.", "0")
+SET_MARK_IN = Option(
+    "set_mark_in",
+    SET_MARK,
+    "Mark that packets get when they come out of the tunnel; `%same` is that of `mark_in`.",
+    "0",
+)
+SET_MARK_OUT = Option(
+    "set_mark_out", SET_MARK, "Mark that packets get when they are encrypted; `%same` is that of `mark_out`.", "0"
+)
+IF_ID_IN = Option(
+    "if_id_in", IF_ID, "ID of the XFRM interface that packets come out of.", "0", derived="that of the connection"
+)
+IF_ID_OUT = Option(
+    "if_id_out", IF_ID, "ID of the XFRM interface that packets go into.", "0", derived="that of the connection"
+)
 
 _NOT_YET = (
     Fixed("sha256_96", "the wrong truncation of old peers", "no", BOOLEAN),
@@ -157,13 +176,6 @@ _NOT_YET = (
     Fixed("hostaccess", "a variable for updown scripts", "no", BOOLEAN),
     Fixed("policies_fwd_out", "outbound forward policies", "no", BOOLEAN),
     Fixed("interface", "policies of one interface"),
-    Fixed("mark_in", "Netfilter marks", "0", COUNT),
-    Fixed("mark_in_sa", "Netfilter marks", "no", BOOLEAN),
-    Fixed("mark_out", "Netfilter marks", "0", COUNT),
-    Fixed("set_mark_in", "Netfilter marks", "0", COUNT),
-    Fixed("set_mark_out", "Netfilter marks", "0", COUNT),
-    Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
-    Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
     Fixed("label", "labelled IPsec, RFC 9478"),
     Fixed("label_mode", "labelled IPsec, RFC 9478", "system"),
     Fixed("per_cpu_sas", "SAs for each CPU, RFC 9611", "no", BOOLEAN),
@@ -203,6 +215,13 @@ CHILD = Section(
         IPCOMP,
         TFC_PADDING,
         HW_OFFLOAD,
+        MARK_IN,
+        MARK_IN_SA,
+        MARK_OUT,
+        SET_MARK_IN,
+        SET_MARK_OUT,
+        IF_ID_IN,
+        IF_ID_OUT,
         SINGLE_PAIR,
     ),
     _NOT_YET,

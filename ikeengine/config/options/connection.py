@@ -20,6 +20,7 @@ from ikeengine.config.kinds import (
     Kind,
     ListOf,
 )
+from ikeengine.config.mark_kinds import IF_ID
 from ikeengine.config.options.child import CHILD
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
 from ikeengine.model.connection import Childless, Fragmentation, Ocsp, Revocation, SendCert, Unique
@@ -164,6 +165,14 @@ POOLS = Option(
     "Pools (see `pools.<name>`) that virtual IP addresses for the peer come from; when one is full, the next.",
     "",
 )
+IF_ID_IN = Option(
+    "if_id_in",
+    IF_ID,
+    "ID of the XFRM interface that packets come out of, for all children without one of their own; "
+    "`%unique` is one for each IKE SA.",
+    "0",
+)
+IF_ID_OUT = Option("if_id_out", IF_ID, "ID of the XFRM interface that packets go into, likewise.", "0")
 CHILDLESS = Option(
     "childless",
     _CHILDLESS,
@@ -286,8 +295,6 @@ _NOT_YET = (
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
-    Fixed("if_id_in", "XFRM interfaces", "0", COUNT),
-    Fixed("if_id_out", "XFRM interfaces", "0", COUNT),
     Fixed("mediation", "mediation", "no", BOOLEAN),
     Fixed("mediated_by", "mediation"),
     Fixed("mediation_peer", "mediation"),
@@ -319,6 +326,8 @@ CONNECTION = Section(
         UNIQUE,
         VIPS,
         POOLS,
+        IF_ID_IN,
+        IF_ID_OUT,
         ENCAP,
         FRAGMENTATION,
         CHILDLESS,

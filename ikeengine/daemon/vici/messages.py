@@ -15,6 +15,7 @@ from ikeengine.model.connection import (
     RemoteAuth,
 )
 from ikeengine.model.identity import Identity
+from ikeengine.model.marks import WHOLE_MARK, Tags
 from ikeengine.model.proposal import ADDITIONAL_KE, ChildSuite, IkeSuite, Transform
 from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.model.static import StaticEntry
@@ -62,6 +63,7 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
     section |= _flags(
         {"nat-local": ike.nat_local, "nat-remote": ike.nat_remote, "nat-fake": ike.nat_fake, "nat-any": nat}
     )
+    section |= _if_ids(*ike.if_ids)
     if ike.suite is not None:
         section |= _ike_suite(ike.suite)
     if ike.established_at is not None:
@@ -70,6 +72,22 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
     section |= {key: list(vips) for key, vips in _vips(ike).items() if vips}
     tasks = {"tasks-queued": ike.tasks_queued, "tasks-active": ike.tasks_active, "tasks-passive": ike.tasks_passive}
     return section | {key: list(names) for key, names in tasks.items() if names}
+
+
+def _if_ids(inbound: int, outbound: int) -> Section:
+    ids = {"if-id-in": inbound, "if-id-out": outbound}
+    return {key: f"{if_id:08x}" for key, if_id in ids.items() if if_id}
+
+
+def _tags(tags: Tags) -> Section:
+    """Marks and XFRM interface IDs, in hexadecimal as strongSwan has them."""
+    section: Section = {}
+    for direction, mark in (("in", tags.mark_in), ("out", tags.mark_out)):
+        if mark:
+            section[f"mark-{direction}"] = f"{mark.value:08x}"
+        if mark and mark.mask != WHOLE_MARK:
+            section[f"mark-mask-{direction}"] = f"{mark.mask:08x}"
+    return section | _if_ids(tags.if_id_in, tags.if_id_out)
 
 
 def _vips(ike: IkeStatus) -> dict[str, tuple[str, ...]]:
@@ -95,6 +113,7 @@ def child_section(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:
 def _installed(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:
     section: Section = {"protocol": child.protocol.name}
     section |= _flags({"encap": child.encap})
+    section |= _tags(child.tags)
     section |= {"spi-in": f"{child.spi_in:08x}", "spi-out": f"{child.spi_out:08x}"}
     if child.cpi_in:
         section |= {"cpi-in": f"{child.cpi_in:04x}", "cpi-out": f"{child.cpi_out:04x}"}

@@ -15,12 +15,14 @@ from ikeengine.datapath.userspace.nftables import (
     came_in_by,
     from_to,
     icmp_type,
+    no_later_fragment,
     of_protocol,
     transport_octets,
 )
 from ikeengine.datapath.userspace.packet import ICMP, ICMPV6, UDP
 from ikeengine.errors import DatapathError
-from ikeengine.model.sa import PolicyAction
+from ikeengine.model.path import packed
+from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import ANY_PORTS, OPAQUE_PORTS
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,10 @@ class CleartextFilter:
             self._table.close()
         self._table = None
         self._rules.clear()
+
+    def follow(self, pair: SelectorPair, policies: PolicySet | None) -> None:
+        """Follow a policy. One for the gateways themselves is left out: fragments of their ESP are like its packets."""
+        self.set(pair, policies.action if policies and not _has_gateways(pair, policies) else None)
 
     def set(self, pair: SelectorPair, action: PolicyAction | None) -> None:
         """Follow a policy that came into force, or with None is gone. What cannot be done is logged."""
@@ -87,6 +93,13 @@ class CleartextFilter:
         table.add_rule(_BASE, b"", jump=_PROTECTED)
 
 
+def _has_gateways(pair: SelectorPair, policies: PolicySet) -> bool:
+    if not (policies.local and policies.remote) or policies.action is PolicyAction.PASS:
+        return False
+    ends = ((pair.local, packed(policies.local)), (pair.remote, packed(policies.remote)))
+    return all(len(end.first) == len(own) and end.first <= own <= end.last for end, own in ends)
+
+
 def arrives(pair: SelectorPair) -> bytes | None:
     """What matches the packets of a policy as they arrive; None if the packet filter cannot tell them."""
     local, remote = pair
@@ -94,7 +107,8 @@ def arrives(pair: SelectorPair) -> bytes | None:
     ports = [(end.first_port, end.last_port) for end in (remote, local)]
     if remote.protocol not in (0, protocol) or OPAQUE_PORTS in ports:
         return None
-    match = from_to((remote.first, remote.last), (local.first, local.last))
+    # Later fragments may be of encapsulated ESP, and are worth nothing without the first one.
+    match = from_to((remote.first, remote.last), (local.first, local.last)) + no_later_fragment()
     if protocol:
         match += of_protocol(protocol)
     if protocol in (ICMP, ICMPV6):

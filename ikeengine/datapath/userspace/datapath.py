@@ -22,7 +22,7 @@ from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.cleartext import CleartextFilter
 from ikeengine.datapath.userspace.esp import EspSender
-from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah, spi_of_esp
+from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
 from ikeengine.datapath.userspace.raw import (
     BATCH,
@@ -38,12 +38,14 @@ from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.datapath.userspace.spd import order_of
+from ikeengine.datapath.userspace.strays import Strays
 from ikeengine.datapath.userspace.tun import TunDevice
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
-from ikeengine.model.commands import NatMappingChanged, SaExpired, UnknownSpi
+from ikeengine.model.commands import NatMappingChanged, SaExpired
 from ikeengine.model.path import Path
-from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.model.sa import FIRST_PRIORITY, Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
+from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL
 from ikeengine.registry import Protocol
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class UserspaceDatapath:
 
     def _forget_everything(self) -> None:
         self._tun_fd = _NO_DEVICE
+        self._strays: Strays | None = None
         self._raw: dict[int, RawSockets] = {}
         self._routes: TunnelRoutes | None = None
         self._cleartext: CleartextFilter | None = None
@@ -88,12 +91,14 @@ class UserspaceDatapath:
             rules = TunnelRules(settings.routes, rtnetlink)
             cleanup.callback(rules.close)
             routes = TunnelRoutes(tun.index, settings.routes.table, rules, rtnetlink)
+            cleanup.callback(routes.close)
             cleartext = CleartextFilter(settings.device, tun.index, settings.ike_ports)
             cleanup.callback(cleartext.close)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
+            strays = Strays(self._inbound, host.loop.time, self._tell)
             for sockets in raw.values():
                 cleanup.callback(sockets.close)
-                host.loop.add_reader(sockets.plain, sockets.receive, self._inbound.process)
+                host.loop.add_reader(sockets.plain, sockets.receive, self._inbound.process, strays.native)
                 cleanup.callback(host.loop.remove_reader, sockets.plain)
             for ah in open_ah_sockets(settings.routes.mark, raw):
                 cleanup.callback(ah.close)
@@ -103,7 +108,7 @@ class UserspaceDatapath:
             cleanup.callback(host.loop.remove_reader, tun.fd)
             self._cleanup = cleanup.pop_all()
         self._host, self._tun_fd, self._routes, self._raw = host, tun.fd, routes, raw
-        self._cleartext = cleartext
+        self._cleartext, self._strays = cleartext, strays
 
     def stop(self) -> None:
         """Close everything; device, routes and rules are gone then."""
@@ -125,6 +130,8 @@ class UserspaceDatapath:
         host = self._started()
         _check_possible(sa)
         inbound_sas = self._inbound_of(sa)
+        if sa.mark or sa.set_mark or sa.if_id:
+            raise DatapathError("the userspace datapath knows no Netfilter marks and no XFRM interfaces")
         if sa.id in self._sas or (sa.direction is Direction.IN and inbound_sas.get(sa.spi)):
             raise DatapathError(f"SA {sa.spi:08x} to {sa.destination} exists already")
         if sa.direction is Direction.IN:
@@ -183,8 +190,8 @@ class UserspaceDatapath:
     def receive_esp(self, packet: bytes, path: Path, traffic_class: int | None = None) -> None:
         """Decapsulate an ESP packet that arrived over UDP."""
         sa = self._inbound.process(packet, traffic_class)
-        if sa is None and self._inbound.get(spi_of_esp(packet)) is None:
-            self._tell(UnknownSpi(spi_of_esp(packet), path))
+        if sa is None and self._strays is not None:
+            self._strays.encapsulated(packet, path)
         elif sa is not None and sa.comes_from_elsewhere(path.remote, path.remote_port):
             self._tell(NatMappingChanged(sa.sa.id, path.remote, path.remote_port))
 
@@ -197,11 +204,15 @@ class UserspaceDatapath:
         """Routes first when there is something to protect, last when there is not: nothing leaks in between."""
         if self._routes is not None and _needs_route(after):
             self._routes.add(pair, after.local if after else "")
+        elif self._routes is not None and _goes_around(pair, after):
+            self._routes.add_around(pair)
         if self._cleartext is not None:
-            self._cleartext.set(pair, after.action if after else None)
+            self._cleartext.follow(pair, after)
         self._outbound.set_policy(pair, after)
         if self._routes is not None and _needs_route(before) and not _needs_route(after):
             self._routes.remove(pair)
+        elif self._routes is not None and _goes_around(pair, before) and not _goes_around(pair, after):
+            self._routes.remove_around(pair)
 
     def _inbound_of(self, sa: IpsecSa) -> Inbound:
         return self._inbound_ah if sa.protocol is Protocol.AH else self._inbound
@@ -273,3 +284,13 @@ def _check_possible(sa: IpsecSa) -> None:
 
 def _needs_route(policies: PolicySet | None) -> bool:
     return policies is not None and policies.action is not PolicyAction.PASS
+
+
+def _goes_around(pair: SelectorPair, policies: PolicySet | None) -> bool:
+    """Whether packets need not even look into our device: all to some network pass, and nothing comes before that."""
+    if policies is None or policies.action is not PolicyAction.PASS or policies.priority != FIRST_PRIORITY:
+        return False
+    local, remote = pair
+    everybody = not any(local.first) and local.last == b"\xff" * len(local.last)
+    plain = {(ts.protocol, ts.first_port, ts.last_port) for ts in pair} == {(ANY_PROTOCOL, *ANY_PORTS)}
+    return everybody and plain and any(remote.first)

@@ -9,6 +9,7 @@ from struct import Struct
 from ikeengine.datapath.policies import all_pairs
 from ikeengine.datapath.userspace.ah import SPI_AT, AhReceiver
 from ikeengine.datapath.userspace.ah_header import split_headers
+from ikeengine.datapath.userspace.early import EarlyPackets
 from ikeengine.datapath.userspace.esp import EspReceiver, Replayed
 from ikeengine.datapath.userspace.headers import merge_traffic_class
 from ikeengine.datapath.userspace.modes import mode_of
@@ -173,12 +174,15 @@ class Inbound:
         self._deliver = deliver
         self._drops = drops
         self._sas: dict[int, InboundSa] = {}
+        self._early = EarlyPackets()
 
     def process(self, packet: bytes, traffic_class: int | None) -> InboundSa | None:
         """Decapsulate one packet for the host, or drop it. Returns the SA if the packet is authentic. Never raises."""
-        sa = self._sas.get(self._spi_of(packet))
+        spi = self._spi_of(packet)
+        sa = self._sas.get(spi)
         if sa is None:
             self._drops["unknown-spi"] += 1
+            self._early.keep(spi, packet, traffic_class)
             return None
         try:
             inner = sa.receive(packet, traffic_class)
@@ -194,8 +198,11 @@ class Inbound:
         return self._sas.get(spi)
 
     def add(self, sa: InboundSa) -> None:
-        """Accept packets of an SA."""
+        """Accept packets of an SA, also those that came a moment too early."""
         self._sas[sa.sa.spi] = sa
+        for packet, traffic_class in self._early.take(sa.sa.spi):
+            self._drops["unknown-spi"] -= 1
+            self.process(packet, traffic_class)
 
     def remove(self, sa: InboundSa) -> None:
         """Accept them no longer."""

@@ -156,6 +156,11 @@ def transport_octets(offset: int, first: int, last: int) -> bytes:
     return _payload(_TRANSPORT_HEADER, offset, 2) + _range(first.to_bytes(2, "big"), last.to_bytes(2, "big"))
 
 
+def no_later_fragment() -> bytes:
+    """Packets whose transport header can be seen."""
+    return _payload(_TRANSPORT_HEADER, 0, 1) + _range(b"\0", b"\xff")
+
+
 def icmp_type(first: int, last: int) -> bytes:
     """ICMP messages with a type in a range."""
     return _payload(_TRANSPORT_HEADER, 0, 1) + _range(bytes([first]), bytes([last]))

@@ -34,10 +34,13 @@ _IP_PKTINFO = 8
 _PKTINFO_V4 = Struct("@I4s4x")
 _PKTINFO_V6 = Struct("@16sI")
 _INT = Struct("@i")
-_TCLASS_SPACE = socket.CMSG_SPACE(_INT.size)
+_IPV6_RECVPKTINFO = 49
+_CONTROL_V6 = socket.CMSG_SPACE(_INT.size) + socket.CMSG_SPACE(_PKTINFO_V6.size)
 
 Received = Callable[[bytes, int], object]
-"""Takes an ESP packet, from its SPI on, and the traffic class of its outer header."""
+"""Takes an ESP packet, from its SPI on, and the traffic class of its outer header. None: no SA has taken it."""
+NotTaken = Callable[[bytes, str, str], object]
+"""Looks at an ESP packet that no SA has taken, from this source to this destination."""
 
 
 class RawSockets:
@@ -58,6 +61,7 @@ class RawSockets:
             else:
                 self.plain.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
                 self.plain.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+                self.plain.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
             cleanup.pop_all()
 
     def close(self) -> None:
@@ -65,12 +69,12 @@ class RawSockets:
         self.plain.close()
         self.sender.close()
 
-    def receive(self, received: Received) -> None:
+    def receive(self, received: Received, not_taken: NotTaken = lambda *_unused: None) -> None:
         """Pass on what has arrived, up to a batch of packets."""
         read_one = _receive_v4 if self.family == socket.AF_INET else _receive_v6
         with contextlib.suppress(BlockingIOError):
             for _unused in range(BATCH):
-                read_one(self.plain, received)
+                read_one(self.plain, received, not_taken)
 
     def send(self, packet: bytes, destination: str) -> int:
         """Send an IP packet as it is; 0, or the errno if it was dropped."""
@@ -159,16 +163,21 @@ def prepare(sock: socket.socket, mark: int) -> None:
         sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
 
 
-def _receive_v4(sock: socket.socket, received: Received) -> None:
+def _receive_v4(sock: socket.socket, received: Received, not_taken: NotTaken) -> None:
     packet = sock.recv(_BIGGEST)
     if len(packet) >= IPV4_HEADER:
-        received(packet[(packet[0] & 0x0F) * 4 :], packet[1])
+        esp = packet[(packet[0] & 0x0F) * 4 :]
+        if received(esp, packet[1]) is None:
+            not_taken(esp, socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20]))
 
 
-def _receive_v6(sock: socket.socket, received: Received) -> None:
-    packet, control, _unused, _unused = sock.recvmsg(_BIGGEST, _TCLASS_SPACE)
-    traffic_class = 0
+def _receive_v6(sock: socket.socket, received: Received, not_taken: NotTaken) -> None:
+    packet, control, _unused, sender = sock.recvmsg(_BIGGEST, _CONTROL_V6)
+    traffic_class, destination = 0, b""
     for level, kind, data in control:
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(data) == _PKTINFO_V6.size:
+            destination = data[:16]
         if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_TCLASS and len(data) == _INT.size:
             traffic_class = _INT.unpack(data)[0]
-    received(packet, traffic_class)
+    if received(packet, traffic_class) is None and destination:
+        not_taken(packet, str(sender[0]).partition("%")[0], socket.inet_ntop(socket.AF_INET6, destination))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from ipaddress import ip_network
 from typing import Any
 
 from ikeengine.datapath.policies import SelectorPair
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 ROUTE_PROTOCOL = 105
 """Marks our routes; a number that /etc/iproute2/rt_protos gives to nobody."""
 
+_THROW = 9
 _SCOPE_GLOBAL = 0
 _TENTATIVE_OR_FAILED = 0x48
 
@@ -34,6 +36,20 @@ class TunnelRoutes:
         self._rules = rules
         self._rtnetlink = rtnetlink
         self._wanted: dict[Network, dict[SelectorPair, str]] = {}
+        self._around: dict[Network, set[SelectorPair]] = {}
+        self._remove_throws()
+
+    def close(self) -> None:
+        """Remove the routes that do not go away with the device."""
+        self._around.clear()
+        self._remove_throws()
+
+    def _remove_throws(self) -> None:
+        """Those of a killed predecessor too. Raises DatapathError."""
+        found = self._rtnetlink.call(lambda ip: list(ip.get_routes(table=self._table)))
+        for route in found:
+            if route["proto"] == ROUTE_PROTOCOL and route["type"] == _THROW:
+                self._delete(self._throw(ip_network((route.get_attr("RTA_DST"), route["dst_len"]))))
 
     def add(self, pair: SelectorPair, outer: str) -> None:
         """Lead packets from the local to the remote selector into the device.
@@ -55,6 +71,29 @@ class TunnelRoutes:
         for network in networks(pair.remote):
             self._write(network, _without(self._wanted.get(network, {}), pair))
 
+    def add_around(self, pair: SelectorPair) -> None:
+        """Let packets to the remote selector take the host's own routes, whoever else wants them. Raises DatapathError.
+
+        A `throw` route ends the look-up in our table, so the host also chooses its source address as without us.
+        """
+        for network in networks(pair.remote):
+            self._put(self._throw(network))
+            self._around.setdefault(network, set()).add(pair)
+
+    def remove_around(self, pair: SelectorPair) -> None:
+        """The host's own routes are no longer wanted for this. Raises DatapathError."""
+        for network in networks(pair.remote):
+            pairs = self._around.get(network, set())
+            pairs.discard(pair)
+            if pairs or self._around.pop(network, None) is None:
+                continue
+            self._delete(self._throw(network))
+            self._write(network, self._wanted.get(network, {}))
+
+    def _throw(self, network: Network) -> dict[str, Any]:
+        where = {"type": "throw", "family": family(network), "dst": str(network)}
+        return where | {"table": self._table, "proto": ROUTE_PROTOCOL}
+
     def refresh(self) -> None:
         """Write all routes anew: the kernel drops them with the addresses that they prefer. Raises DatapathError."""
         for network, wanted in list(self._wanted.items()):
@@ -69,21 +108,27 @@ class TunnelRoutes:
 
     def _write(self, network: Network, wanted: dict[SelectorPair, str]) -> None:
         """Make a route what its last pair wants it to be."""
+        if network in self._around:
+            self._wanted[network] = wanted
+            return
         if not wanted:
             self._wanted.pop(network, None)
-            self._erase(network)
+            self._delete(self._route(network))
             return
         pair, outer = list(wanted.items())[-1]
         route = self._route(network)
         source = self._source_address(pair.local, outer)
         if source:
             route["prefsrc"] = source
-        self._rtnetlink.call(lambda ip: ip.route("replace", **route))
+        self._put(route)
         self._wanted[network] = wanted
 
-    def _erase(self, network: Network) -> None:
+    def _put(self, where: dict[str, Any]) -> None:
+        self._rtnetlink.call(lambda ip: ip.route("replace", **where))
+
+    def _delete(self, where: dict[str, Any]) -> None:
         try:
-            self._rtnetlink.call(lambda ip: ip.route("del", **self._route(network)))
+            self._rtnetlink.call(lambda ip: ip.route("del", **where))
         except RouteError as error:
             if error.code != errno.ESRCH:
                 raise

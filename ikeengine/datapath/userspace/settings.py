@@ -20,6 +20,6 @@ class UserspaceSettings:
 
     device: str = "ike0"
     mtu: int = 1400
+    routes: RouteSettings = field(default_factory=RouteSettings)
     ike_ports: tuple[int, ...] = (500, 4500)
     """Where IKE and UDP-encapsulated ESP arrive."""
-    routes: RouteSettings = field(default_factory=RouteSettings)

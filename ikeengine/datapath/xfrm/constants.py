@@ -42,10 +42,14 @@ class Xfrma(IntEnum):
     LASTUSED = 15
     ALG_AEAD = 18
     ALG_AUTH_TRUNC = 20
+    MARK = 21
     TFCPAD = 22
     REPLAY_ESN_VAL = 23
     SA_EXTRA_FLAGS = 24
     OFFLOAD_DEV = 28
+    SET_MARK = 29
+    SET_MARK_MASK = 30
+    IF_ID = 31
 
 
 class XfrmDir(IntEnum):

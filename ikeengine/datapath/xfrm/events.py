@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ikeengine.datapath.netlink import read_attributes
 from ikeengine.datapath.xfrm.policy import PolicyKey, read_policy_key, template_reqid
 from ikeengine.datapath.xfrm.selector import read_selector, traffic_selectors
-from ikeengine.datapath.xfrm.state import USERSA_INFO, address_text, read_id, read_state_id
+from ikeengine.datapath.xfrm.state import USERSA_INFO, address_text, read_id, read_state_id, read_tags
 from ikeengine.model.sa import SaId
 from ikeengine.model.selector import TrafficSelector
 
@@ -50,8 +50,10 @@ class KernelMapping(NamedTuple):
 def read_acquire(body: bytes) -> KernelAcquire:
     """An ACQUIRE message."""
     source, destination = traffic_selectors(read_selector(body, _SELECTOR_OFFSET))
-    reqid = template_reqid(read_attributes(body[_ACQUIRE.size :]))
-    return KernelAcquire(read_policy_key(body, _POLICY_OFFSET), reqid, source, destination)
+    attributes = read_attributes(body[_ACQUIRE.size :])
+    mark, if_id = read_tags(attributes)
+    policy = read_policy_key(body, _POLICY_OFFSET)._replace(mark=mark, if_id=if_id)
+    return KernelAcquire(policy, template_reqid(attributes), source, destination)
 
 
 def read_expire(body: bytes) -> KernelExpire:

@@ -25,9 +25,17 @@ from ikeengine.datapath.xfrm.selector import (
     read_selector,
     write_selector,
 )
-from ikeengine.datapath.xfrm.state import IP_PROTOCOL, MODE, address_family, address_octets
+from ikeengine.datapath.xfrm.state import (
+    IP_PROTOCOL,
+    MODE,
+    address_family,
+    address_octets,
+    read_tags,
+    write_tags,
+)
 from ikeengine.errors import DatapathError
 from ikeengine.model.connection import Mode
+from ikeengine.model.marks import NO_MARK, NO_TAGS, Mark, Tags
 from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.registry import Protocol
 
@@ -58,9 +66,12 @@ class PolicyKey(NamedTuple):
 
     direction: XfrmDir
     selector: KernelSelector
+    mark: Mark = NO_MARK
+    if_id: int = 0
 
     def __str__(self) -> str:
-        return f"{self.direction.name.lower()} {self.selector}"
+        tags = (f" mark {self.mark}" if self.mark else "") + (f" if_id {self.if_id}" if self.if_id else "")
+        return f"{self.direction.name.lower()} {self.selector}{tags}"
 
 
 class KernelPolicy(NamedTuple):
@@ -77,7 +88,14 @@ def policy_keys(policies: PolicySet) -> tuple[PolicyKey, ...]:
 
     Raises DatapathError if there is none, or if there are too many.
     """
-    return _policy_keys(policies.local_ts, policies.remote_ts, policies.mode is not Mode.TRANSPORT)
+    keys = _policy_keys(policies.local_ts, policies.remote_ts, policies.mode is not Mode.TRANSPORT)
+    return keys if policies.tags == NO_TAGS else tuple(_tagged(key, policies.tags) for key in keys)
+
+
+def _tagged(key: PolicyKey, tags: Tags) -> PolicyKey:
+    if key.direction is XfrmDir.OUT:
+        return key._replace(mark=tags.mark_out, if_id=tags.if_id_out)
+    return key._replace(mark=tags.mark_in, if_id=tags.if_id_in)
 
 
 @lru_cache(maxsize=1024)
@@ -129,6 +147,7 @@ def write_policy(key: PolicyKey, policies: PolicySet) -> bytes:
         0,
         0,
     )
+    info += write_tags(key.mark, key.if_id)
     if policies.action in (PolicyAction.PASS, PolicyAction.DROP):
         return info
     return info + attribute(Xfrma.TMPL, _templates(key, policies))
@@ -136,14 +155,15 @@ def write_policy(key: PolicyKey, policies: PolicySet) -> bytes:
 
 def write_policy_id(key: PolicyKey) -> bytes:
     """The body of GETPOLICY and DELPOLICY."""
-    return _USERPOLICY_ID.pack(write_selector(key.selector), 0, key.direction)
+    return _USERPOLICY_ID.pack(write_selector(key.selector), 0, key.direction) + write_tags(key.mark, key.if_id)
 
 
 def read_policy_id(body: bytes) -> PolicyKey:
     """What `write_policy_id` has written. Raises ValueError if it is something else."""
-    if len(body) != _USERPOLICY_ID.size:
+    if len(body) < _USERPOLICY_ID.size:
         raise ValueError("not a policy identifier")
-    return PolicyKey(XfrmDir(_USERPOLICY_ID.unpack(body)[2]), read_selector(body))
+    tags = read_tags(read_attributes(body[_USERPOLICY_ID.size :]))
+    return PolicyKey(XfrmDir(_USERPOLICY_ID.unpack_from(body)[2]), read_selector(body), *tags)
 
 
 def write_exemption(family: int, direction: XfrmDir) -> bytes:
@@ -154,8 +174,10 @@ def write_exemption(family: int, direction: XfrmDir) -> bytes:
 def read_policy(body: bytes) -> KernelPolicy:
     """A NEWPOLICY message."""
     fields = USERPOLICY_INFO.unpack_from(body)
-    reqid = template_reqid(read_attributes(body[USERPOLICY_INFO.size :]))
-    return KernelPolicy(read_policy_key(body), fields[13], reqid, fields[12])
+    attributes = read_attributes(body[USERPOLICY_INFO.size :])
+    mark, if_id = read_tags(attributes)
+    key = read_policy_key(body)._replace(mark=mark, if_id=if_id)
+    return KernelPolicy(key, fields[13], template_reqid(attributes), fields[12])
 
 
 def read_policy_key(body: bytes, offset: int = 0) -> PolicyKey:

@@ -108,7 +108,8 @@ class TunnelRoutes:
         remote = Network(key.selector.destination, key.selector.destination_prefix)
         if policies.action is PolicyAction.PASS and remote.prefix and not key.selector.protocol:
             return (Route(remote),)
-        if not _is_tunnel(policies):
+        if not _is_tunnel(policies) or key.mark or key.if_id:
+            # A marked packet, or one of an XFRM interface, has been routed on purpose already.
             return ()
         route = self._tunnel_route(local, remote, policies)
         if route is None:

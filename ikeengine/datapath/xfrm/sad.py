@@ -29,6 +29,7 @@ from ikeengine.datapath.xfrm.state import (
     write_state_id,
 )
 from ikeengine.errors import DatapathError
+from ikeengine.model.marks import Mark
 from ikeengine.model.sa import Direction, IpsecSa, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
 
@@ -77,7 +78,7 @@ class SecurityAssociations:
     def install(self, sa: IpsecSa, progress: Progress = FRESH) -> None:
         """Add a state. Raises DatapathError; then nothing of it is left behind."""
         body = write_state(sa, progress)
-        entry = _entry(sa.id, sa.source, sa.reqid)
+        entry = _entry(sa)
         self._journal.add(entry)
         try:
             if not self._is_offloaded(sa, progress):
@@ -129,12 +130,12 @@ class SecurityAssociations:
         if ours is None:
             return
         try:
-            self._kernel.request(XfrmMsg.DELSA, write_state_id(sa))
+            self._kernel.request(XfrmMsg.DELSA, write_state_id(sa, ours.mark))
         except NetlinkError as error:
             if error.code != errno.ESRCH:
                 log.error("cannot remove %s: %s", _describe(ours), error)
                 return
-        self._journal.remove(_entry(sa, ours.source, ours.reqid))
+        self._journal.remove(_entry(ours))
 
     def delete_all(self) -> None:
         """Remove all our states."""
@@ -146,16 +147,16 @@ class SecurityAssociations:
         stale = _parse_entry(entry)
         if stale is None:
             return
-        sa, source, reqid = stale
-        state = self._state(sa)
+        sa, source, reqid, mark = stale
+        state = self._state(sa, mark)
         if state is not None and (state.source, state.reqid) == (source, reqid):
             log.info("removing SA %08x %s -> %s of an earlier run", sa.spi, source, sa.destination)
-            self._kernel.request(XfrmMsg.DELSA, write_state_id(sa))
+            self._kernel.request(XfrmMsg.DELSA, write_state_id(sa, mark))
 
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of one of our states, None if it is gone. Raises NetlinkError."""
         ours = self._sas.get(sa)
-        state = self._state(sa) if ours else None
+        state = self._state(sa, ours.mark) if ours else None
         if ours is None or state is None:
             return None
         last_use = self._last_use(ours, state)
@@ -172,7 +173,7 @@ class SecurityAssociations:
         reached = []
         for sa, ours in self._sas.items():
             limits = ours.limits
-            state = self._state(sa)
+            state = self._state(sa, ours.mark)
             if state is None:
                 reached.append((sa, True))
             elif (
@@ -193,9 +194,9 @@ class SecurityAssociations:
             self._seen_packets[sa.id] = (state.packets, seen)
         return seen
 
-    def _state(self, sa: SaId) -> KernelState | None:
+    def _state(self, sa: SaId, mark: Mark) -> KernelState | None:
         try:
-            return read_state(self._kernel.get(XfrmMsg.GETSA, write_state_id(sa)).body)
+            return read_state(self._kernel.get(XfrmMsg.GETSA, write_state_id(sa, mark)).body)
         except NetlinkError as error:
             if error.code == errno.ESRCH:
                 return None
@@ -205,12 +206,12 @@ class SecurityAssociations:
         """Remove a state and return what it has been through."""
         with self._listen() as listener:
             try:
-                self._kernel.request(XfrmMsg.DELSA, write_state_id(sa.id))
+                self._kernel.request(XfrmMsg.DELSA, write_state_id(sa.id, sa.mark))
             except NetlinkError as error:
                 raise DatapathError(f"cannot move {_describe(sa)}: {_reason(error)}") from error
             messages = listener.read().messages
         del self._sas[sa.id]
-        self._journal.remove(_entry(sa.id, sa.source, sa.reqid))
+        self._journal.remove(_entry(sa))
         for message in messages:
             state = read_deleted_state(message.body) if message.type == XfrmMsg.DELSA else None
             if state is not None and state.id == sa.id:
@@ -226,9 +227,9 @@ class SecurityAssociations:
     def _remove_if_identical(self, sa: IpsecSa, progress: Progress) -> None:
         """After a lost answer: remove the state if it is the one that we have tried to add, keys and all."""
         try:
-            state = self._state(sa.id)
+            state = self._state(sa.id, sa.mark)
             if state is not None and state.has_keys_of(write_state(sa, progress)):
-                self._kernel.request(XfrmMsg.DELSA, write_state_id(sa.id))
+                self._kernel.request(XfrmMsg.DELSA, write_state_id(sa.id, sa.mark))
         except NetlinkError as error:
             log.error("%s may be left behind: %s", _describe(sa), error)
 
@@ -242,14 +243,16 @@ def _reason(error: NetlinkError) -> str:
     return f"{sentence} ({error})" if sentence else str(error)
 
 
-def _entry(sa: SaId, source: str, reqid: int) -> str:
-    return f"sa {sa.protocol.name} {sa.spi:08x} {source} {sa.destination} {reqid}"
+def _entry(sa: IpsecSa) -> str:
+    mark = f" {sa.mark.value:x}/{sa.mark.mask:x}" if sa.mark else ""
+    return f"sa {sa.protocol.name} {sa.spi:08x} {sa.source} {sa.destination} {sa.reqid}{mark}"
 
 
-def _parse_entry(entry: str) -> tuple[SaId, str, int] | None:
-    """Destination, source and reqid of a journal entry; None if it is torn."""
+def _parse_entry(entry: str) -> tuple[SaId, str, int, Mark] | None:
+    """Name, source, reqid and mark of a journal entry; None if it is torn."""
     try:
-        _unused, protocol, spi, source, destination, reqid = entry.split(" ")
-        return SaId(Protocol[protocol], destination, int(spi, 16)), source, int(reqid)
+        _unused, protocol, spi, source, destination, reqid, *mark = entry.split(" ")
+        value, mask = (int(part, 16) for part in (mark or ["0/0"])[0].split("/"))
+        return SaId(Protocol[protocol], destination, int(spi, 16)), source, int(reqid), Mark(value, mask)
     except (ValueError, KeyError):
         return None

@@ -27,6 +27,7 @@ from ikeengine.datapath.xfrm.constants import (
 from ikeengine.datapath.xfrm.selector import XFRM_SELECTOR, any_selector
 from ikeengine.errors import DatapathError
 from ikeengine.model.connection import Mode
+from ikeengine.model.marks import NO_MARK, Mark
 from ikeengine.model.path import packed
 from ikeengine.model.sa import Direction, IpsecSa, Limits, SaId, UdpEncap
 from ikeengine.registry import Protocol
@@ -40,6 +41,7 @@ USERSA_ID = Struct("@16sIHB0I")
 _LIFETIME_CUR = Struct("=4Q")
 _ENCAP_TMPL = Struct("=HHHxx16s")
 _REPLAY_ESN = Struct("=6I")
+_MARK = Struct("=II")
 _U32 = Struct("=I")
 _U64 = Struct("=Q")
 _OFFLOAD = Struct("=iB3x")
@@ -112,10 +114,27 @@ def address_text(octets: bytes, family: int) -> str:
     return socket.inet_ntop(family, octets[:16] if family == socket.AF_INET6 else octets[:4])
 
 
-def write_state_id(sa: SaId) -> bytes:
-    """`struct xfrm_usersa_id`, the body of GETSA and DELSA."""
+def write_state_id(sa: SaId, mark: Mark = NO_MARK) -> bytes:
+    """`struct xfrm_usersa_id`, the body of GETSA and DELSA. A state with a mark is not found without."""
     family = address_family(sa.destination)
-    return USERSA_ID.pack(address_octets(sa.destination), socket.htonl(sa.spi), family, IP_PROTOCOL[sa.protocol])
+    name = USERSA_ID.pack(address_octets(sa.destination), socket.htonl(sa.spi), family, IP_PROTOCOL[sa.protocol])
+    return name + write_tags(mark, 0)
+
+
+def write_tags(mark: Mark, if_id: int) -> bytes:
+    """The attributes for a mark (`struct xfrm_mark`) and an interface ID; nothing where there is none."""
+    parts = [attribute(Xfrma.MARK, _MARK.pack(mark.value, mark.mask))] if mark else []
+    if if_id:
+        parts.append(attribute(Xfrma.IF_ID, _U32.pack(if_id)))
+    return b"".join(parts)
+
+
+def read_tags(attributes: dict[int, bytes]) -> tuple[Mark, int]:
+    """What `write_tags` has written. Raises ValueError if it is something else."""
+    mark, if_id = attributes.get(Xfrma.MARK, bytes(8)), attributes.get(Xfrma.IF_ID, bytes(4))
+    if (len(mark), len(if_id)) != (_MARK.size, _U32.size):
+        raise ValueError("not a mark and an interface ID")
+    return Mark(*_MARK.unpack(mark)), int(_U32.unpack(if_id)[0])
 
 
 def write_state(sa: IpsecSa, progress: Progress = FRESH, *, device: int = 0) -> bytes:
@@ -147,6 +166,10 @@ def write_state(sa: IpsecSa, progress: Progress = FRESH, *, device: int = 0) -> 
         parts.append(attribute(Xfrma.SA_EXTRA_FLAGS, _U32.pack(SA_XFLAG_DONT_ENCAP_DSCP)))
     if sa.tfc_padding and sa.protocol is Protocol.ESP and sa.mode is Mode.TUNNEL:
         parts.append(attribute(Xfrma.TFCPAD, _U32.pack(sa.tfc_padding & _U32_MOST)))
+    parts.append(write_tags(sa.mark, sa.if_id))
+    if sa.set_mark:
+        parts.append(attribute(Xfrma.SET_MARK, _U32.pack(sa.set_mark.value)))
+        parts.append(attribute(Xfrma.SET_MARK_MASK, _U32.pack(sa.set_mark.mask)))
     if device:
         parts.append(attribute(Xfrma.OFFLOAD_DEV, _OFFLOAD.pack(device, _offload_flags(sa, family))))
     parts.append(_replay_attributes(window if long_window else 0, progress))

@@ -20,7 +20,7 @@ from ikeengine.errors import (
     TsUnacceptable,
 )
 from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import reasons, renewal, vip_reasons, virtual_ips
+from ikeengine.ikev2 import child_reasons, reasons, renewal, vip_reasons, virtual_ips
 from ikeengine.ikev2.child import UP_STATES, ChildKeys, ChildSa
 from ikeengine.ikev2.child_negotiation import (
     ChildAnswer,
@@ -140,7 +140,7 @@ class CreateChild(Exchange):
         """Whether this is AH, which no NAT lets through. Then the commands are answered already."""
         if self.config.esp_proposals[0].protocol != Protocol.AH or not sa.uses_nat_t:
             return False
-        fail(ctx, reasons.ah_behind_nat(ctx, sa, self.config.name), self.ops)
+        fail(ctx, child_reasons.ah_behind_nat(ctx, sa, self.config.name), self.ops)
         return True
 
     def _again(self, *, group: int | None = None, single_pair: bool = False) -> CreateChild:
@@ -307,9 +307,9 @@ def refusal(ctx: Context, sa: IkeSa, phase: str, offer: ChildOffer, error: Notif
         offered = (offer.local_ts, offer.remote_ts)
         return reasons.selectors_mismatch(ctx, sa, phase, Side.PEER, offered, child=child)
     if error.kind == NotifyType.SINGLE_PAIR_REQUIRED:
-        return reasons.single_pair_required(ctx, sa, phase, Side.PEER, child=child)
+        return child_reasons.single_pair_required(ctx, sa, phase, Side.PEER, child=child)
     if error.kind == NotifyType.NO_ADDITIONAL_SAS:
-        return reasons.no_additional_sas(ctx, sa, phase, child=child)
+        return child_reasons.no_additional_sas(ctx, sa, phase, child=child)
     return reasons.refused(ctx, sa, phase, error.kind, child=child)
 
 
@@ -345,9 +345,9 @@ def no_match(
     """The record of an offer that none of our children accepts. `with_ke`: whether PFS plays a part."""
     name = configs[0].name if len(configs) == 1 else ""
     if isinstance(error, SinglePairRequired):
-        return reasons.single_pair_required(ctx, sa, phase, Side.LOCAL, child=name)
+        return child_reasons.single_pair_required(ctx, sa, phase, Side.LOCAL, child=name)
     if sa.uses_nat_t and any(offered.protocol == Protocol.AH for offered in message.require(Sa).proposals):
-        return reasons.ah_behind_nat(ctx, sa, name)
+        return child_reasons.ah_behind_nat(ctx, sa, name)
     if isinstance(error, TsUnacceptable):
         offered = (message.require(TsInitiator).selectors, message.require(TsResponder).selectors)
         addresses = virtual_ips.own(sa), virtual_ips.peers(sa)

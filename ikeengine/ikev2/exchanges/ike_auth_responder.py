@@ -247,12 +247,13 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
         raise AssertionError("a request came before it is answered")
     nonces = (handshake.nonce_peer, handshake.nonce_own)
     crash_tokens.take(sa, message)
+    contact = _is_initial_contact(handshake)
+    uniqueness.give_back_addresses(ctx, sa, initial_contact=contact)
+    configured = config.respond(ctx, sa, message)
     mobility = mobike_requests.agree(ctx, sa, message)
     established(ctx, sa, "both sides are authenticated")
-    # What the initiator replaces goes first: its new IKE SA gets the virtual IP that the old one had.
-    uniqueness.on_responder(ctx, sa, initial_contact=_is_initial_contact(handshake))
+    uniqueness.on_responder(ctx, sa, initial_contact=contact)
     uniqueness.take_over(ctx, sa)
-    configured = config.respond(ctx, sa, message)
     with_child = message.find(Sa) is not None and not config.refuses_child(configured)
     child = _first_child(ctx, sa, message, nonces) if with_child else []
     return [*crash_tokens.offer(ctx, sa), *configured, *child, *mobility, *auth_lifetime.announce(ctx, sa)]

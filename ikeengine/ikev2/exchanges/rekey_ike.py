@@ -257,6 +257,7 @@ def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     before = old.status()
     moving.inherit(ctx, old, new)
     virtual_ips.move(ctx, old, new)
+    new.if_ids = old.if_ids
     ctx.emit(IkeRekeyed(before, new.status()))
     old.is_announced, new.is_announced = False, True
     if new.is_initiator and crash_tokens.offer(ctx, new):

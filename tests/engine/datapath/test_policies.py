@@ -198,3 +198,25 @@ def test_owners_are_found_by_reqid():
     assert db.stacks.owners_of_reqid(5) == (1, 3)
     assert db.stacks.in_force(AB) == policy_set(3, reqid=5)
     assert db.stacks.in_force(AC) is None
+
+
+def test_priorities_decide_between_policies_with_the_same_selectors():
+    db = Database()
+    db.stacks.install(policy_set(1, action=PolicyAction.DROP, priority=1700))
+    db.stacks.install(policy_set(2))
+    db.stacks.install(policy_set(3, action=PolicyAction.DROP))
+    assert db.entries[AB].owner == 1, "what was configured to come first"
+    db.stacks.install(policy_set(4, action=PolicyAction.PASS, priority=1600))
+    assert db.entries[AB].owner == 4
+    db.stacks.delete(4)
+    db.stacks.delete(1)
+    assert db.entries[AB].owner == 2, "protection comes before a calculated drop"
+    db.stacks.delete(2)
+    assert db.entries[AB].owner == 3
+
+
+def test_a_trap_of_the_same_fixed_priority_covers_nothing():
+    db = Database()
+    db.stacks.install(policy_set(1, priority=5))
+    db.stacks.install(policy_set(2, action=PolicyAction.TRAP, priority=5))
+    assert db.entries[AB].owner == 1

@@ -34,13 +34,14 @@ def questions(file: Path) -> int:
     return sum(d[18] == INFORMATIONAL and not d[19] & RESPONSE and d[16] != NOTIFY for d in read_ike(file))
 
 
-def test_a_packet_brings_the_tunnel_back(site: Lab, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encap", ["yes", "no"])
+def test_a_packet_brings_the_tunnel_back(site: Lab, tmp_path: Path, encap: str) -> None:
     """The survivor sends ESP, hears INVALID_SPI, asks once, gets the proof, and makes a new tunnel."""
-    site.connect(encap="yes", engine=child(dpd_action="restart"))
+    site.connect(encap=encap, engine=child(dpd_action="restart"))
     site.engine.initiate("net")
     site.assert_traffic()
     old = site.engine.ike()["initiator-spi"]
-    restart(site, {"encap": "yes"})
+    restart(site, {"encap": encap})
     with captured(site.left.gateway, tmp_path / "outer.pcap"):
         site.left.client.ping(site.right.host, wait=1)
         wait_until(site.charon.children)

@@ -37,7 +37,13 @@ def test_dpd_keeps_a_living_peer(site: Lab, asks: str) -> None:
     site.assert_traffic()
 
 
-@pytest.mark.parametrize("action", ["clear", "trap", "restart"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(action, marks=pytest.mark.scenario(f"ikev2/dpd-{action}", role="initiator"))
+        for action in ("clear", "trap", "restart")
+    ],
+)
 def test_charon_dies(site: Lab, action: str) -> None:
     """Mirrors ikev2/dpd-clear, ikev2/dpd-trap and ikev2/dpd-restart: charon is killed and comes back."""
     site.connect(engine={"dpd_delay": "1s", "keyingtries": "0"} | child(dpd_action=action))
@@ -144,6 +150,7 @@ def test_duplicates_of_requests_are_answered_again(site: Lab, initiator: str) ->
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2/inactivity-timeout", role="initiator")
 def test_inactivity(site: Lab) -> None:
     """Mirrors ikev2/inactivity-timeout: the Child SA is closed when nothing goes through it, but not before."""
     site.connect(engine=child(inactivity="1s"))

@@ -109,5 +109,35 @@ def test_forced_encapsulation(moving: Lab, initiator: str) -> None:
     site.daemon(initiator).initiate("net")
     site.assert_traffic()
     assert site.engine.child()["encap"] == "yes"
-    told = "nat-fake" if initiator == "engine" else "nat-remote"
-    assert site.engine.ike()[told] == "yes"
+    assert site.engine.ike()["nat-any"] == site.charon.ike()["nat-any"] == "yes"
+
+
+@pytest.fixture
+def pool(site: Lab, initiator: str) -> Iterator[str]:
+    """A pool of virtual IPs at the responder."""
+    responder = site.peer(initiator)
+    responder.request("load_pool", {"mobiles": {"addrs": "10.3.0.0/28"}})
+    yield "mobiles"
+    responder.clear()
+    responder.request("unload_pool", {"name": "mobiles"})
+
+
+@pytest.mark.scenario("ikev2/mobike-virtual-ip")
+def test_virtual_ip_moves_along(moving: Lab, initiator: str, pool: str) -> None:
+    """Mirrors ikev2/mobike-virtual-ip: the roadwarrior keeps its virtual IP on another uplink."""
+    site = moving
+    own, other = (site.left, site.right) if initiator == "engine" else (site.right, site.left)
+    responder = "charon" if initiator == "engine" else "engine"
+    client = {"vips": ["0.0.0.0"], "children": {"net": {"local_ts": ["dynamic"], "remote_ts": [other.net]}}}
+    server = {"pools": [pool], "children": {"net": {"local_ts": [other.net], "remote_ts": ["dynamic"]}}}
+    site.connect(**{initiator: client, responder: server})
+    site.daemon(initiator).initiate("net")
+    site.assert_same_child()
+    (virtual,) = site.daemon(initiator).ike()["local-vips"]
+    assert own.gateway.ping(other.host, "-I", virtual, count=3)
+    own.gateway.ip("link set eth0 down")
+    assert_both_see(site, SECOND["left"], SECOND["right"])
+    wait_until(lambda: own.gateway.ping(other.host, "-I", virtual))
+    wait_until(lambda: own.gateway.ping(other.host))
+    assert site.daemon(initiator).ike()["local-vips"] == [virtual]
+    assert own.gateway.ping(other.host, count=3)

@@ -17,6 +17,7 @@ from tests.lab.traffic import no_loss
 PFS = {"with PFS": "aes128gcm16-x25519", "without PFS": "aes128gcm16"}
 
 
+@pytest.mark.scenario("ikev2/net2net-rekey")
 @pytest.mark.parametrize("rekeyed_by", ["engine", "charon"])
 @pytest.mark.parametrize("esp", PFS.values(), ids=PFS)
 def test_child_rekey(site: Lab, initiator: str, rekeyed_by: str, esp: str) -> None:
@@ -31,6 +32,7 @@ def test_child_rekey(site: Lab, initiator: str, rekeyed_by: str, esp: str) -> No
     assert site.engine.child().get("dh-group") == ("CURVE_25519" if "x25519" in esp else None)
 
 
+@pytest.mark.scenario("ikev2/net2net-rekey")
 @pytest.mark.parametrize("rekeyed_by", ["engine", "charon"])
 def test_ike_rekey(site: Lab, initiator: str, rekeyed_by: str) -> None:
     """Mirrors ikev2/net2net-rekey for the IKE SA; the Child SA moves along and can be rekeyed afterwards."""
@@ -98,6 +100,7 @@ def test_child_and_ike_rekey_at_once(site: Lab) -> None:
     assert not [record for record in site.engine.failures() if record["alert"] != "retransmit-send"]
 
 
+@pytest.mark.scenario("ikev2/net2net-rekey", role="initiator")
 def test_rekey_by_time(site: Lab) -> None:
     """Mirrors ikev2/net2net-rekey with rekey_time: both sides have timers, and both SAs are replaced several times."""
     site.connect(
@@ -142,6 +145,7 @@ def test_rekey_takes_new_settings(site: Lab) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev2/reauth-mbb")
 def test_reauthentication_by_the_engine(site: Lab, initiator: str) -> None:
     """Mirrors ikev2/reauth-mbb: a new IKE SA with its Child SA is up before the old ones go."""
     site.connect()

@@ -10,6 +10,7 @@ from tests.engine.interop.lab import LEFT_ID, RIGHT_ID, Lab, engines_lab
 from tests.engine.interop.test_certificates import equip
 from tests.lab.certs import OCSP_SIGNING, authority, ocsp_at
 from tests.lab.control import Refused
+from tests.lab.netns import wait_until
 from tests.lab.publisher import Publisher, Responder, publishing
 
 
@@ -56,5 +57,6 @@ def test_status_inside_ike(site: Lab, server: Publisher, initiator: str, revoked
         return
     with pytest.raises(Refused):
         site.daemon(initiator).initiate("net")
+    wait_until(lambda: not site.engine.children() and not site.charon.children())
     judge = site.charon if revoked == "left" else site.engine
     assert judge.failures(site.name)[0]["alert"] == "cert-revoked"

@@ -54,9 +54,9 @@ def test_a_conversation_is_readable(site: Lab, tmp_path: Path, initiator: str, i
     assert LEFT_ID in handshake
     assert RIGHT_ID in handshake
     rekeyings = tshark(tmp_path / "outer.pcap", tables, "-V", "-Y", "isakmp.exchangetype == 36")
-    assert rekeyings.count("Payload: Security Association") == 4 * 2
+    assert rekeyings.count("Payload: Security Association") >= 4 * 2
     pings = tshark(tmp_path / "outer.pcap", tables, "-Y", "icmp.type == 8 or icmp.type == 0")
-    assert pings.count("Echo (ping)") == 3 * 12
+    assert pings.count("Echo (ping)") >= 3 * 12
     hidden = tshark(tmp_path / "outer.pcap", tmp_path, "-V")
     assert LEFT_ID not in hidden
     assert "Echo (ping)" not in hidden

@@ -164,7 +164,7 @@ def inflict(net: Net, fault: str, position: int) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", CASES)
-def test_each_datagram(name: str, fault: str) -> None:
+def test_r03_each_datagram(name: str, fault: str) -> None:
     case = CASES[name]
     number = 0
     while number < run(case, fault, number) and number < 16:

@@ -30,7 +30,7 @@ def up(net: Net | None = None, **changes: object) -> tuple[Net, Host, Host]:
     return net, left, right
 
 
-def test_volumes_have_their_random_part() -> None:
+def test_r09_volumes_have_their_random_part() -> None:
     """Both directions of a Child SA have the same limits; those of the next one are others."""
     net, left, right = up(left=VOLUMES)
     seen = set()
@@ -49,7 +49,7 @@ def test_volumes_have_their_random_part() -> None:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_soft_then_hard(refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r09_soft_then_hard(refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the soft limit it is rekeyed; if the peer does not want to, it is replaced at the hard limit."""
     from ikeengine.ikev2.exchanges import rekey_child
     from ikeengine.registry import NotifyType

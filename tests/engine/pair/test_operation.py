@@ -569,7 +569,7 @@ def test_unload_and_shutdown() -> None:
 
 
 @pytest.mark.parametrize("action", [Action.CLEAR, Action.RESTART])
-def test_ike_lifetime_is_over(action: Action) -> None:
+def test_r09_ike_lifetime_is_over(action: Action) -> None:
     """When the peer refuses every rekeying, the IKE SA ends at rekey_time + over_time."""
     net, left, right = up(
         left={"rekey_time": 100.0, "rand_time": 0.0, "over_time": 50.0, "child_dpd_action": action},
@@ -595,7 +595,7 @@ def test_ike_lifetime_is_over(action: Action) -> None:
 
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("direction", [Direction.IN, Direction.OUT])
-def test_volume_limits(hard: bool, direction: Direction) -> None:
+def test_r09_volume_limits(hard: bool, direction: Direction) -> None:
     net, left, right = up()
     before = left.children()[0].spi_in
     expired = next(sa.id for sa in left.sas.values() if sa.direction is direction)

@@ -162,6 +162,36 @@ def test_connection_changed_meanwhile() -> None:
     assert not right.ikes()
 
 
+def test_the_responder_gives_up_meanwhile() -> None:
+    """The initiator still asks around when the responder deletes the IKE SA: the command ends, and says so."""
+    net, left, right, _anchor, _issued = pair(crl_at(CRL))
+    left.web = serves(None)
+    op = net.command(left, Initiate(child="net"))
+    while not left.events(AskFetch):
+        net.step()
+    net.command(right, Terminate(ike="right"))
+    net.settle()
+    done = net.done(left, op)
+    assert done is not None
+    assert not done.ok
+    net.run(200)
+    assert not left.ikes()
+    assert not left.children()
+    assert not left.sas
+
+
+def test_the_responder_asks_for_a_sign_of_life_meanwhile() -> None:
+    net, left, right, _anchor, _issued = pair(crl_at(CRL))
+    left.web = serves(None)
+    certs.use(net, right)
+    ((_, config),) = right.endpoint.connections.items()
+    right.endpoint.load_connection(replace(config, dpd_delay=1.0), net.now)
+    net.pump(right)
+    assert net.initiate(left).ok
+    net.settle(5)
+    assert len(right.ikes()) == len(left.ikes()) == 1
+
+
 def test_ocsp_goes_first_and_the_crl_helps() -> None:
     net, left, right, anchor, issued = pair(crl_at(CRL), ocsp_at(OCSP), revocation=Revocation.STRICT)
 
@@ -198,9 +228,8 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sent
 
 
-@pytest.mark.scenario("ikev2/ocsp-rfc4806-both", role="both")
 def test_each_side_staples_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mirrors ikev2/ocsp-rfc4806-both: each side fetches its own status and sends it; nobody asks about the other."""
+    """As ikev2/ocsp-rfc4806-both: each side fetches its own status and sends it; nobody asks about the other."""
     modes = (Ocsp.BOTH, Ocsp.BOTH)
     net, left, right, anchor, issued = pair(ocsp_at(OCSP), revocation=Revocation.STRICT, ocsp=modes)
     left.web, right.web = responder(anchor, issued, "left"), responder(anchor, issued, "right")
@@ -210,10 +239,9 @@ def test_each_side_staples_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(left.events(AskFetch)) == len(right.events(AskFetch)) == 1
 
 
-@pytest.mark.scenario("ikev2/ocsp-rfc4806-local", role="both")
 @pytest.mark.parametrize("who", ["left", "right"])
 def test_stapled_revocation(who: str) -> None:
-    """Mirrors ikev2/ocsp-rfc4806-local: that it is revoked is what a side has to say about itself."""
+    """RFC 4806: that it is revoked is what a side has to say about itself."""
     modes = (Ocsp.BOTH, Ocsp.BOTH)
     net, left, right, anchor, issued = pair(ocsp_at(OCSP), ocsp=modes)
     for host, name in ((left, "left"), (right, "right")):

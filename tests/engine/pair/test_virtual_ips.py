@@ -16,13 +16,21 @@ from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.model.commands import Initiate, Rekey, Terminate
+from ikeengine.model.commands import Initiate, NetworkChanged, Rekey, Terminate
 from ikeengine.model.connection import Unique
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert, Side
 from ikeengine.model.selector import DynamicSelector
 from ikeengine.negotiate.selectors import format_selector, parse_selector
-from ikeengine.outputs import Counted, InstallAddress, InstallNameServers, InstallPolicies, LeaseChanged
+from ikeengine.outputs import (
+    Counted,
+    DeleteAddress,
+    InstallAddress,
+    InstallNameServers,
+    InstallPolicies,
+    LeaseChanged,
+    UpdateSa,
+)
 from ikeengine.registry import CpAttribute, CpType, ExchangeType
 from ikeengine.wire.payloads import Configuration, CpAttributeValue, Payload
 from ikeengine.wire.payloads.configuration import VALUE_LENGTHS
@@ -404,3 +412,20 @@ def test_a_request_in_informational():
     answer = config.inform(Received(ExchangeType.INFORMATIONAL, False, (request,), b"", TO_RIGHT))
     assert answer == [Configuration(CpType.CFG_REPLY, (CpAttributeValue(CpAttribute.APPLICATION_VERSION),))]
     assert online(moon) == ["10.3.0.1"], "addresses are for IKE_AUTH"
+
+
+def test_virtual_ips_move_with_the_ike_sa() -> None:
+    """MOBIKE: they go where the new outer address is, before the Child SA uses them, and are told to nobody."""
+    net, carol, _moon = roadwarrior(left={"mobike": True})
+    net.command(carol, NetworkChanged((carol.address,)))
+    assert net.initiate(carol).ok
+    (virtual,) = {output.address for output in carol.events(InstallAddress)}
+    net.readdress(carol, "192.0.2.91", virtual)
+    net.settle()
+    assert [output.beside for output in carol.events(InstallAddress)] == ["192.0.2.1", "192.0.2.91"]
+    assert carol.events(DeleteAddress) == [DeleteAddress(virtual)]
+    moved = carol.log.index(carol.events(InstallAddress)[-1])
+    assert moved < carol.log.index(carol.events(UpdateSa)[0])
+    (sa,) = _moon.endpoint._ctx.table
+    assert sa.mobility is not None
+    assert sa.mobility.peer_addresses == ()

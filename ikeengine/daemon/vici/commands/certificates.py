@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ikeengine.config.certificates import certificates_from
+from ikeengine.config.certificates import certificates_from, public_key_from
 from ikeengine.config.revocation_files import crl_from
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.daemon.credentials import certificate_of
@@ -20,8 +20,10 @@ async def load_cert(request: Request) -> Section:
     kind, flag = request.text("type"), request.text("flag", "NONE")
     if kind.upper() == "X509_CRL":
         return _load_crl(request)
+    if kind.upper() == "PUBKEY":
+        return _check_public_key(request)
     if kind.upper() != "X509":
-        raise CommandFailed(f"certificates of type {kind} are not supported, only X509 and X509_CRL are")
+        raise CommandFailed(f"certificates of type {kind} are not supported, only X509, X509_CRL and PUBKEY are")
     if flag.upper() not in ("NONE", "CA", "OCSP"):
         raise CommandFailed(f"invalid certificate flag '{flag}'")
     try:
@@ -44,6 +46,15 @@ def _load_crl(request: Request) -> Section:
         request.control.credentials.load_crl(crl_from(request.octets("data")))
     except ValueError as error:
         raise CommandFailed(f"parsing X509_CRL certificate failed: {error}") from error
+    return SUCCESS
+
+
+def _check_public_key(request: Request) -> Section:
+    """swanctl loads its whole directory `pubkey`. A raw key is trusted where a connection names it, nowhere else."""
+    try:
+        public_key_from(request.octets("data"))
+    except ValueError as error:
+        raise CommandFailed(f"parsing PUBKEY certificate failed: {error}") from error
     return SUCCESS
 
 

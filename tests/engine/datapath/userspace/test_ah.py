@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, UDP, IPOption_NOP, IPOption_Router_Alert, IPOption_RR
 from scapy.layers.inet6 import HBHOptUnknown, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN, RouterAlert
 from scapy.layers.ipsec import AH, SecurityAssociation
@@ -201,3 +204,24 @@ def test_headers_end_where_ah_begins() -> None:
     headers, rest = split_headers(signed)
     assert headers + rest == signed
     assert rest[4:8] == ah_sa().spi.to_bytes(4, "big")
+
+
+@given(
+    st.sampled_from([bytes(IP(proto=51)), bytes(IPv6(nh=51)), bytes(IPv6(nh=0)), bytes(IPv6(nh=60)), b""]),
+    st.binary(max_size=200),
+)
+def test_nothing_but_the_documented_errors(header: bytes, rest: bytes) -> None:
+    """Whatever arrives is refused quietly."""
+    with pytest.raises(REFUSED):
+        AhReceiver(ah_sa()).open(header + rest)
+
+
+@given(st.binary(max_size=60))
+def test_any_options(options: bytes) -> None:
+    """Options of any kind either have a form or are refused; what is covered is as long as what was there."""
+    padded = options + bytes(-len(options) % 4)
+    header = bytearray(bytes(IP(proto=51)))
+    header[0] = 0x45 + min(10, len(padded) // 4)
+    headers = bytes(header) + padded[:40]
+    with contextlib.suppress(MalformedPacket):
+        assert len(covered(headers)) == len(headers)

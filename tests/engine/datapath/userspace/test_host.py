@@ -277,6 +277,16 @@ def test_a_range_becomes_prefixes(machine):
     assert machine.routes() == []
 
 
+def test_routes_that_the_kernel_has_dropped_come_back(machine):
+    machine.datapath.install_policies(make_policies())
+    before = machine.routes()
+    assert before
+    machine.namespace.ip("route flush table 220")
+    assert machine.routes() != before
+    machine.datapath.network_changed()
+    assert machine.routes() == before
+
+
 def test_a_default_route(machine):
     machine.datapath.install_policies(
         make_policies(

@@ -11,7 +11,7 @@ from ikeengine.datapath.userspace.esp import EspSender
 from ikeengine.datapath.userspace.inbound import Inbound, InboundSa
 from ikeengine.datapath.userspace.spd import PolicyDatabase
 from ikeengine.model.connection import Mode
-from ikeengine.model.sa import Direction, Limits, PolicyAction, SaId
+from ikeengine.model.sa import Direction, Limits, PolicyAction, SaId, UdpEncap
 from tests.engine.datapath.userspace.samples import (
     LEFT,
     LEFT6_HOST,
@@ -234,6 +234,27 @@ def test_a_moved_sa_keeps_its_window(f):
     assert (len(f.delivered), f.drops) == (2, {"Replayed": 1})
 
 
+def test_an_authentic_packet_tells_where_its_sender_is(f):
+    """Only such a one may move an SA (R07), and each change is told once."""
+    sender = f.install(encap=UdpEncap(4500, 4500))
+    sealed = sender.seal(udp_packet(), 4)
+    assert f.inbound.process(sealed[:-1] + bytes([sealed[-1] ^ 1]), None) is None
+    assert f.inbound.process(sealed, None) is f.sa
+    assert f.inbound.process(sealed, None) is None, "a replay"
+    source = f.sa.sa.source
+    assert not f.sa.comes_from_elsewhere(source, 4500)
+    assert f.sa.comes_from_elsewhere(source, 14500)
+    assert not f.sa.comes_from_elsewhere(source, 14500)
+    f.sa.move(make_sa(Direction.IN, encap=UdpEncap(14500, 4500)))
+    assert not f.sa.comes_from_elsewhere(source, 14500)
+    assert f.sa.comes_from_elsewhere(source, 4500)
+
+
+def test_without_encapsulation_the_sender_is_no_matter(f):
+    f.install(encap=None)
+    assert not f.sa.comes_from_elsewhere("192.0.2.200", 14500)
+
+
 def test_removal(f):
     sender = f.install()
     assert f.inbound.get(SPI) is f.sa
@@ -241,3 +262,15 @@ def test_removal(f):
     f.inbound.remove(f.sa)
     f.receive(sender.seal(udp_packet(), 4))
     assert f.drops == {"unknown-spi": 1}
+
+
+def test_packets_that_overtake_their_sa(f):
+    """The peer sends behind its IKE_AUTH response; nothing is lost when that is still being checked here."""
+    sender = EspSender(make_sa(Direction.OUT), SeededRng(1))
+    packets = [udp_packet(LEFT_HOST, RIGHT_HOST, data=b"%d" % number) for number in range(3)]
+    for packet in packets:
+        f.receive(sender.seal(packet, 4))
+    assert f.delivered == []
+    f.install()
+    assert f.delivered == packets
+    assert f.drops["unknown-spi"] == 0

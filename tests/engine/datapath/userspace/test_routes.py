@@ -51,6 +51,9 @@ class Kernel:
     def get_rules(self, family: int) -> list[Rule]:
         return [rule for rule in self.rules if rule["family"] == family]
 
+    def get_routes(self, table: int) -> list[dict[str, object]]:
+        return []
+
     def get_addr(self) -> list:
         return []
 

@@ -212,12 +212,17 @@ def test_pass_policies_win(plain):
     bypass = make_policies(
         9, PolicyAction.PASS, local_ts=(selector(LEFT_NET),), remote_ts=(selector(RIGHT_HOST, ICMP),), reqid=0
     )
-    plain.ends[0].call("install_policies", bypass)
+    back = make_policies(
+        9, PolicyAction.PASS, local_ts=(selector(RIGHT_HOST, ICMP),), remote_ts=(selector(LEFT_NET),), reqid=0
+    )
+    for end, policies in zip(plain.ends, (bypass, back), strict=True):
+        end.call("install_policies", policies)
     for host, net, gateway in ((plain.hosts[0], RIGHT_NET, RIGHT), (plain.hosts[1], LEFT_NET, LEFT)):
         host.add_route(net, "via", gateway)
     assert plain.ping()
-    assert (plain.packets(0), plain.packets(1)) == (0, 1)
+    assert (plain.packets(0), plain.packets(1)) == (0, 0)
     plain.ends[0].call("delete_policies", 9)
+    plain.ends[1].call("delete_policies", 9)
     assert plain.ping()
     assert plain.packets(0) == 1
 

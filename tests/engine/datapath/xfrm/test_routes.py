@@ -155,6 +155,23 @@ def test_a_route_that_changes_is_replaced_without_a_gap(monkeypatch):
     assert (bench.kernel.routes, bench.entries()) == (set(), [])
 
 
+def test_routes_that_the_kernel_has_dropped_come_back(monkeypatch):
+    """With the last address of an interface go all its routes."""
+    bench = Bench(monkeypatch)
+    bench.change(protect())
+    bench.kernel.routes.clear()
+    bench.routes.refresh()
+    assert bench.kernel.routes == {THROUGH_ROUTER}
+    entries = bench.entries()
+    bench.routes.refresh()
+    assert (bench.kernel.routes, bench.entries()) == ({THROUGH_ROUTER}, entries)
+    bench.change(protect(), gone=True)
+    bench.routes.refresh()
+    assert bench.kernel.routes == set()
+    bench.routes.delete_all()
+    assert bench.entries() == []
+
+
 def test_a_foreign_rule_is_used_and_left_alone(monkeypatch):
     bench = Bench(monkeypatch)
     bench.kernel.before = fails_at(0, errno.EEXIST)

@@ -81,7 +81,7 @@ def test_ah_transport(site: Lab, initiator: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.scenario("ikev2/net2net-ah")
-@pytest.mark.parametrize("proposal", ["sha256", "sha1", "sha512-esn"])
+@pytest.mark.parametrize("proposal", ["sha256", "sha512-esn"])
 def test_ah_tunnel(site: Lab, initiator: str, proposal: str) -> None:
     """Mirrors ikev2/net2net-ah."""
     mine = begin(site, initiator, esp_proposals=None, ah_proposals=[proposal])
@@ -113,16 +113,6 @@ def test_compression(site: Lab, initiator: str, tmp_path: Path) -> None:
     assert site.left.client.ping(site.right.host, "-s", "1200", count=2)
 
 
-@pytest.mark.scenario("ikev2/compress")
-def test_compression_refused(site: Lab, initiator: str) -> None:
-    """Mirrors ikev2/compress where only one side wants it: then it is left out."""
-    site.connect(**{initiator: child(ipcomp="yes")})
-    site.daemon(initiator).initiate("net")
-    mine, _ = site.assert_same_child()
-    assert "cpi-in" not in mine
-    site.assert_traffic()
-
-
 @pytest.mark.scenario("ipv6/transport-ikev2")
 @pytest.mark.parametrize("proposals", [{}, AH], ids=["esp", "ah"])
 def test_ipv6_transport(site: Lab, initiator: str, proposals: dict[str, Any]) -> None:
@@ -135,9 +125,9 @@ def test_ipv6_transport(site: Lab, initiator: str, proposals: dict[str, Any]) ->
 
 
 @pytest.mark.scenario("ipv6/net2net-ikev2")
-@pytest.mark.parametrize("more", [{}, AH, {"ipcomp": "yes"}], ids=["esp", "ah", "ipcomp"])
+@pytest.mark.parametrize("more", [AH, {"ipcomp": "yes"}], ids=["ah", "ipcomp"])
 def test_ipv6_tunnel(site: Lab, initiator: str, more: dict[str, Any]) -> None:
-    """Mirrors ipv6/net2net-ikev2, and with IPComp ipv6/rw-compress-ikev2."""
+    """Mirrors ipv6/net2net-ikev2 with AH, and with IPComp as in ipv6/rw-compress-ikev2."""
     engine, charon = child(**NETS6, **more), child(**NETS6_BACK, **more)
     site.connect(engine={**IPV6, **engine}, charon={**IPV6_BACK, **charon})
     site.daemon(initiator).initiate("net")
@@ -161,10 +151,10 @@ def test_both_families_in_one_child(site: Lab, initiator: str) -> None:
     assert site.right.client.ping(site.left.host6, count=2)
 
 
-def test_tfc_padding(site: Lab, initiator: str, tmp_path: Path) -> None:
+def test_tfc_padding(site: Lab, tmp_path: Path) -> None:
     """Small packets are as long as all others."""
     site.connect(engine=child(tfc_padding="mtu"))
-    site.daemon(initiator).initiate("net")
+    site.engine.initiate("net")
     with captured(site.left.gateway, tmp_path / "esp.pcap", direction="out") as capture:
         site.assert_traffic()
     assert capture.count("esp") == capture.count("esp and greater 1300") >= 6

@@ -13,6 +13,7 @@ from tests.engine.interop.lab import Lab, child
 from tests.lab import charon as charons
 from tests.lab import engine as engines
 from tests.lab.charon import Charon
+from tests.lab.control import Section
 from tests.lab.engine import Engine
 from tests.lab.netns import wait_until
 from tests.lab.topology import two_sites
@@ -21,13 +22,13 @@ NUMBERS = itertools.count()
 
 
 @contextlib.contextmanager
-def kernel_lab(directory: Path) -> Iterator[Lab]:
-    """As `interop.lab.lab`; sockets are below /run, since those on hostfs do not work."""
+def kernel_lab(directory: Path, settings: Section | None = None) -> Iterator[Lab]:
+    """As `interop.lab.lab`, with `settings` for charon; sockets are below /run, since those on hostfs do not work."""
     run = Path(f"/run/lab{next(NUMBERS)}")
     with contextlib.ExitStack() as stack:
         left, right = stack.enter_context(two_sites())
         engine = Engine(left.gateway, directory / "engine", datapath="xfrm", run_directory=run / "engine")
-        charon = Charon(right.gateway, directory / "charon", kernel=charons.NETLINK, run_directory=run)
+        charon = Charon(right.gateway, directory / "charon", settings, kernel=charons.NETLINK, run_directory=run)
         yield Lab(
             left, right, stack.enter_context(engines.running(engine)), stack.enter_context(charons.running(charon))
         )

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.interop.lab import Lab, child, engines_lab, lab
+from tests.engine.interop.lab import Lab, child, engines_lab, lab, merged
+from tests.engine.interop.test_certificates import equip, leafs
+from tests.lab.certs import authority
 from tests.lab.charon import NETLINK
 from tests.lab.control import Section
 from tests.lab.netns import wait_until
@@ -96,6 +98,25 @@ def test_transport(site: Lab, initiator: str, proposals: Section, tmp_path: Path
     assert "mode transport" in states(site)
 
 
+@pytest.mark.scenario("ikev2/host2host-cert")
+def test_host_to_host_with_certificates(site: Lab, initiator: str) -> None:
+    """Mirrors ikev2/host2host-cert: the gateways themselves are the ends of the tunnel."""
+    mine, theirs = leafs("ecdsa256")
+    equip(site.engine, mine, authority())
+    equip(site.charon, theirs, authority())
+    hosts = child(local_ts=["dynamic"], remote_ts=["dynamic"])
+    pubkey = {"auth": "pubkey"}
+    site.connect(
+        engine=merged(hosts, {"local": pubkey | {"certs": [mine.pem]}, "remote": pubkey}),
+        charon=merged(hosts, {"local": pubkey | {"certs": [theirs.pem]}, "remote": pubkey}),
+    )
+    site.daemon(initiator).initiate("net")
+    site.assert_same_child()
+    assert site.left.gateway.ping(site.right.address, count=3)
+    assert site.right.gateway.ping(site.left.address, count=3)
+    assert int(site.engine.child()["packets-in"]) >= 6
+
+
 def test_peer_does_not_want_transport_mode(site: Lab, initiator: str) -> None:
     """Without USE_TRANSPORT_MODE in the answer it becomes a tunnel (RFC 7296 section 1.3.1)."""
     site.connect(engine=TRANSPORT, charon=child(local_ts=["dynamic"], remote_ts=["dynamic"]))
@@ -122,12 +143,22 @@ def test_rekey_without_loss(site: Lab, rekeyed_by: str, mode: str) -> None:
         time.sleep(0.3)
 
 
-def test_rekey_by_volume(site: Lab) -> None:
-    """The kernel reports the soft limit of packets; the Child SA is replaced without loss."""
-    site.connect(engine=child(rekey_packets="40", life_packets="1000", rand_packets="0"))
+VOLUMES = {
+    "packets": {"rekey_packets": "40", "life_packets": "5000", "rand_packets": "10"},
+    "bytes": {"rekey_bytes": "3000", "life_bytes": "500000", "rand_bytes": "500"},
+}
+LEAST_PINGS = 25
+"""So many it takes at least to reach the soft limits, however slow the machine is."""
+
+
+@pytest.mark.scenario("ikev2/net2net-rekey", role="initiator")
+@pytest.mark.parametrize("unit", VOLUMES)
+def test_rekey_by_volume(site: Lab, unit: str) -> None:
+    """Mirrors ikev2/net2net-rekey with limits of volume: the kernel reports them, and nothing is lost."""
+    site.connect(engine=child(**VOLUMES[unit]))
     site.engine.initiate("net")
     spi = site.engine.child()["spi-in"]
-    with no_loss(site.left.client, site.right.host, at_least=60):
-        wait_until(lambda: [found["spi-in"] for found in site.engine.children()] not in ([], [spi]), 10)
-        time.sleep(1.2)
-    site.assert_same_child()
+    with no_loss(site.left.client, site.right.host, at_least=LEAST_PINGS):
+        wait_until(lambda: [found["spi-in"] for found in site.engine.children()] not in ([], [spi]), 60)
+        time.sleep(0.3)
+    wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)

@@ -1,7 +1,7 @@
 """Every situation of strongSwan's suite ike_rekey (src/libcharon/tests/suites/test_ike_rekey.c), by its name there.
 
 `one` begins, `peer` answers; where both begin, `nonces` decide which replacement survives (RFC 7296 section 2.8.2).
-The order of nonces: one's request, peer's request, peer's answer, one's answer.
+They are the cases of R04. The order of nonces: one's request, peer's request, peer's answer, one's answer.
 """
 
 from __future__ import annotations

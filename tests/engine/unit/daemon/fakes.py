@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -125,9 +126,17 @@ class FakeSockets(UdpSockets):
 
 
 class FakeSigner:
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        """Set when the key `slow` may go on."""
+
     def sign(self, key_id: bytes, scheme: str, data: bytes) -> bytes:
         if key_id == b"missing":
             raise LocalMisuse("there is no private key")
+        if key_id == b"broken":
+            raise RuntimeError("a bug")
+        if key_id == b"slow":
+            assert self.go_on.wait(30)
         return b"signed " + data
 
 
@@ -163,12 +172,13 @@ class Rig:
         self.core = FakeCore()
         self.sockets = FakeSockets()
         self.datapath = MemoryDatapath()
+        self.signer = FakeSigner()
         self.observer = Observer(log or quiet_log(), keylog)
         self.service = Service(
             self.core,
             sockets=self.sockets,
             datapath=self.datapath,
-            signer=FakeSigner(),
+            signer=self.signer,
             observer=self.observer,
             loop=asyncio.get_running_loop(),
         )

@@ -44,6 +44,11 @@ def run(body):
     asyncio.run(main())
 
 
+async def eventually(condition):
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
 def test_outputs_are_carried_out_in_order():
     async def body(rig: Rig) -> None:
         order: list[str] = []
@@ -83,7 +88,36 @@ def test_answers_of_an_output_come_after_what_was_queued_before():
         rig.core.on_complete = lambda op, result: rig.core.outbox.append(Transmit(b"signed: " + result, PATH))
         rig.core.outbox += [AskSignature(5, b"key", "scheme", b"octets"), Transmit(b"first", PATH)]
         rig.service.pump()
+        assert [data for data, _, _ in rig.sockets.sent] == [b"first"]
+        await eventually(lambda: len(rig.sockets.sent) == 2)
         assert [data for data, _, _ in rig.sockets.sent] == [b"first", b"signed: signed octets"]
+
+    run(body)
+
+
+@pytest.mark.parametrize("key", [b"missing", b"broken"])
+def test_a_signature_that_cannot_be_made_is_answered_too(key: bytes):
+    async def body(rig: Rig) -> None:
+        rig.core.outbox.append(AskSignature(5, key, "scheme", b"octets"))
+        rig.service.pump()
+        await eventually(lambda: rig.core.calls)
+        kind, op, result = rig.core.calls[0]
+        assert (kind, op) == ("complete", 5)
+        assert isinstance(result, LocalMisuse)
+
+    run(body)
+
+
+def test_signing_does_not_hold_up_the_event_loop():
+    async def body(rig: Rig) -> None:
+        rig.core.on_complete = lambda op, result: rig.core.outbox.append(Transmit(b"signed", PATH))
+        rig.core.outbox += [AskSignature(5, b"slow", "scheme", b"octets"), AskSignature(6, b"key", "scheme", b"octets")]
+        rig.service.pump()
+        await eventually(lambda: rig.core.calls)
+        assert [op for _, op, _ in rig.core.calls] == [6], "another key is not delayed by the slow one"
+        rig.sockets.on_ike(b"request", PATH)
+        rig.signer.go_on.set()
+        await eventually(lambda: len([call for call in rig.core.calls if call[0] == "complete"]) == 2)
 
     run(body)
 
@@ -96,17 +130,6 @@ def test_confirmation_comes_after_everything_before_it():
         assert [(kind, op) for kind, op, _ in rig.core.calls] == [("complete", 1), ("complete", 2)]
         assert rig.core.calls[1][2] is None
         assert len(rig.sockets.sent) == 1
-
-    run(body)
-
-
-def test_a_missing_key_is_an_answer_too():
-    async def body(rig: Rig) -> None:
-        rig.core.outbox.append(AskSignature(5, b"missing", "scheme", b"octets"))
-        rig.service.pump()
-        ((_, op, result),) = rig.core.calls
-        assert op == 5
-        assert isinstance(result, LocalMisuse)
 
     run(body)
 

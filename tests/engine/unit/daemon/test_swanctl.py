@@ -15,12 +15,16 @@ from typing import Any
 
 import pytest
 
+from ikeengine.auth.status import Status, Verdict
 from ikeengine.config.vici import pool_from_vici
+from ikeengine.crypto.crl import Crl
+from ikeengine.crypto.ocsp import OcspResponse
 from ikeengine.model.connection import Action, ChildConfig
 from ikeengine.model.sa import PolicyAction, PolicySet, Usage
 from ikeengine.negotiate.identities import parse_identity
 from ikeengine.negotiate.leases import Claim
 from ikeengine.outputs import ChildUpdown, CommandDone, Counted, IkeUpdown, InstallPolicies, LogLine, StateChanged
+from tests.engine import pki
 from tests.engine.unit.daemon.fakes import NET_1, NET_2, child_status, connection, esp_sa, ike_status
 from tests.engine.unit.daemon.vici_rig import ViciRig
 
@@ -142,6 +146,23 @@ def test_list_policies(rig: ViciRig) -> None:
     rig.core.connections["gw-gw"] = connection("gw-gw", trap)
     rig.emit(InstallPolicies(1, PolicySet(1, PolicyAction.TRAP, (NET_1,), (NET_2,), name="gw-gw/trap")))
     assert shown(rig, "--list-pols") == "gw-gw/trap, TUNNEL\n  local:  10.1.0.0/16\n  remote: 10.2.0.0/16\n"
+
+
+def test_crls_and_ocsp_responses(rig: ViciRig) -> None:
+    root = pki.authority("O=Example, CN=Root")
+    moon = pki.issue("O=Example, CN=moon", root)
+    rig.store.revocation.add_crl(Crl.from_der(pki.make_crl(root, moon, number=7)), root.certificate)
+    response = OcspResponse.from_der(pki.make_ocsp(moon, root))
+    rig.store.revocation.add_ocsp(
+        moon.certificate, root.certificate, response, Status(Verdict.GOOD, "", pki.NOW + pki.DAY)
+    )
+    printed = shown(rig, "--list-certs")
+    assert "List of X.509 CRLs" in printed
+    assert 'issuer:   "O=Example, CN=Root"' in printed
+    assert "1 revoked certificate" in printed
+    assert "List of OCSP Responses" in printed
+    shown(rig, "--flush-certs", "--type", "x509_crl")
+    assert "CRLs" not in shown(rig, "--list-certs")
 
 
 def test_small_commands(rig: ViciRig) -> None:

@@ -288,6 +288,9 @@ def test_refused_certificates(rig: ViciRig) -> None:
     assert "basic constraint" in refused(rig, "load-cert", {"type": "X509", "flag": "CA", "data": pem(leaf)})
     assert "parsing X509 certificate failed" in refused(rig, "load-cert", {"type": "X509", "data": "junk"})
     assert "parsing X509_CRL" in refused(rig, "load-cert", {"type": "X509_CRL", "data": "junk"})
+    assert "parsing PUBKEY" in refused(rig, "load-cert", {"type": "PUBKEY", "data": "junk"})
+    raw = leaf.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert ask(rig, "load-cert", {"type": "PUBKEY", "flag": "NONE", "data": raw}) == {"success": "yes"}
     assert "not supported" in refused(rig, "load-cert", {"type": "X509_AC", "data": "junk"})
     assert "flag" in refused(rig, "load-cert", {"type": "X509", "flag": "AA", "data": pem(leaf)})
 

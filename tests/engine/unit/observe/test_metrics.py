@@ -38,6 +38,7 @@ def page() -> list[str]:
         connections={"gw-gw": connection(), "down": down, odd.name: odd},
         sas=[twice, ike_status(state="CONNECTING", established_at=None, name="down", children=())],
         counters=counters,
+        fetches={("crl", "fetched"): 2},
         dropped={DropReason.INTEGRITY: 3},
         usage=usage,
     )
@@ -61,6 +62,8 @@ def test_samples() -> None:
         'ikeengine_messages_total{connection="",counter="child-rekey"} 1',
         'ikeengine_dropped_datagrams_total{reason="integrity"} 3',
         'ikeengine_dropped_datagrams_total{reason="limit"} 0',
+        'ikeengine_fetches_total{kind="crl",outcome="fetched"} 2',
+        'ikeengine_fetches_total{kind="ocsp",outcome="failed"} 0',
     ):
         assert line in lines
     assert not [line for line in lines if "bypass" in line]
