@@ -203,7 +203,7 @@ class Endpoint:
             return
         known = ctx.table.find_by_init(path, header.spi_i)
         if known is not None:
-            if known.state is not IkeState.INIT_ANSWERED or not transport.repeat_response(ctx, known, data, path):
+            if not transport.repeat_response(ctx, known, data, path):
                 self._drop(DropReason.UNEXPECTED, path, "another IKE_SA_INIT request with the same SPI")
             return
         try:

@@ -25,6 +25,7 @@ class Timer(Enum):
     KEEPALIVE = "keep the NAT mapping alive"
     LINGER = "a replaced IKE SA was not deleted by its peer"
     FORGET = "a rival IKE SA that lost was not deleted by its peer"
+    FOLLOWUP = "the peer did not go on with its additional key exchanges"
     FRAGMENTS = "a message in fragments did not become complete"
     CHILD_REKEY = "rekey a Child SA"
     CHILD_EXPIRE = "a Child SA is over its lifetime"

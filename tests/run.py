@@ -47,6 +47,7 @@ STAGES = (
     Stage("units", "tests/collection/units.sh", "collection", 2),
     Stage("integration", "tests/collection/integration.sh", "collection", 2),
     Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s certificates", "collection", 2),
+    Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 

@@ -161,7 +161,8 @@ def _endpoint(section: Message, side: str) -> str:
 
 
 def suite(section: Message) -> str:
-    """The algorithms of an SA in one text, such as `AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE_25519`."""
+    """The algorithms of an SA in one text, such as `AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE_25519/KE1_ECP_384`."""
     cipher = "-".join(part for part in (string(section, "encr-alg"), string(section, "encr-keysize")) if part)
     others = (string(section, key) for key in ("integ-alg", "prf-alg", "dh-group"))
-    return "/".join(part for part in (cipher, *others) if part)
+    additional = ((number, string(section, f"ake{number}")) for number in range(1, 8))
+    return "/".join([part for part in (cipher, *others) if part] + [f"KE{n}_{name}" for n, name in additional if name])

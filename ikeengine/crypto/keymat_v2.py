@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ikeengine.crypto.encr import ENCR
@@ -51,20 +52,38 @@ def rekeyed_ike_keys(
     shared: bytes,
     spi_i: bytes,
     spi_r: bytes,
+    more: Sequence[Secret] = (),
 ) -> IkeKeyMaterial:
-    """Keys of a rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), by the old PRF (section 2.18)."""
-    skeyseed = PRF[old_prf_id].compute(old_sk_d.reveal(), shared + ni + nr)
+    """Keys of a rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), by the old PRF (section 2.18).
+
+    `more` are the results of additional key exchanges: prf(SK_d (old), SK(0) | Ni | Nr | SK(1) | ... SK(n)), RFC 9370
+    section 2.2.4.
+    """
+    skeyseed = PRF[old_prf_id].compute(old_sk_d.reveal(), shared + ni + nr + _joined(more))
     return _expand(suite, skeyseed, ni + nr + spi_i + spi_r)
 
 
 def child_keys(
-    prf_id: int, sk_d: Secret, suite: ChildSuite, ni: bytes, nr: bytes, shared: bytes = b""
+    prf_id: int,
+    sk_d: Secret,
+    suite: ChildSuite,
+    ni: bytes,
+    nr: bytes,
+    shared: bytes = b"",
+    more: Sequence[Secret] = (),
 ) -> ChildKeyMaterial:
-    """KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr) (RFC 7296 section 2.17). `shared` is empty without PFS."""
+    """KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr) (RFC 7296 section 2.17). `shared` is empty without PFS.
+
+    `more` are the results of additional key exchanges, which follow as SK(1) | ... SK(n) (RFC 9370 section 2.2.4).
+    """
     encr_octets = _encr_octets(suite.encr) if suite.encr else 0
     integ_octets = _integ_octets(suite.integ)
     sizes = (encr_octets, integ_octets, encr_octets, integ_octets)
-    return ChildKeyMaterial(*_cut(prf_id, sk_d.reveal(), shared + ni + nr, sizes))
+    return ChildKeyMaterial(*_cut(prf_id, sk_d.reveal(), shared + ni + nr + _joined(more), sizes))
+
+
+def _joined(secrets: Sequence[Secret]) -> bytes:
+    return b"".join(secret.reveal() for secret in secrets)
 
 
 def _expand(suite: IkeSuite, skeyseed: bytes, seed: bytes) -> IkeKeyMaterial:

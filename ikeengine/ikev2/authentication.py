@@ -158,6 +158,7 @@ def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, pee
     if own is None:
         raise AssertionError("our credential is chosen before it is used")
     octets = signed_octets(handshake.init_own, handshake.nonce_peer, suite.prf.id, keys.sk_p_own, id_body)
+    octets += handshake.int_auth.octets(is_initiator=sa.is_initiator)
     if own.scheme is None or own.key is None:
         shared = ctx.credentials.find_psk(own.identity, peer)
         if shared is None:
@@ -188,6 +189,7 @@ def check_peer(
     if identity is None or not matches(remote.id, identity):
         raise AuthFailed("identity", f"the peer is {_shown(identity)}, but `remote.id` wants {remote.id.text}")
     octets = signed_octets(handshake.init_peer, handshake.nonce_own, suite.prf.id, keys.sk_p_peer, id_body)
+    octets += handshake.int_auth.octets(is_initiator=sa.is_initiator)
     if remote.auth is AuthKind.PSK:
         _check_psk(ctx, sa, suite, auth, octets)
     else:

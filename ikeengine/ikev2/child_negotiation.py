@@ -19,6 +19,7 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite, Proposal
+from ikeengine.model.secret import Secret
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.proposals import accept_child, offer, select_child
 from ikeengine.negotiate.selectors import is_host, is_subset, narrow, resolve
@@ -50,8 +51,14 @@ class ChildAnswer:
     """What we answer to the peer's offer: the Child SA, ready to be installed, and the payloads that say so."""
 
     child: ChildSa
-    keys: ChildKeys
     payloads: list[Payload]
+    nonces: tuple[bytes, bytes]
+    shared: Secret
+
+    def keys(self, sa: IkeSa, more: Sequence[Secret] = ()) -> ChildKeys:
+        """The keys, with the results of the additional key exchanges."""
+        keys = _keys(sa, self.child.suite, self.nonces, self.shared.reveal(), more)
+        return ChildKeys(keys.encr_i, keys.integ_i, keys.encr_r, keys.integ_r)
 
 
 def first_group(proposals: Iterable[Proposal]) -> int:
@@ -116,9 +123,17 @@ def offer_payloads(offer: ChildOffer, nonce: Payload | None) -> list[Payload]:
 
 
 def take_answer(
-    ctx: Context, sa: IkeSa, offer: ChildOffer, message: Received, nonces: tuple[bytes, bytes], reqid: int = 0
+    ctx: Context,
+    sa: IkeSa,
+    offer: ChildOffer,
+    message: Received,
+    nonces: tuple[bytes, bytes],
+    reqid: int = 0,
+    more: Sequence[Secret] = (),
 ) -> tuple[ChildSa, ChildKeys]:
     """Check the peer's answer against our offer and make the Child SA of it. `nonces` are Ni and Nr.
+
+    `more` are the results of the additional key exchanges.
 
     Raises NoProposalChosen, TsUnacceptable or InvalidSyntax if the answer is not one that our offer allows.
     """
@@ -144,7 +159,7 @@ def take_answer(
     _add_extras(child, message, offer.cpi_in)
     child.single_pair = offer.single_pair
     child.more_possible = message.notify(NotifyType.ADDITIONAL_TS_POSSIBLE) is not None
-    keys = _keys(sa, suite, nonces, shared)
+    keys = _keys(sa, suite, nonces, shared, more)
     return child, ChildKeys(keys.encr_r, keys.integ_r, keys.encr_i, keys.integ_i)
 
 
@@ -183,8 +198,7 @@ def make_answer(
     if ke_payload is not None:
         payloads.append(ke_payload)
     payloads += [TsInitiator(remote_ts), TsResponder(local_ts)]
-    keys = _keys(sa, suite, nonces, shared)
-    return ChildAnswer(child, ChildKeys(keys.encr_i, keys.integ_i, keys.encr_r, keys.integ_r), payloads)
+    return ChildAnswer(child, payloads, nonces, Secret(shared))
 
 
 def _add_extras(child: ChildSa, message: Received, cpi_in: int) -> None:
@@ -243,8 +257,10 @@ def _new_child(
     )
 
 
-def _keys(sa: IkeSa, suite: ChildSuite, nonces: tuple[bytes, bytes], shared: bytes) -> ChildKeyMaterial:
+def _keys(
+    sa: IkeSa, suite: ChildSuite, nonces: tuple[bytes, bytes], shared: bytes, more: Sequence[Secret]
+) -> ChildKeyMaterial:
     keys, ike_suite = sa.keys, sa.suite
     if keys is None or ike_suite is None:
         raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
-    return child_keys(ike_suite.prf.id, keys.sk_d, suite, nonces[0], nonces[1], shared)
+    return child_keys(ike_suite.prf.id, keys.sk_d, suite, *nonces, shared, more)

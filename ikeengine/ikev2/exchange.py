@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 from ikeengine.ikev2.received import Received
 from ikeengine.model.commands import Packet
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.secret import Secret
 from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType
 from ikeengine.wire.payloads import Payload
 
 if TYPE_CHECKING:
     from ikeengine.ikev2.context import Context
+    from ikeengine.ikev2.exchanges.followup_ke import Followup
     from ikeengine.ikev2.sa import IkeSa
 
 
@@ -31,6 +33,8 @@ class Exchange(ABC):
     """Commands that wait for the outcome."""
     packet: Packet | None = None
     """The packet that what this exchange brings up is wanted for: its selectors go first (RFC 7296 section 2.9)."""
+    followup: Followup | None = None
+    """The additional key exchanges that the answer has made necessary (RFC 9370)."""
     deleted: set[int] = field(default_factory=set)
     """SPIs that the peer has deleted before we knew them: its Delete has overtaken the answer that made them."""
 
@@ -46,6 +50,15 @@ class Exchange(ABC):
     def brings_up(self) -> str:
         """Name of the child configuration that this exchange wants up, empty for every other exchange."""
         return ""
+
+    @property
+    def more_secrets(self) -> tuple[Secret, ...]:
+        """The results of the additional key exchanges."""
+        return () if self.followup is None else tuple(self.followup.secrets)
+
+    def gives_way(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> bool:
+        """Whether this ends here, because the peer does the same and its exchange is the one that survives."""
+        return False
 
     def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """There will be no answer, because the IKE SA is going away."""

@@ -107,6 +107,9 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
     wanted = _children_wanted_again(sa, why)
     for child in list(sa.children.values()):
         child_sa.remove(ctx, sa, child, announce=child.state in child_sa.UP_STATES)
+    for half_done in sa.half_done.values():
+        half_done.forget(ctx, sa)
+    sa.half_done.clear()
     virtual_ips.release(ctx, sa)
     sa.timers.clear()
     ctx.table.remove(sa)

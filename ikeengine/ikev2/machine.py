@@ -6,6 +6,7 @@ from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCritical
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, renewal, roaming, silence, tasks, transport
 from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
@@ -22,9 +23,9 @@ from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.timers import Timer
 from ikeengine.wire import rules
 from ikeengine.wire.header import Header
-from ikeengine.wire.message import ParsedMessage, parse
+from ikeengine.wire.message import ParsedMessage, parse, read_chain
 from ikeengine.wire.payloads import Notify, Payload
-from ikeengine.wire.sk import open_message
+from ikeengine.wire.sk import open_content
 
 LEAST_ANSWER_TIME = 1.0
 """Seconds that a peer has at least to answer the question of DPD, whatever `dpd_timeout` says."""
@@ -83,25 +84,27 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
     header = parsed.header
     error: InvalidSyntax | UnsupportedCriticalPayload | None = None
     payloads: tuple[Payload, ...] = ()
+    content = b""
     try:
         if sa.keys is None or parsed.encrypted is None:
             raise IntegrityFailed("the message is not protected")
         clear = parsed.payloads
         if parsed.encrypted.fragment is None:
-            payloads = open_message(data, parsed, sa.keys.cipher_in)
+            first, content = parsed.encrypted.first_payload, open_content(data, parsed, sa.keys.cipher_in)
         else:
             whole = reassembly.add(ctx, sa, parsed, data, path, sa.keys.cipher_in)
             if whole is None:
                 return
             data, clear = whole.first, whole.clear
-            payloads = whole.payloads()
+            first, content = whole.first_payload, whole.content
+        payloads = read_chain(first, content, protected=True)
         rules.check(header.exchange, header.is_response, clear, payloads)
     except IntegrityFailed as failure:
         _drop(ctx, DropReason.INTEGRITY, path, str(failure))
         return
     except (InvalidSyntax, UnsupportedCriticalPayload) as failure:
         error = failure
-    ctx.count(transport.COUNTERS[header.exchange, "in", header.is_response], sa.name)
+    transport.count(ctx, sa, header.exchange, "in", is_response=header.is_response)
     _heard_from_peer(ctx, sa, path)
     if header.is_response:
         roaming.answered_on(ctx, sa, path)
@@ -111,7 +114,7 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
     if error is not None:
         _receive_malformed(ctx, sa, header, error)
         return
-    trigger(ctx, sa, what, Received(header.exchange, header.is_response, payloads, data, path))
+    trigger(ctx, sa, what, Received(header.exchange, header.is_response, payloads, data, path, content))
 
 
 def _receive_malformed(
@@ -192,6 +195,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         close(ctx, sa, Closing.REPLACED)
     elif timer is Timer.HALF_OPEN:
         _initiator_is_gone(ctx, sa)
+    elif timer is Timer.FOLLOWUP:
+        followup_ke.expire(ctx, sa)
     elif timer is Timer.FRAGMENTS:
         reassembly.expire(ctx, sa)
     elif timer is Timer.GRACE:
@@ -210,7 +215,7 @@ def _ask_for_life(ctx: Context, sa: IkeSa) -> None:
 
 def _initiator_is_gone(ctx: Context, sa: IkeSa) -> None:
     record = None
-    if sa.state is IkeState.INIT_ANSWERED:
+    if sa.state in (IkeState.INIT_ANSWERED, IkeState.INTERMEDIATE_AWAITED):
         record = silence.half_open(ctx, sa)
         ctx.fail(record)
     close(ctx, sa, Closing.FAILED, record)
@@ -231,9 +236,11 @@ def _phase(sa: IkeSa) -> str:
     """The exchange that is under way."""
     if sa.state is IkeState.INIT_SENT:
         return "IKE_SA_INIT"
+    if sa.state is IkeState.INTERMEDIATE_SENT:
+        return "IKE_INTERMEDIATE"
     if sa.state is IkeState.AUTH_SENT or sa.active is None:
         return "IKE_AUTH"
-    return sa.active.type.name
+    return followup_ke.expected(sa.active).name
 
 
 def _believe_unproven(ctx: Context, sa: IkeSa) -> None:

@@ -25,6 +25,12 @@ class OwnKe:
         return self.exchange.shared(peer_public)
 
 
+def answer(group: int, rng: Rng, peer_public: bytes) -> tuple[bytes, bytes]:
+    """The responder's whole part: our public value and the shared secret. Raises InvalidSyntax like `shared`."""
+    ours = generate(group, rng)
+    return ours.public, ours.shared(peer_public)
+
+
 def generate(group: int, rng: Rng) -> OwnKe:
     """A fresh private value."""
     return OwnKe(group, KEX[group].generate(rng))

@@ -13,10 +13,11 @@ from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCritical
 from ikeengine.ikev2 import fragmentation
 from ikeengine.model.path import Path
 from ikeengine.outputs import Dropped, DropReason
+from ikeengine.registry import ExchangeType
 from ikeengine.timers import Timer
 from ikeengine.wire.caps import MAX_MESSAGE
 from ikeengine.wire.header import HEADER_LENGTH
-from ikeengine.wire.message import ParsedMessage, parse, read_chain
+from ikeengine.wire.message import ParsedMessage, parse
 from ikeengine.wire.payloads import Payload
 from ikeengine.wire.sk import PacketCipher, open_fragment
 
@@ -67,10 +68,10 @@ class Partial:
         """Octets of the message as far as it is there."""
         return HEADER_LENGTH + sum(map(len, self.parts.values()))
 
-    def payloads(self) -> tuple[Payload, ...]:
-        """What the complete message carries. Raises InvalidSyntax or UnsupportedCriticalPayload."""
-        content = b"".join(self.parts[number] for number in range(1, self.total + 1))
-        return read_chain(self.first_payload, content, protected=True)
+    @property
+    def content(self) -> bytes:
+        """What was inside the complete message, as octets."""
+        return b"".join(self.parts[number] for number in range(1, self.total + 1))
 
 
 def add(
@@ -138,7 +139,9 @@ def repeats_request(sa: IkeSa, data: bytes) -> bool:
             return False
         if parsed.encrypted.fragment[0] != 1:
             return False
-        open_fragment(data, parsed, sa.keys.cipher_in)
+        before = None if sa.handshake is None else sa.handshake.cipher_before
+        is_intermediate = parsed.header.exchange == ExchangeType.IKE_INTERMEDIATE
+        open_fragment(data, parsed, before if before is not None and is_intermediate else sa.keys.cipher_in)
     except (InvalidSyntax, UnsupportedCriticalPayload, IntegrityFailed):
         return False
     return True

@@ -14,18 +14,28 @@ PayloadT = TypeVar("PayloadT")
 
 
 class Received:
-    """The payloads of one message, with the datagram they came in; authenticated, but for IKE_SA_INIT."""
+    """The payloads of one message, with the (first) datagram they came in; authenticated, but for IKE_SA_INIT.
 
-    __slots__ = ("data", "exchange", "is_response", "path", "payloads")
+    `content` is what was inside the Encrypted payload, decrypted and joined.
+    """
+
+    __slots__ = ("content", "data", "exchange", "is_response", "path", "payloads")
 
     def __init__(
-        self, exchange: ExchangeType, is_response: bool, payloads: Sequence[Payload], data: bytes, path: Path
+        self,
+        exchange: ExchangeType,
+        is_response: bool,
+        payloads: Sequence[Payload],
+        data: bytes,
+        path: Path,
+        content: bytes = b"",
     ) -> None:
         self.exchange = exchange
         self.is_response = is_response
         self.payloads = payloads
         self.data = data
         self.path = path
+        self.content = content
 
     def find(self, kind: type[PayloadT]) -> PayloadT | None:
         """The first payload of a kind, or None."""

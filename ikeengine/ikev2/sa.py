@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ikeengine.crypto.cipher import PacketCipher
 from ikeengine.ikev2.fragmentation import FragmentState
+from ikeengine.ikev2.int_auth import IntAuth
 from ikeengine.ikev2.own_ke import OwnKe
 from ikeengine.ikev2.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev2.authentication import OwnCredential
     from ikeengine.ikev2.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
+    from ikeengine.ikev2.exchanges.followup_ke import HalfDone
     from ikeengine.ikev2.mobility import Mobility
     from ikeengine.ikev2.reassembly import Partial
     from ikeengine.ikev2.received import Received
@@ -59,6 +61,12 @@ class Handshake:
     init_own: bytes = b""
     """Our IKE_SA_INIT message as sent, and the peer's as received: what the AUTH payloads cover."""
     init_peer: bytes = b""
+    int_auth: IntAuth = field(default_factory=IntAuth)
+    """The IKE_INTERMEDIATE exchanges so far, which the AUTH payloads cover too (RFC 9242)."""
+    intermediate_own: bytes = b""
+    """Initiator: what they cover of the request that is under way."""
+    cipher_before: PacketCipher | None = None
+    """Responder: what opens the last IKE_INTERMEDIATE request, should it come again in other fragments."""
     cookie: bytes = b""
     restarts: int = 0
     """Initiator: how often IKE_SA_INIT was sent again with a cookie or another key exchange method."""
@@ -126,6 +134,8 @@ class IkeSa:
     partials: dict[bool, Partial] = field(default_factory=dict)
     """Messages that are not complete: at most one response (True) and one request (False)."""
     children: dict[int, ChildSa] = field(default_factory=dict)
+    half_done: dict[bytes, HalfDone] = field(default_factory=dict)
+    """What the peer asked for that waits for its additional key exchanges, by the link that we gave out (RFC 9370)."""
     queue: deque[Exchange] = field(default_factory=deque)
     active: Exchange | None = None
     local_id: Identity | None = None

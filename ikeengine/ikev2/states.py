@@ -13,6 +13,8 @@ class IkeState(Enum):
     CREATED = "created"
     """Initiator: looking for a way to the peer."""
     INIT_SENT = "init sent"
+    INTERMEDIATE_SENT = "intermediate sent"
+    """Initiator: additional key exchanges are under way (RFC 9370)."""
     GETTING_STATUS = "getting status"
     """Initiator: the peer wants to know whether our certificate is revoked (RFC 4806)."""
     AUTH_SIGNING = "auth signing"
@@ -20,6 +22,8 @@ class IkeState(Enum):
     AUTH_SENT = "auth sent"
     CHECKING_RESPONDER = "checking responder"
     """Initiator: the peer is authenticated; whether its certificate is revoked is being learned."""
+    INTERMEDIATE_AWAITED = "intermediate awaited"
+    """Responder: half open, and additional key exchanges are still to come (RFC 9370)."""
     INIT_ANSWERED = "init answered"
     """Responder: half open; nobody has proven anything yet."""
     CHECKING_INITIATOR = "checking initiator"
@@ -51,6 +55,8 @@ _CONNECTING = frozenset(
     {
         IkeState.CREATED,
         IkeState.INIT_SENT,
+        IkeState.INTERMEDIATE_SENT,
+        IkeState.INTERMEDIATE_AWAITED,
         IkeState.AUTH_SIGNING,
         IkeState.GETTING_STATUS,
         IkeState.AUTH_SENT,
@@ -88,10 +94,14 @@ class Trigger(Enum):
     """What can happen to an IKE SA: a message, or the end of something that it asked for."""
 
     INIT_RESPONSE = "IKE_SA_INIT response"
+    INTERMEDIATE_REQUEST = "IKE_INTERMEDIATE request"
+    INTERMEDIATE_RESPONSE = "IKE_INTERMEDIATE response"
     AUTH_REQUEST = "IKE_AUTH request"
     AUTH_RESPONSE = "IKE_AUTH response"
     CHILD_REQUEST = "CREATE_CHILD_SA request"
     CHILD_RESPONSE = "CREATE_CHILD_SA response"
+    FOLLOWUP_REQUEST = "IKE_FOLLOWUP_KE request"
+    FOLLOWUP_RESPONSE = "IKE_FOLLOWUP_KE response"
     INFO_REQUEST = "INFORMATIONAL request"
     INFO_RESPONSE = "INFORMATIONAL response"
     PATH_FOUND = "path to the peer"
@@ -104,10 +114,14 @@ class Trigger(Enum):
 
 MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {
     (ExchangeType.IKE_SA_INIT, True): Trigger.INIT_RESPONSE,
+    (ExchangeType.IKE_INTERMEDIATE, False): Trigger.INTERMEDIATE_REQUEST,
+    (ExchangeType.IKE_INTERMEDIATE, True): Trigger.INTERMEDIATE_RESPONSE,
     (ExchangeType.IKE_AUTH, False): Trigger.AUTH_REQUEST,
     (ExchangeType.IKE_AUTH, True): Trigger.AUTH_RESPONSE,
     (ExchangeType.CREATE_CHILD_SA, False): Trigger.CHILD_REQUEST,
     (ExchangeType.CREATE_CHILD_SA, True): Trigger.CHILD_RESPONSE,
+    (ExchangeType.IKE_FOLLOWUP_KE, False): Trigger.FOLLOWUP_REQUEST,
+    (ExchangeType.IKE_FOLLOWUP_KE, True): Trigger.FOLLOWUP_RESPONSE,
     (ExchangeType.INFORMATIONAL, False): Trigger.INFO_REQUEST,
     (ExchangeType.INFORMATIONAL, True): Trigger.INFO_RESPONSE,
 }

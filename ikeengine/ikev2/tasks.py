@@ -5,6 +5,7 @@ from __future__ import annotations
 from ikeengine.errors import InvalidSyntax, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import reasons, transport
 from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.lifecycle import Closing
 from ikeengine.ikev2.received import Received
@@ -32,14 +33,17 @@ def start_next(ctx: Context, sa: IkeSa) -> None:
 
 def finish(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The peer has answered our request. An answer that breaks the protocol ends the IKE SA."""
+    sent = sa.window.content
     transport.answered(ctx, sa)
     task, sa.active = sa.active, None
     if task is None:
         return
     try:
-        if message.exchange != task.type:
-            raise InvalidSyntax(f"{message.describe()} to our {task.type.name} request")
-        task.response(ctx, sa, message)
+        if message.exchange != followup_ke.expected(task):
+            raise InvalidSyntax(f"{message.describe()} to our {followup_ke.expected(task).name} request")
+        answer = followup_ke.take(ctx, sa, task, message, sent)
+        if answer is not None:
+            task.response(ctx, sa, answer)
     except (PeerMisbehaved, PeerIncompatible) as error:
         record = reasons.malformed(ctx, sa, message.describe(), error)
         ctx.fail(record)

@@ -8,7 +8,14 @@ from typing import Any
 
 from ikeengine.ikev2 import inactivity, roaming, tasks
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import ike_auth, ike_auth_responder, ike_sa_init, informational
+from ikeengine.ikev2.exchanges import (
+    followup_ke,
+    ike_auth,
+    ike_auth_responder,
+    ike_sa_init,
+    informational,
+    intermediate,
+)
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState as S
 from ikeengine.ikev2.states import Trigger as On
@@ -32,8 +39,13 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     (S.INIT_SENT, On.INIT_RESPONSE): Row(
         ike_sa_init.on_response,
-        (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
+        (S.INTERMEDIATE_SENT, S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
         "derive keys and authenticate; or start again with a cookie or another key exchange",
+    ),
+    (S.INTERMEDIATE_SENT, On.INTERMEDIATE_RESPONSE): Row(
+        intermediate.on_response,
+        (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
+        "derive keys anew and go on with the next additional key exchange, or authenticate",
     ),
     (S.GETTING_STATUS, On.FETCHED): Row(
         ike_auth.on_own_status,
@@ -66,6 +78,11 @@ TABLE: dict[tuple[S, On], Row] = {
         "the responder has given up, or asks whether we are alive",
     ),
     # Responder:  its first row is in the endpoint, because before IKE_SA_INIT is acceptable there is no IKE SA
+    (S.INTERMEDIATE_AWAITED, On.INTERMEDIATE_REQUEST): Row(
+        intermediate.on_request,
+        (S.INIT_ANSWERED, S.REFUSED),
+        "answer an additional key exchange and derive keys anew",
+    ),
     (S.INIT_ANSWERED, On.AUTH_REQUEST): Row(
         ike_auth_responder.on_request,
         (S.CHECKING_INITIATOR, S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
@@ -112,6 +129,16 @@ TABLE: dict[tuple[S, On], Row] = {
         (S.REKEYED,),
         "finish our exchange",
     ),
+    (S.ESTABLISHED, On.FOLLOWUP_REQUEST): Row(
+        followup_ke.on_request,
+        (S.REKEYED,),
+        "answer an additional key exchange; after the last one create or rekey the SA",
+    ),
+    (S.ESTABLISHED, On.FOLLOWUP_RESPONSE): Row(
+        tasks.finish,
+        (S.REKEYED,),
+        "go on with the next additional key exchange, or finish our exchange",
+    ),
     (S.ESTABLISHED, On.INFO_RESPONSE): Row(
         tasks.finish,
         (),
@@ -133,6 +160,16 @@ TABLE: dict[tuple[S, On], Row] = {
         (),
         "this IKE SA is replaced: TEMPORARY_FAILURE",
     ),
+    (S.REKEYED, On.FOLLOWUP_REQUEST): Row(
+        informational.refuse_create_child,
+        (),
+        "this IKE SA is replaced: TEMPORARY_FAILURE",
+    ),
+    (S.REKEYED, On.FOLLOWUP_RESPONSE): Row(
+        tasks.finish,
+        (),
+        "finish our exchange",
+    ),
     (S.REKEYED, On.CHILD_RESPONSE): Row(
         tasks.finish,
         (),
@@ -150,6 +187,11 @@ TABLE: dict[tuple[S, On], Row] = {
     ),
     # Deleting
     (S.DELETING, On.CHILD_REQUEST): Row(
+        informational.refuse_create_child,
+        (),
+        "this IKE SA is being closed: TEMPORARY_FAILURE",
+    ),
+    (S.DELETING, On.FOLLOWUP_REQUEST): Row(
         informational.refuse_create_child,
         (),
         "this IKE SA is being closed: TEMPORARY_FAILURE",

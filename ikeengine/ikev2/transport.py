@@ -33,7 +33,14 @@ COUNTERS = {
     for direction in ("in", "out")
     for is_response in (False, True)
 }
-"""(exchange, `in` or `out`, is it a response) -> strongSwan's name of the counter."""
+"""(exchange, `in` or `out`, is it a response) -> strongSwan's name of the counter; it does not count the others."""
+
+
+def count(ctx: Context, sa: IkeSa, exchange: ExchangeType, direction: str, *, is_response: bool) -> None:
+    """Count a message."""
+    name = COUNTERS.get((exchange, direction, is_response))
+    if name is not None:
+        ctx.count(name, sa.name)
 
 
 def send_init_request(ctx: Context, sa: IkeSa, payloads: Sequence[Payload]) -> bytes:
@@ -171,14 +178,14 @@ def _transmit(ctx: Context, message: tuple[bytes, ...], path: Path) -> None:
 
 def _send_request(ctx: Context, sa: IkeSa, exchange: ExchangeType) -> None:
     _transmit(ctx, sa.window.request or (), sa.path)
-    ctx.count(COUNTERS[exchange, "out", False], sa.name)
+    count(ctx, sa, exchange, "out", is_response=False)
     _arm_retransmit(ctx, sa)
 
 
 def _send_response(ctx: Context, sa: IkeSa, exchange: ExchangeType, message: tuple[bytes, ...]) -> None:
     sa.window.finish_answer(message)
     _transmit(ctx, message, sa.reply_path or sa.path)
-    ctx.count(COUNTERS[exchange, "out", True], sa.name)
+    count(ctx, sa, exchange, "out", is_response=True)
 
 
 def _arm_retransmit(ctx: Context, sa: IkeSa) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ikeengine.registry import Protocol, TransformType
 
+ADDITIONAL_KE = tuple(TransformType(number) for number in range(TransformType.ADDKE1, TransformType.ADDKE7 + 1))
+"""The transform types of additional key exchanges (RFC 9370 section 4.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transform:
@@ -43,6 +46,8 @@ class IkeSuite:
     prf: Transform
     integ: Transform | None
     ke: Transform
+    additional: tuple[Transform, ...] = ()
+    """The additional key exchanges in their order (RFC 9370)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,5 @@ class ChildSuite:
     integ: Transform | None
     ke: Transform | None
     esn: bool
+    additional: tuple[Transform, ...] = ()
+    """The additional key exchanges in their order (RFC 9370)."""

@@ -12,13 +12,13 @@ from ikeengine.crypto.kex import KEX
 from ikeengine.crypto.prf import PRF
 from ikeengine.crypto.selftest import is_usable
 from ikeengine.errors import LocalMisuse
-from ikeengine.model.proposal import Transform
+from ikeengine.model.proposal import ADDITIONAL_KE, Transform
 from ikeengine.registry import EncrId, EsnId, IntegId, KeId, OpenIntEnum, PrfId, TransformType
 
 KE_NONE = Transform(TransformType.KE, KeId.NONE)
 """No key exchange: a Child SA without PFS is acceptable too."""
 
-_ADDITIONAL_KE = re.compile(r"ke[1-7]_")
+_ADDITIONAL_KE = re.compile(r"ke([1-7])_(.+)")
 _NOT_SUPPORTED = re.compile(
     r"mlkem|kyber|ntru|frodo|bike|hqc|sike|saber"
     r"|(prf)?md5|des$|camellia|prfcamellia|blowfish|twofish|serpent|cast|aes\d+gmac|sha\w*_(96|160)$"
@@ -62,12 +62,20 @@ _CANONICAL: dict[Transform, str] = {transform: word for word, transform in rever
 
 def transform_of(word: str) -> Transform:
     """The transform of a keyword. Raises LocalMisuse with a sentence for whoever wrote the configuration."""
-    transform = KEYWORDS.get(word)
+    additional = _ADDITIONAL_KE.fullmatch(word)
+    transform = KEYWORDS.get(additional[2] if additional else word)
     if transform is None:
         raise LocalMisuse(_unknown(word))
     if not _is_available(transform):
         raise LocalMisuse(f"`{word}` is not available: the installed cryptography library lacks it")
-    return transform
+    return _as_additional(word, transform, int(additional[1])) if additional else transform
+
+
+def _as_additional(word: str, transform: Transform, number: int) -> Transform:
+    """A key exchange method as the additional key exchange of this number (RFC 9370 section 2.2.1)."""
+    if transform.type != TransformType.KE:
+        raise LocalMisuse(f"`{word}` is not a key exchange method")
+    return Transform(ADDITIONAL_KE[number - 1], transform.id)
 
 
 def available(text: str) -> str:
@@ -80,12 +88,12 @@ def _is_available(transform: Transform) -> bool:
 
 
 def _unknown(word: str) -> str:
-    if _ADDITIONAL_KE.match(word):
-        return f"`{word}` is not supported: there are no additional key exchanges (RFC 9370) in this release"
-    if _NOT_SUPPORTED.match(word):
+    additional = _ADDITIONAL_KE.fullmatch(word)
+    if _NOT_SUPPORTED.match(additional[2] if additional else word):
         return f"`{word}` is not supported"
-    close = get_close_matches(word, KEYWORDS, n=1)
-    hint = f"; did you mean `{close[0]}`?" if close else ""
+    close = get_close_matches(additional[2] if additional else word, KEYWORDS, n=1)
+    prefix = f"ke{additional[1]}_" if additional else ""
+    hint = f"; did you mean `{prefix}{close[0]}`?" if close else ""
     return f"`{word}` is not an algorithm{hint}"
 
 
@@ -100,8 +108,8 @@ def word_of(transform: Transform) -> str:
 
 
 def _registry_name(transform: Transform) -> str:
-    if TransformType.ADDKE1 <= transform.type <= TransformType.ADDKE7:
-        number = transform.type - TransformType.ADDKE1 + 1
+    if transform.type in ADDITIONAL_KE:
+        number = ADDITIONAL_KE.index(transform.type) + 1
         return f"ke{number}_{word_of(Transform(TransformType.KE, transform.id, transform.key_length))}"
     names = _ID_NAMES.get(transform.type)
     name = names(transform.id).name if names else str(transform.id)

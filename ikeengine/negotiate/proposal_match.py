@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikeengine.model.proposal import ChildSuite, IkeSuite, Proposal, Transform
+from ikeengine.model.proposal import ADDITIONAL_KE, ChildSuite, IkeSuite, Proposal, Transform
 from ikeengine.registry import EsnId, Protocol, TransformType
 
 _INTEG = TransformType.INTEG
 _KE = TransformType.KE
-_ADDITIONAL_KE = tuple(TransformType(number) for number in range(TransformType.ADDKE1, TransformType.ADDKE7 + 1))
-KE_TYPES = frozenset((_KE, *_ADDITIONAL_KE))
+KE_TYPES = frozenset((_KE, *ADDITIONAL_KE))
 
 _MAY_BE_NONE: dict[int, frozenset[int]] = {
-    Protocol.IKE: frozenset((_INTEG, *_ADDITIONAL_KE)),
-    Protocol.ESP: frozenset((_INTEG, _KE, *_ADDITIONAL_KE)),
-    Protocol.AH: frozenset((_KE, *_ADDITIONAL_KE)),
+    Protocol.IKE: frozenset((_INTEG, *ADDITIONAL_KE)),
+    Protocol.ESP: frozenset((_INTEG, _KE, *ADDITIONAL_KE)),
+    Protocol.AH: frozenset((_KE, *ADDITIONAL_KE)),
 }
 """Types that a proposal may leave out; then they are NONE (RFC 7296 section 3.3.3, RFC 9370 section 2.2.1)."""
 
@@ -28,8 +27,11 @@ Menu = dict[int, dict[tuple[int, int | None], Transform]]
 """The transforms of a proposal by type, then by ID and key length. Transforms that must not be chosen are left out."""
 
 
-def menu(proposal: Proposal, *, with_ke: bool = True) -> Menu:
-    """The transforms that can be chosen. A type stays even if all its transforms hold attributes unknown to us."""
+def menu(proposal: Proposal, *, with_ke: bool = True, with_additional: bool = True) -> Menu:
+    """The transforms that can be chosen. A type stays even if all its transforms hold attributes unknown to us.
+
+    Without `with_additional` every additional key exchange has to be NONE.
+    """
     types: Menu = {}
     for transform in proposal.transforms:
         kind = transform.type
@@ -38,30 +40,63 @@ def menu(proposal: Proposal, *, with_ke: bool = True) -> Menu:
         choices = types.get(kind)
         if choices is None:
             choices = types[kind] = {}
+        if kind in ADDITIONAL_KE and transform.id != _NONE_ID and not with_additional:
+            continue
         if not transform.unknown_attributes:
             choices.setdefault((transform.id, transform.key_length), transform)
     return types
 
 
 def choose(offered: Menu, wanted: Menu, protocol: Protocol) -> list[Transform] | None:
-    """The first wanted transform of each type that is offered too; None if a type has none. NONE is left out."""
+    """The first wanted transform of each type that is offered too; None if a type has none. NONE is left out.
+
+    Of the key exchange methods none is chosen twice (RFC 9370 section 2.2.1), so that a later one may have to do.
+    """
     chosen = []
-    for kind in sorted(offered.keys() | wanted.keys()):
-        transform = choose_one(offered, wanted, protocol, kind)
-        if transform is None:
+    kinds = offered.keys() | wanted.keys()
+    methods: list[list[Transform]] = []
+    for kind in sorted(kinds | {_KE} if kinds.intersection(ADDITIONAL_KE) else kinds):
+        common = in_common(offered, wanted, protocol, kind)
+        if not common:
             return None
-        if transform.id or kind in offered:
-            chosen.append(transform)
-    return chosen
+        if kind in KE_TYPES:
+            methods.append(common)
+        else:
+            chosen.append(common[0])
+    exchanges = distinct(methods)
+    if exchanges is None:
+        return None
+    chosen = [transform for transform in chosen + exchanges if transform.id or transform.type in offered]
+    return sorted(chosen, key=lambda transform: transform.type)
 
 
-def choose_one(offered: Menu, wanted: Menu, protocol: Protocol, kind: int) -> Transform | None:
-    """The first wanted transform of one type that is offered too."""
+def in_common(offered: Menu, wanted: Menu, protocol: Protocol, kind: int) -> list[Transform]:
+    """The wanted transforms of one type that are offered too, in our order."""
     available = _of_kind(offered, protocol, kind)
-    for key, transform in _of_kind(wanted, protocol, kind).items():
-        if key in available:
-            return transform
-    return None
+    return [transform for key, transform in _of_kind(wanted, protocol, kind).items() if key in available]
+
+
+def distinct(methods: Sequence[Sequence[Transform]]) -> list[Transform] | None:
+    """One key exchange method for each exchange, the first that is possible, but none twice; None if that cannot be.
+
+    NONE may be repeated, but if the first exchange is NONE there are no additional ones.
+    """
+    hopeless: set[tuple[int, frozenset[int]]] = set()
+
+    def choose_from(place: int, used: frozenset[int]) -> list[Transform] | None:
+        if place == len(methods):
+            return []
+        if (place, used) in hopeless:
+            return None
+        for transform in methods[place]:
+            if transform.id == _NONE_ID or (transform.id not in used and (used or not place)):
+                rest = choose_from(place + 1, used | {transform.id} if transform.id else used)
+                if rest is not None:
+                    return [transform, *rest]
+        hopeless.add((place, used))
+        return None
+
+    return choose_from(0, frozenset())
 
 
 def _of_kind(types: Menu, protocol: Protocol, kind: int) -> dict[tuple[int, int | None], Transform]:
@@ -89,6 +124,7 @@ def ike_suite(transforms: Sequence[Transform]) -> IkeSuite:
         prf=by_type[TransformType.PRF],
         integ=by_type.get(_INTEG),
         ke=by_type[_KE],
+        additional=tuple(by_type[kind] for kind in ADDITIONAL_KE if kind in by_type),
     )
 
 
@@ -101,6 +137,7 @@ def child_suite(protocol: Protocol, transforms: Sequence[Transform]) -> ChildSui
         integ=by_type.get(_INTEG),
         ke=by_type.get(_KE),
         esn=by_type[TransformType.ESN].id == EsnId.EXT_SEQ,
+        additional=tuple(by_type[kind] for kind in ADDITIONAL_KE if kind in by_type),
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ikeengine.model.proposal import Proposal
+from ikeengine.model.proposal import ADDITIONAL_KE, Proposal
 from ikeengine.negotiate.proposal_keywords import word_of
-from ikeengine.negotiate.proposal_match import Menu, choose_one, menu, spi_is_sane
+from ikeengine.negotiate.proposal_match import Menu, choose, in_common, menu, spi_is_sane
 from ikeengine.negotiate.proposal_text import format_proposal
 from ikeengine.registry import Protocol, TransformType
 
@@ -18,6 +18,7 @@ _TYPE_WORDS = {
     TransformType.INTEG: "integrity",
     TransformType.KE: "key exchange",
     TransformType.ESN: "extended sequence numbers",
+    **{kind: f"additional key exchange {number}" for number, kind in enumerate(ADDITIONAL_KE, 1)},
 }
 _MOST_WORDS = 16
 """Longer lists are cut: a hostile offer neither fills the log nor costs time."""
@@ -50,7 +51,7 @@ class _Pair(NamedTuple):
 
 def _differences(offered: Menu, wanted: Menu, protocol: Protocol) -> list[int]:
     kinds = sorted(offered.keys() | wanted.keys())
-    return [kind for kind in kinds if choose_one(offered, wanted, protocol, kind) is None]
+    return [kind for kind in kinds if not in_common(offered, wanted, protocol, kind)]
 
 
 def _describe(pair: _Pair) -> str:
@@ -63,6 +64,8 @@ def _describe(pair: _Pair) -> str:
         return f"closest offer `{text}` differs in {'; '.join(phrases)}"
     if not spi_is_sane(pair.proposal):
         return f"offer `{text}` would do, but its SPI is malformed"
+    if choose(pair.offered, pair.wanted, pair.proposal.protocol) is None:
+        return f"offer `{text}` leaves only the same key exchange method for two of its key exchanges"
     return f"offer `{text}` would do"
 
 

@@ -13,12 +13,15 @@ from ikeengine.negotiate.proposal_match import Menu, child_suite, choose, ike_su
 from ikeengine.registry import Protocol
 
 
-def select_ike(offered: Sequence[Proposal], configured: Sequence[Proposal]) -> tuple[Proposal, IkeSuite]:
+def select_ike(
+    offered: Sequence[Proposal], configured: Sequence[Proposal], *, with_additional: bool = True
+) -> tuple[Proposal, IkeSuite]:
     """The proposal to answer with and what it means. Its SPI is still the initiator's.
 
-    Raises NoProposalChosen; `nearest` explains it to the operator.
+    Without `with_additional` only what needs no additional key exchanges (RFC 9370) can be chosen. Raises
+    NoProposalChosen; `nearest` explains it to the operator.
     """
-    chosen = _select(offered, configured, with_ke=True)
+    chosen = _select(offered, configured, with_ke=True, with_additional=with_additional)
     return chosen, ike_suite(chosen.transforms)
 
 
@@ -30,9 +33,12 @@ def select_child(
     return chosen, child_suite(chosen.protocol, chosen.transforms)
 
 
-def _select(offered: Sequence[Proposal], configured: Sequence[Proposal], *, with_ke: bool) -> Proposal:
+def _select(
+    offered: Sequence[Proposal], configured: Sequence[Proposal], *, with_ke: bool, with_additional: bool = True
+) -> Proposal:
     """The first configured proposal that any offered one satisfies."""
-    menus = [(offer, menu(offer, with_ke=with_ke)) for offer in offered if spi_is_sane(offer)]
+    sane = [offer for offer in offered if spi_is_sane(offer)]
+    menus = [(offer, menu(offer, with_ke=with_ke, with_additional=with_additional)) for offer in sane]
     for wanted in configured:
         chosen = _first_match(menus, menu(wanted, with_ke=with_ke), wanted.protocol)
         if chosen is not None:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from ikeengine.crypto.encr import ENCR
 from ikeengine.crypto.integ import INTEG
 from ikeengine.errors import LocalMisuse
-from ikeengine.model.proposal import ChildSuite, IkeSuite, Proposal, Transform
+from ikeengine.model.proposal import ADDITIONAL_KE, ChildSuite, IkeSuite, Proposal, Transform
 from ikeengine.negotiate.proposal_keywords import KE_NONE, available, transform_of, word_of
+from ikeengine.negotiate.proposal_match import distinct
 from ikeengine.registry import EsnId, Protocol, TransformType
 
 _TYPE_WORDS = {
@@ -20,11 +21,12 @@ _TYPE_WORDS = {
     TransformType.INTEG: "integrity algorithm",
     TransformType.KE: "key exchange method",
     TransformType.ESN: "extended sequence number option",
+    **dict.fromkeys(ADDITIONAL_KE, "additional key exchange method"),
 }
 _ALLOWED_TYPES = {
-    Protocol.IKE: {TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE},
-    Protocol.ESP: {TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.ESN},
-    Protocol.AH: {TransformType.INTEG, TransformType.KE, TransformType.ESN},
+    Protocol.IKE: {TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE, *ADDITIONAL_KE},
+    Protocol.ESP: {TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.ESN, *ADDITIONAL_KE},
+    Protocol.AH: {TransformType.INTEG, TransformType.KE, TransformType.ESN, *ADDITIONAL_KE},
 }
 _NO_ESN = Transform(TransformType.ESN, EsnId.NO_EXT_SEQ)
 
@@ -54,7 +56,7 @@ def parse_ike(text: str) -> Proposal:
     _refuse_esp_only(text, choices)
     choices[TransformType.KE] = [ke for ke in choices[TransformType.KE] if ke != KE_NONE]
     _need(text, choices, TransformType.KE, "x25519")
-    return _proposal(Protocol.IKE, choices)
+    return _proposal(text, Protocol.IKE, choices)
 
 
 def parse_esp(text: str) -> Proposal:
@@ -68,14 +70,14 @@ def parse_esp(text: str) -> Proposal:
         _refuse_integ(text, choices)
     else:
         _need(text, choices, TransformType.INTEG, "sha256")
-    return _proposal(Protocol.ESP, choices)
+    return _proposal(text, Protocol.ESP, choices)
 
 
 def parse_ah(text: str) -> Proposal:
     """A proposal for AH: integrity; key exchange methods and extended sequence numbers as for ESP."""
     choices = _parse(text, Protocol.AH)
     _need(text, choices, TransformType.INTEG, "sha256")
-    return _proposal(Protocol.AH, choices)
+    return _proposal(text, Protocol.AH, choices)
 
 
 def format_proposal(proposal: Proposal) -> str:
@@ -87,10 +89,10 @@ def format_proposal(proposal: Proposal) -> str:
 def format_suite(suite: IkeSuite | ChildSuite) -> str:
     """The text of what was chosen, in the words of proposals."""
     if isinstance(suite, IkeSuite):
-        transforms = (suite.encr, suite.integ, suite.prf, suite.ke)
+        transforms = (suite.encr, suite.integ, suite.prf, suite.ke, *suite.additional)
         return format_proposal(Proposal(Protocol.IKE, tuple(t for t in transforms if t)))
     esn = Transform(TransformType.ESN, EsnId.EXT_SEQ) if suite.esn else _NO_ESN
-    chosen = (suite.encr, suite.integ, suite.ke, esn)
+    chosen = (suite.encr, suite.integ, suite.ke, *suite.additional, esn)
     return format_proposal(Proposal(suite.protocol, tuple(t for t in chosen if t)))
 
 
@@ -147,8 +149,25 @@ def _prf_of(integ: Transform) -> Transform:
     return Transform(TransformType.PRF, INTEG[integ.id].prf)
 
 
-def _proposal(protocol: Protocol, choices: Choices) -> Proposal:
+def _check_additional(text: str, choices: Choices) -> None:
+    """Additional key exchanges come after a first one, and each must be able to use a method of its own.
+
+    No method is used twice (RFC 9370 section 2.2.1).
+    """
+    additional = [choices[kind] for kind in ADDITIONAL_KE if any(transform.id for transform in choices[kind])]
+    if not additional:
+        return
+    first = [transform for transform in choices[TransformType.KE] if transform != KE_NONE]
+    if not first:
+        raise _error(text, f"`{word_of(additional[0][0])}` adds to a key exchange, but there is none, such as `x25519`")
+    if distinct([first, *additional]) is None:
+        words = ", ".join(f"`{word_of(transform)}`" for transforms in additional for transform in transforms)
+        raise _error(text, f"{words} would repeat a key exchange method; each must use another one")
+
+
+def _proposal(text: str, protocol: Protocol, choices: Choices) -> Proposal:
     """Transforms in the order of their types, as most implementations send them."""
+    _check_additional(text, choices)
     if protocol != Protocol.IKE and not choices[TransformType.ESN]:
         choices[TransformType.ESN].append(_NO_ESN)
     return Proposal(protocol, tuple(transform for kind in _TYPE_WORDS for transform in choices[kind]))

@@ -16,7 +16,7 @@ from ikeengine.model.connection import (
 )
 from ikeengine.model.identity import Identity
 from ikeengine.model.marks import WHOLE_MARK, Tags
-from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
+from ikeengine.model.proposal import ADDITIONAL_KE, ChildSuite, IkeSuite, Transform
 from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.model.static import StaticEntry
 from ikeengine.model.status import ChildStatus, IkeStatus
@@ -139,6 +139,7 @@ def _ike_suite(suite: IkeSuite) -> Section:
         _cipher(suite.encr)
         | _integrity(suite.integ)
         | {"prf-alg": PrfId(suite.prf.id).name, "dh-group": KeId(suite.ke.id).name}
+        | _additional(suite.additional)
     )
 
 
@@ -147,9 +148,15 @@ def _child_suite(suite: ChildSuite) -> Section:
     section = _cipher(suite.encr) | _integrity(suite.integ)
     if suite.ke is not None:
         section["dh-group"] = KeId(suite.ke.id).name
+    section |= _additional(suite.additional)
     if suite.esn:
         section["esn"] = 1
     return section
+
+
+def _additional(methods: Iterable[Transform]) -> Section:
+    """The additional key exchanges (RFC 9370), by the number that each has in the proposal."""
+    return {f"ake{ADDITIONAL_KE.index(method.type) + 1}": KeId(method.id).name for method in methods}
 
 
 def _cipher(encr: Transform | None) -> Section:

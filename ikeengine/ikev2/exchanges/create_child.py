@@ -21,8 +21,9 @@ from ikeengine.errors import (
 )
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import child_reasons, reasons, renewal, vip_reasons, virtual_ips
-from ikeengine.ikev2.child import UP_STATES, ChildSa
+from ikeengine.ikev2.child import UP_STATES, ChildKeys, ChildSa
 from ikeengine.ikev2.child_negotiation import (
+    ChildAnswer,
     ChildOffer,
     first_group,
     make_answer,
@@ -33,7 +34,9 @@ from ikeengine.ikev2.child_negotiation import (
 )
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
+from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.nearest_child import nearest_child
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
@@ -163,7 +166,7 @@ class CreateChild(Exchange):
             self._refused(ctx, sa, refusal(ctx, sa, phase, self.offer, error))
             return
         try:
-            child, keys = take_answer(ctx, sa, self.offer, message, nonces)
+            child, keys = take_answer(ctx, sa, self.offer, message, nonces, more=self.more_secrets)
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
             self._refused(ctx, sa, bad_answer(ctx, sa, phase, self.offer, message, mismatch))
             sa.queue.append(DeleteOrphan(self.offer.spi_in, self.offer.proposals[0].protocol))
@@ -223,14 +226,38 @@ def answer(
     if _twins(sa, made.child) >= MAX_TWINS:
         ctx.release_reqid(made.child.reqid)
         raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
-    replaces = renewal.succeed(ctx, sa, made.child)
-    twin = None if replaces else _twin(ctx, sa, made.child)
-    if twin is None:
-        child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=replaces)
-    else:
-        child_sa.install_beside(ctx, sa, made.child, made.keys, twin)
-    announce_up(ctx, sa, made.child)
+    methods = made.child.suite.additional
+    if methods:
+        return made.payloads + followup_ke.begin(ctx, sa, HalfCreated(methods=methods, made=made))
+    _bring_up(ctx, sa, made.child, made.keys(sa))
     return made.payloads
+
+
+@dataclass(slots=True, kw_only=True)
+class HalfCreated(HalfDone):
+    """A Child SA that the peer asked for, without its additional key exchanges so far."""
+
+    made: ChildAnswer
+
+    def complete(self, ctx: Context, sa: IkeSa) -> bool:
+        """Install it."""
+        self.made.child.installed_at = ctx.now
+        _bring_up(ctx, sa, self.made.child, self.made.keys(sa, self.secrets))
+        return True
+
+    def forget(self, ctx: Context, sa: IkeSa) -> None:
+        """Free what it holds."""
+        ctx.release_reqid(self.made.child.reqid)
+
+
+def _bring_up(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys) -> None:
+    replaces = renewal.succeed(ctx, sa, child)
+    twin = None if replaces else _twin(ctx, sa, child)
+    if twin is None:
+        child_sa.install(ctx, sa, child, keys, delay_outbound=replaces)
+    else:
+        child_sa.install_beside(ctx, sa, child, keys, twin)
+    announce_up(ctx, sa, child)
 
 
 def _twin(ctx: Context, sa: IkeSa, child: ChildSa) -> ChildSa | None:

@@ -15,7 +15,7 @@ from ikeengine.ikev2 import fragmentation, hash_and_url, natd, reasons, transpor
 from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.exchanges import ike_auth, mobike_requests
+from ikeengine.ikev2.exchanges import intermediate, mobike_requests
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
 from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.received import Received
@@ -66,6 +66,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, group: int) -> 
         Nonce(handshake.nonce_own),
         *natd.payloads(sa.spi_i, bytes(8), sa.path, fake=sa.connection.encap),
         *fragmentation.announcement(sa.connection),
+        *intermediate.announcement(sa.connection.proposals),
         *hashes_notify(ctx),
     ]
     handshake.init_own = transport.send_init_request(ctx, sa, payloads)
@@ -98,7 +99,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, sa.spi_r)
     sa.nat_fake = sa.connection.encap and not (sa.nat_local or sa.nat_remote)
     _float_to_nat_t(ctx, sa, handshake)
-    ike_auth.start(ctx, sa)
+    intermediate.start(ctx, sa)
 
 
 def _accept(sa: IkeSa, handshake: Handshake, message: Received) -> tuple[IkeSuite, bytes]:
@@ -109,6 +110,8 @@ def _accept(sa: IkeSa, handshake: Handshake, message: Received) -> tuple[IkeSuit
         raise InvalidSyntax(f"the KE payload uses method {ke.group}, which is not the one in our request")
     if message.data[8:16] == bytes(8):
         raise InvalidSyntax("the responder's SPI is zero")
+    if suite.additional and not intermediate.is_supported(message):
+        raise InvalidSyntax("the responder has chosen additional key exchanges, but does not support IKE_INTERMEDIATE")
     if ke.data == handshake.ke.public or nonce.data == handshake.nonce_own:
         raise InvalidSyntax("our own KE or nonce is reflected")
     return suite, handshake.ke.shared(ke.data)
@@ -186,10 +189,11 @@ def choose_connection(
 ) -> tuple[Proposal, IkeSuite, tuple[ConnectionConfig, ...]]:
     """The proposal to answer with, and who could be meant. Raises NoProposalChosen or InvalidKeGroup."""
     offered = message.require(Sa).proposals
+    with_additional = intermediate.is_supported(message)
     failure: NoProposalChosen | None = None
     for connection in connections:
         try:
-            proposal, suite = select_ike(offered, connection.proposals)
+            proposal, suite = select_ike(offered, connection.proposals, with_additional=with_additional)
         except NoProposalChosen as error:
             failure = failure or error
             continue
@@ -207,10 +211,11 @@ def childless_notify(candidates: Sequence[ConnectionConfig]) -> list[Notify]:
 
 def _accepts(connection: ConnectionConfig, chosen: Proposal) -> bool:
     """Whether a connection allows the same choice."""
-    wanted = {(t.type, t.id, t.key_length) for t in chosen.transforms}
-    return any(
-        wanted <= {(t.type, t.id, t.key_length) for t in proposal.transforms} for proposal in connection.proposals
-    )
+    try:
+        select_ike((chosen,), connection.proposals)
+    except NoProposalChosen:
+        return False
+    return True
 
 
 def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConfig]) -> IkeSa:
@@ -240,7 +245,12 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
     sa.nat_local, sa.nat_remote = natd.detect(message, sa.spi_i, bytes(8))
     sa.nat_fake = candidates[0].encap and not (sa.nat_local or sa.nat_remote)
     ctx.table.add_half_open(sa)
-    enter(ctx, sa, IkeState.INIT_ANSWERED, "answer IKE_SA_INIT")
+    enter(
+        ctx,
+        sa,
+        IkeState.INTERMEDIATE_AWAITED if suite.additional else IkeState.INIT_ANSWERED,
+        "answer IKE_SA_INIT",
+    )
     sa.timers.set(Timer.HALF_OPEN, ctx.now + ctx.settings.half_open_timeout)
     sa.window.begin_answer(message.data)
     handshake.init_own = transport.send_init_response(
@@ -255,6 +265,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             *hash_and_url.announcement(ctx),
             *vetting.status_request(ctx, [c.ocsp for c in candidates]),
             *fragmentation.answer(candidates[0], sa.fragments),
+            *intermediate.answer(suite),
             *childless_notify(candidates),
             *hashes_notify(ctx),
             *_multiple_auth(ctx),

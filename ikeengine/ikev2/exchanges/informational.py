@@ -38,8 +38,8 @@ def _create_child(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
 
 
 def refuse_create_child(ctx: Context, sa: IkeSa, message: Received) -> None:
-    """CREATE_CHILD_SA on an IKE SA that is being closed (RFC 7296 section 2.25.2)."""
-    transport.respond(ctx, sa, ExchangeType.CREATE_CHILD_SA, [Notify(NotifyType.TEMPORARY_FAILURE)])
+    """CREATE_CHILD_SA, or what follows it, on an IKE SA that is being closed (RFC 7296 section 2.25.2)."""
+    transport.respond(ctx, sa, message.exchange, [Notify(NotifyType.TEMPORARY_FAILURE)])
 
 
 def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:

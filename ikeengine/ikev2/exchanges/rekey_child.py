@@ -24,8 +24,9 @@ from ikeengine.errors import (
 )
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.child import ChildKeys, ChildSa
 from ikeengine.ikev2.child_negotiation import (
+    ChildAnswer,
     ChildOffer,
     first_group,
     make_answer,
@@ -35,6 +36,7 @@ from ikeengine.ikev2.child_negotiation import (
 )
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.create_child import (
     MAX_CHILDREN,
     bad_answer,
@@ -44,6 +46,7 @@ from ikeengine.ikev2.exchanges.create_child import (
     wanted_group,
 )
 from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan, deleted_at_once
+from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
@@ -79,6 +82,8 @@ class RekeyChild(Exchange):
         if child is None or child.state is not ChildState.INSTALLED:
             ctx.answer(self.ops, ok=True)
             return None
+        if followup_ke.join(sa, self.child_id, self.ops):
+            return None
         child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer to rekey")
         self.offer = make_offer(ctx, sa, child.config, self._choose_group(child), rekeyed=child)
         self.nonce = ctx.new_nonce()
@@ -103,9 +108,9 @@ class RekeyChild(Exchange):
             return
         nonce_peer = message.require(Nonce).data
         try:
-            new, keys = take_answer(
-                ctx, sa, self.offer, message, (self.nonce, nonce_peer), 0 if child is None else child.reqid
-            )
+            reqid = 0 if child is None else child.reqid
+            nonces = self.nonce, nonce_peer
+            new, keys = take_answer(ctx, sa, self.offer, message, nonces, reqid, self.more_secrets)
         except (PeerIncompatible, PeerMisbehaved) as mismatch:
             fail(ctx, bad_answer(ctx, sa, PHASE, self.offer, message, mismatch), self.ops)
             sa.queue.append(DeleteOrphan(self.offer.spi_in, self.offer.proposals[0].protocol))
@@ -128,6 +133,21 @@ class RekeyChild(Exchange):
             _replace(ctx, sa, child, new.unique_id)
             new.supersedes = child.unique_id
         child_sa.confirm(ctx, new, self.ops)
+
+    def gives_way(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> bool:
+        """The lowest of the four nonces decides as soon as they are known (RFC 7296 section 2.8.1)."""
+        child = sa.children.get(self.child_id)
+        if not self.rival_lowest or min(self.nonce, nonce_peer) >= self.rival_lowest:
+            return False
+        if self.rival_id:
+            self._rival_survives(ctx, sa, child)
+            return True
+        if not followup_ke.join(sa, self.child_id, self.ops):
+            return False
+        if child is not None and child.state is ChildState.REKEYING:
+            child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "the peer goes on with its own rekeying")
+            sa.timers.set(Timer.CHILD_RETRY, ctx.now + followup_ke.PATIENCE, child.unique_id)
+        return True
 
     def _on_error(self, ctx: Context, sa: IkeSa, child: ChildSa | None, message: Received, offer: ChildOffer) -> None:
         if self.rival_id:
@@ -169,8 +189,9 @@ class RekeyChild(Exchange):
             self._try_again_later(ctx, sa, child)
             ctx.answer(self.ops, ok=False, reason="the peer has deleted what it had made of the Child SA")
             return
-        if child is not None and child.state is not ChildState.DELETED:
+        if child is not None:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), rival.status(sa)))
+        if child is not None and child.state is not ChildState.DELETED:
             _replace(ctx, sa, child, rival.unique_id)
         child_sa.confirm(ctx, rival, self.ops)
 
@@ -219,16 +240,64 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
         is_pfs = isinstance(mismatch, NoProposalChosen) and child.suite.ke is None
         ctx.fail(reasons.pfs_mismatch(record) if is_pfs else record)
         raise
-    child_sa.install(ctx, sa, made.child, made.keys, delay_outbound=True)
-    ours = sa.active
-    if isinstance(ours, RekeyChild) and ours.child_id == child.unique_id:
-        ours.rival_id, ours.rival_lowest = made.child.unique_id, min(nonce, nonce_peer)
-        child.replaced_by = made.child.unique_id
-    else:
-        ctx.emit(ChildRekeyed(sa.status(), child.status(sa), made.child.status(sa)))
-        _replace(ctx, sa, child, made.child.unique_id)
+    followup_ke.drop_rekeying(ctx, sa, child.unique_id)
+    ours = _own_rekeying(sa, child.unique_id)
+    if ours is not None:
+        ours.rival_lowest = min(nonce, nonce_peer)
     ctx.count("child-rekey", sa.name)
+    methods = made.child.suite.additional
+    if methods:
+        half_done = HalfRekeyed(methods=methods, made=made, child_id=child.unique_id)
+        return made.payloads + followup_ke.begin(ctx, sa, half_done)
+    _succeed(ctx, sa, child, made.child, made.keys(sa))
     return made.payloads
+
+
+@dataclass(slots=True, kw_only=True)
+class HalfRekeyed(HalfDone):
+    """The replacement that the peer makes of a Child SA, without its additional key exchanges so far."""
+
+    made: ChildAnswer
+    child_id: int
+
+    def replaces(self, child_id: int) -> bool:
+        """Whether it rekeys this Child SA."""
+        return child_id == self.child_id
+
+    def complete(self, ctx: Context, sa: IkeSa) -> bool:
+        """Install it, unless the old one was deleted or replaced by our own rekeying meanwhile."""
+        child, new = sa.children.get(self.child_id), self.made.child
+        if child is None or child.state not in (ChildState.INSTALLED, ChildState.REKEYING) or child.replaced_by:
+            return False
+        new.installed_at = ctx.now
+        _succeed(ctx, sa, child, new, self.made.keys(sa, self.secrets))
+        child_sa.confirm(ctx, new, self.ops)
+        return True
+
+    def forget(self, ctx: Context, sa: IkeSa) -> None:
+        """Free what it holds; our own rekeying has no rival any more."""
+        ctx.release_reqid(self.made.child.reqid)
+        ctx.answer(self.ops, ok=False, reason="the peer has begun to rekey the Child SA, but did not go on")
+        ours = _own_rekeying(sa, self.child_id)
+        if ours is not None and not ours.rival_id:
+            ours.rival_lowest = b""
+
+
+def _own_rekeying(sa: IkeSa, child_id: int) -> RekeyChild | None:
+    """Our own exchange that rekeys this Child SA, if there is one under way."""
+    ours = sa.active
+    return ours if isinstance(ours, RekeyChild) and ours.child_id == child_id else None
+
+
+def _succeed(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa, keys: ChildKeys) -> None:
+    """Install what the peer has made of a Child SA; if we are rekeying too, it is a rival for the time being."""
+    child_sa.install(ctx, sa, new, keys, delay_outbound=True)
+    ours = _own_rekeying(sa, child.unique_id)
+    if ours is not None:
+        ours.rival_id = child.replaced_by = new.unique_id
+    else:
+        ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
+        _replace(ctx, sa, child, new.unique_id)
 
 
 def _find(sa: IkeSa, rekey: Notify) -> ChildSa | None:

@@ -20,8 +20,10 @@ from ikeengine.ikev2 import crash_tokens, moving, reasons, virtual_ips
 from ikeengine.ikev2.child_negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.create_child import CreateChild, fail
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
+from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
 from ikeengine.ikev2.own_ke import OwnKe, generate
@@ -31,6 +33,7 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite, Proposal
+from ikeengine.model.secret import Secret
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import IkeRekeyed
 from ikeengine.registry import ExchangeType, NotifyType
@@ -78,6 +81,8 @@ class RekeyIke(Exchange):
         if sa.state is not IkeState.ESTABLISHED:
             ctx.answer(self.ops, ok=True)
             return None
+        if followup_ke.join(sa, 0, self.ops):
+            return None
         used = sa.suite.ke.id if sa.suite is not None else first_group(sa.connection.proposals)
         group = self.group if self.group is not None else used
         self.spi, self.nonce, self.ke = ctx.new_ike_spi(), ctx.new_nonce(), generate(group, ctx.rng)
@@ -107,6 +112,23 @@ class RekeyIke(Exchange):
         hand_over(ctx, sa, new)
         sa.queue.append(DeleteIke(why=Closing.REPLACED))
 
+    def gives_way(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> bool:
+        """The lowest of the four nonces decides as soon as they are known (RFC 7296 section 2.8.2)."""
+        if sa.state is not IkeState.ESTABLISHED:
+            ctx.answer(self.ops, ok=True)
+            return True
+        if not self.rival_lowest or min(self.nonce, nonce_peer) >= self.rival_lowest:
+            return False
+        rival = ctx.table.find(self.rival_spi)
+        if rival is not None:
+            hand_over(ctx, sa, rival)
+            ctx.answer(self.ops, ok=True)
+            return True
+        if not followup_ke.join(sa, 0, self.ops):
+            return False
+        sa.timers.set(Timer.IKE_REKEY, ctx.now + followup_ke.PATIENCE)
+        return True
+
     def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The old IKE SA is gone, and with it the one that the peer was making of it."""
         ctx.answer(self.ops, ok=False, reason=reason, record=record)
@@ -121,7 +143,8 @@ class RekeyIke(Exchange):
             raise InvalidSyntax(f"the answer's KE payload uses method {ke.group}, which is not the one in our request")
         spi_r = _checked_spi(chosen)
         shared = self.ke.shared(ke.data)
-        return _successor(ctx, sa, suite, (self.spi, spi_r), (self.nonce, nonce_peer), shared, is_initiator=True)
+        spis, nonces = (self.spi, spi_r), (self.nonce, nonce_peer)
+        return _successor(ctx, sa, suite, spis, nonces, shared, is_initiator=True, more=self.more_secrets)
 
     def _on_error(self, ctx: Context, sa: IkeSa, rival: IkeSa | None, message: Received) -> None:
         if rival is not None:
@@ -176,14 +199,56 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     spi_i, spi_r, nonce = _checked_spi(proposal), ctx.new_ike_spi(), ctx.new_nonce()
     own_ke = generate(suite.ke.id, ctx.rng)
     shared = own_ke.shared(ke.data)
-    new = _successor(ctx, sa, suite, (spi_i, spi_r), (nonce_peer, nonce), shared, is_initiator=False)
-    if isinstance(ours, RekeyIke):
-        ours.rival_spi, ours.rival_lowest = new.local_spi, min(nonce, nonce_peer)
-    else:
-        hand_over(ctx, sa, new)
     ctx.count("ike-rekey-resp", sa.name)
     payloads: list[Payload] = [Sa((replace(proposal, spi=spi_r),)), Nonce(nonce), Ke(own_ke.group, own_ke.public)]
+    followup_ke.drop_rekeying(ctx, sa, 0)
+    if isinstance(ours, RekeyIke):
+        ours.rival_lowest = min(nonce, nonce_peer)
+    spis, nonces = (spi_i, spi_r), (nonce_peer, nonce)
+    if suite.additional:
+        half_done = HalfRekeyed(methods=suite.additional, suite=suite, spis=spis, nonces=nonces, shared=Secret(shared))
+        return payloads + followup_ke.begin(ctx, sa, half_done)
+    new = _successor(ctx, sa, suite, spis, nonces, shared, is_initiator=False)
+    _succeed(ctx, sa, new)
     return payloads + crash_tokens.offer(ctx, new)
+
+
+@dataclass(slots=True, kw_only=True)
+class HalfRekeyed(HalfDone):
+    """The replacement that the peer makes of the IKE SA, without its additional key exchanges so far."""
+
+    suite: IkeSuite
+    spis: tuple[bytes, bytes]
+    nonces: tuple[bytes, bytes]
+    shared: Secret
+
+    def replaces(self, child_id: int) -> bool:
+        """It rekeys the IKE SA."""
+        return child_id == 0
+
+    def complete(self, ctx: Context, sa: IkeSa) -> bool:
+        """Make the new IKE SA."""
+        shared = self.shared.reveal()
+        new = _successor(ctx, sa, self.suite, self.spis, self.nonces, shared, is_initiator=False, more=self.secrets)
+        _succeed(ctx, sa, new)
+        if crash_tokens.offer(ctx, new):
+            new.queue.append(crash_tokens.SendToken())
+        ctx.answer(self.ops, ok=True)
+        return True
+
+    def forget(self, ctx: Context, sa: IkeSa) -> None:
+        """Our own rekeying has no rival any more."""
+        ctx.answer(self.ops, ok=False, reason="the peer has begun to rekey the IKE SA, but did not go on")
+        if isinstance(sa.active, RekeyIke) and not sa.active.rival_spi:
+            sa.active.rival_lowest = b""
+
+
+def _succeed(ctx: Context, sa: IkeSa, new: IkeSa) -> None:
+    """Hand over to what the peer has made of the IKE SA; if we are rekeying too, it is a rival for the time being."""
+    if isinstance(sa.active, RekeyIke):
+        sa.active.rival_spi = new.local_spi
+    else:
+        hand_over(ctx, sa, new)
 
 
 def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
@@ -235,6 +300,7 @@ def _successor(
     shared: bytes,
     *,
     is_initiator: bool,
+    more: Sequence[Secret] = (),
 ) -> IkeSa:
     """The new IKE SA. Who initiated the rekeying is its original initiator, and message IDs start at 0 again."""
     if old.suite is None or old.keys is None:
@@ -258,7 +324,7 @@ def _successor(
         established_at=ctx.now,
         last_inbound=ctx.now,
     )
-    material = rekeyed_ike_keys(suite, old.suite.prf.id, old.keys.sk_d, *nonces, shared, *spis)
+    material = rekeyed_ike_keys(suite, old.suite.prf.id, old.keys.sk_d, *nonces, shared, *spis, more)
     set_keys(ctx, new, suite, material)
     ctx.table.add(new)
     ctx.touch(new)

@@ -77,7 +77,7 @@ def test_without_tokens_it_takes_the_retransmissions(site: Lab) -> None:
     site.engine.initiate("net")
     old = site.engine.ike()["initiator-spi"]
     restart(site, {"qcd": "no"})
-    wait_until(lambda: site.engine.ike()["tasks-active"] == ["IKE_DPD"])
+    wait_until(lambda: site.engine.ike().get("tasks-active") == ["IKE_DPD"])
     site.engine.mark_log()
     assert site.engine.ike()["initiator-spi"] == old
     assert "token" not in site.engine.log()

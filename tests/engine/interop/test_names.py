@@ -86,8 +86,8 @@ def test_peer_known_by_name(site: Lab, initiator: str, names: Names) -> None:
 @pytest.mark.scenario("ikev2/dynamic-initiator", role="initiator")
 def test_peer_moves_and_its_name_follows(site: Lab, names: Names) -> None:
     """Mirrors ikev2/dynamic-initiator: the name means nothing at first, then an address, then another one."""
-    site.connect(engine={**NAMED, **child(keep_up="yes")}, charon={"local_addrs": ["%any"], "dpd_delay": "1s"})
     names.say({})
+    site.connect(engine={**NAMED, **child(keep_up="yes")}, charon={"local_addrs": ["%any"], "dpd_delay": "1s"})
     wait_until(lambda: site.engine.failures(site.name))
     assert site.engine.failures(site.name)[0]["alert"] == "peer-addr-failed"
     names.say({"right.test": site.right.address})

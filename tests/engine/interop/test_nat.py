@@ -62,7 +62,7 @@ def test_keepalives(site: Lab, tmp_path: Path) -> None:
     connect(site)
     site.assert_same_child()
     with captured(site.left.gateway, tmp_path / "outer.pcap") as capture:
-        time.sleep(2.5 * KEEP_ALIVE)
+        time.sleep(4.5 * KEEP_ALIVE)
     own = "198.51.100.2" if hidden(site) == "engine" else "192.0.2.254"
     assert capture.count(f"{KEEPALIVE} and src host {own}") >= 2
 

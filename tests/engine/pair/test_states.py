@@ -127,12 +127,15 @@ def test_s01_unprotected_messages_change_nothing(state: IkeState) -> None:
 ALLOWED = {
     (IkeState.INIT_ANSWERED, ExchangeType.IKE_AUTH, False),
     (IkeState.ESTABLISHED, ExchangeType.CREATE_CHILD_SA, False),
+    (IkeState.ESTABLISHED, ExchangeType.IKE_FOLLOWUP_KE, False),
     (IkeState.ESTABLISHED, ExchangeType.INFORMATIONAL, False),
     (IkeState.AUTH_SENT, ExchangeType.IKE_AUTH, True),
     (IkeState.DELETING, ExchangeType.CREATE_CHILD_SA, False),
+    (IkeState.DELETING, ExchangeType.IKE_FOLLOWUP_KE, False),
     (IkeState.DELETING, ExchangeType.INFORMATIONAL, False),
     (IkeState.DELETING, ExchangeType.INFORMATIONAL, True),
     (IkeState.REKEYED, ExchangeType.CREATE_CHILD_SA, False),
+    (IkeState.REKEYED, ExchangeType.IKE_FOLLOWUP_KE, False),
     (IkeState.REKEYED, ExchangeType.INFORMATIONAL, False),
 }
 
@@ -192,7 +195,7 @@ def test_s01_every_pair_is_in_the_table_or_does_nothing() -> None:
 def test_rows_say_which_states_may_follow() -> None:
     """The table is what a reader believes: a state that no row leads to would be a lie."""
     reached = {after for row in TABLE.values() for after in row.to}
-    begin = {IkeState.CREATED, IkeState.INIT_ANSWERED}
+    begin = {IkeState.CREATED, IkeState.INIT_ANSWERED, IkeState.INTERMEDIATE_AWAITED}
     by_own_decision = {IkeState.DELETING}
     assert reached | begin | by_own_decision == set(IkeState)
 

@@ -29,6 +29,20 @@ GROUPS = {
 }
 """Each side likes another key exchange method best."""
 
+MULTI_KE = {"child_esp_proposals": (parse_esp("aes128gcm16-x25519-ke1_ecp256-ke2_x448"),)}
+"""Two additional key exchanges (RFC 9370)."""
+MULTI_KE_GROUPS = {
+    "left": {"child_esp_proposals": (parse_esp("aes128gcm16-ecp256-x25519-ke1_x448"),)},
+    "right": {"child_esp_proposals": (parse_esp("aes128gcm16-x25519-ecp256-ke1_x448"),)},
+}
+MIXED = [parse_esp("aes128gcm16-x25519-ke1_ecp256"), parse_esp("aes128gcm16-x25519")]
+ONE_WITH, PEER_WITH = (
+    {"left": {"child_esp_proposals": tuple(left)}, "right": {"child_esp_proposals": tuple(right)}}
+    for left, right in ((MIXED[::-1], MIXED), (MIXED, MIXED[::-1]))
+)
+"""The responder chooses: what left begins has additional key exchanges, or what right begins."""
+FOLLOWUP = int(ExchangeType.IKE_FOLLOWUP_KE)
+
 Nonces = Callable[..., None]
 
 
@@ -71,6 +85,25 @@ def test_regular_ke_invalid(role: str) -> None:
     op = on.net.command(one, REKEY)
     on.assert_one_tunnel()
     assert on.net.done(one, op).ok
+
+
+def test_regular_multi_ke(role: str) -> None:
+    on, one, _peer = stage(role, **MULTI_KE)
+    before = one.children()[0]
+    op = on.net.command(one, REKEY)
+    on.assert_one_tunnel()
+    assert on.net.done(one, op).ok
+    assert one.children()[0].spi_in != before.spi_in
+    assert len(one.children()[0].suite.additional) == 2
+    assert [len(host.events(ChildRekeyed)) for host in on.hosts] == [1, 1]
+
+
+def test_regular_ke_invalid_multi_ke(role: str) -> None:
+    on, one, _peer = stage(role, **MULTI_KE_GROUPS)
+    op = on.net.command(one, REKEY)
+    on.assert_one_tunnel()
+    assert on.net.done(one, op).ok
+    assert len(one.children()[0].suite.additional) == 1
 
 
 def test_regular_responder_ignore_soft_expire(role: str) -> None:
@@ -172,6 +205,48 @@ def test_collision(nonces: Nonces) -> None:
     assert [len(host.events(ChildRekeyed)) for host in on.hosts] == [1, 1]
 
 
+def test_collision_multi_ke(nonces: Nonces) -> None:
+    on, one, peer = stage("left", **MULTI_KE)
+    nonces()
+    ops = [(host, on.net.command(host, REKEY)) for host in (one, peer)]
+    on.assert_one_tunnel()
+    assert all(on.net.done(host, op).ok for host, op in ops)
+    assert [len(host.events(ChildRekeyed)) for host in on.hosts] == [1, 1]
+
+
+@pytest.mark.parametrize("changes", [ONE_WITH, PEER_WITH], ids=["one-with", "peer-with"])
+def test_collision_mixed(changes: dict, nonces: Nonces) -> None:
+    """Only the rekeying of one side has additional key exchanges, so that the other one's is finished first."""
+    on, one, peer = stage("left", **changes)
+    nonces()
+    both(on, one, peer)
+    on.assert_one_tunnel()
+    assert [len(host.events(ChildRekeyed)) for host in on.hosts] == [1, 1]
+
+
+def test_collision_delayed_response_multi_ke(role: str, nonces: Nonces) -> None:
+    """One does its additional key exchanges before the peer has even got the answer to its rekeying."""
+    on, one, peer = stage(role, **MULTI_KE)
+    nonces()
+    held = on.hold(one, response=True)
+    both(on, one, peer)
+    on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_followup_multi_ke(role: str, nonces: Nonces) -> None:
+    """The same with the first additional key exchange that one begins, if it gets that far."""
+    on, one, peer = stage(role, **MULTI_KE)
+    nonces()
+    held = on.hold(one, FOLLOWUP, response=False)
+    both(on, one, peer)
+    on.net.settle(1)
+    if held.sent:
+        held.release()
+    on.assert_one_tunnel()
+
+
 def test_collision_delayed_response(role: str, nonces: Nonces) -> None:
     """One has deleted what it had to before the peer has even got the answer to its rekeying."""
     on, one, peer = stage(role)
@@ -204,6 +279,27 @@ def test_collision_delayed_request(role: str) -> None:
     held = on.hold(one, response=False)
     both(on, one, peer)
     on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+
+
+def test_collision_delayed_request_multi_ke(role: str) -> None:
+    on, one, peer = stage(role, **MULTI_KE)
+    held = on.hold(one, response=False)
+    both(on, one, peer)
+    on.net.settle(1)
+    held.release()
+    on.assert_one_tunnel()
+
+
+@pytest.mark.parametrize("delay", [0.015, 0.025, 0.035, 0.045, 0.055, 0.065, 0.075, 0.085, 0.095])
+def test_collision_delayed_request_at_any_time_multi_ke(role: str, delay: float, nonces: Nonces) -> None:
+    """One's request arrives at each point of the peer's rekeying."""
+    on, one, peer = stage(role, **MULTI_KE)
+    nonces()
+    held = on.hold(one, response=False)
+    both(on, one, peer)
+    on.net.settle(delay)
     held.release()
     on.assert_one_tunnel()
 
@@ -287,6 +383,26 @@ def test_collision_delete(role: str) -> None:
     _rekey, terminate = rekey_and_delete(on, one, peer)
     on.assert_no_child()
     assert on.net.done(peer, terminate).ok
+
+
+def test_collision_delete_multi_ke(role: str) -> None:
+    on, one, peer = stage(role, **MULTI_KE)
+    _rekey, terminate = rekey_and_delete(on, one, peer)
+    on.assert_no_child()
+    assert on.net.done(peer, terminate).ok
+
+
+@pytest.mark.parametrize("delay", [0.015, 0.025, 0.035, 0.045, 0.055, 0.065])
+def test_collision_delete_between_multi_ke(role: str, delay: float) -> None:
+    """The peer deletes the Child SA at each point of the rekeying; it stays deleted."""
+    on, one, peer = stage(role, **MULTI_KE)
+    on.anything_goes()
+    rekey = on.net.command(one, REKEY)
+    on.net.settle(delay)
+    terminate = on.net.command(peer, Terminate(child="net"))
+    on.assert_no_child()
+    assert on.net.done(peer, terminate).ok
+    assert on.net.done(one, rekey) is not None
 
 
 def test_collision_delete_drop_delete(role: str) -> None:

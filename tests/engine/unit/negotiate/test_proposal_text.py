@@ -199,16 +199,52 @@ def test_ah_errors_name_what_is_wrong(text: str, missing: str) -> None:
     "word",
     ["md5", "md5_128", "prfmd5", "des", "modp768", "modp1024s160", "modp2048s256", "ecp192", "ecp224", "camellia128",
      "blowfish128", "aes128gmac", "sha256_96", "sha1_160", "chacha20poly1305compat", "mlkem768", "kyber3", "ntru128",
-     "ke1_mlkem768", "ke7_x25519", "modpnull"],
+     "ke1_mlkem768", "modpnull"],
 )  # fmt: skip
 def test_words_that_strongswan_knows_and_we_do_not(word: str) -> None:
     with pytest.raises(LocalMisuse, match=rf"^`{word}` is not supported"):
         transform_of(word)
 
 
-def test_additional_key_exchanges_say_what_they_are() -> None:
-    with pytest.raises(LocalMisuse, match="RFC 9370"):
-        parse_ike("aes256gcm16-prfsha256-x25519-ke1_mlkem768")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("aes256gcm16-prfsha256-x25519-ke1_ecp256", "aes256gcm16-prfsha256-x25519-ke1_ecp256"),
+        ("aes256gcm16-ke2_ecp384-x25519-prfsha256-ke1_ecp256-ke1_none",
+         "aes256gcm16-prfsha256-x25519-ke1_ecp256-ke1_none-ke2_ecp384"),
+        ("aes256gcm16-prfsha256-x25519-x448-ke1_x25519-ke7_modp2048",
+         "aes256gcm16-prfsha256-x25519-x448-ke1_x25519-ke7_modp2048"),
+    ],
+)  # fmt: skip
+def test_additional_key_exchanges(text: str, shown: str) -> None:
+    proposal = parse_ike(text)
+    assert format_proposal(proposal) == shown
+    assert parse_ike(shown) == proposal
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("aes256gcm16-prfsha256-x25519-ke1_x25519", "`ke1_x25519` would repeat"),
+        ("aes256gcm16-prfsha256-x25519-ke1_ecp256-ke2_ecp256-ke2_x25519", "would repeat a key exchange method"),
+        ("aes256gcm16-prfsha256-x25519-ke1_sha256", "`ke1_sha256` is not a key exchange method"),
+        ("aes256gcm16-prfsha256-x25519-ke8_ecp256", "`ke8_ecp256` is not an algorithm"),
+        ("aes256gcm16-prfsha256-x25519-ke1_ecp265", "did you mean `ke1_ecp2"),
+        ("aes256gcm16-prfsha256-x25519-ke1_mlkem769", "`ke1_mlkem769` is not supported"),
+        ("aes256gcm16-prfsha256-ke1_ecp256", "a key exchange method is missing"),
+    ],
+)
+def test_additional_key_exchanges_that_cannot_be(text: str, reason: str) -> None:
+    with pytest.raises(LocalMisuse, match=reason):
+        parse_ike(text)
+
+
+def test_additional_key_exchanges_of_esp_need_a_first_one() -> None:
+    assert (
+        format_proposal(parse_esp("aes128gcm16-x25519-none-ke1_ecp256-esn")) == "aes128gcm16-x25519-none-ke1_ecp256-esn"
+    )
+    with pytest.raises(LocalMisuse, match="adds to a key exchange"):
+        parse_esp("aes128gcm16-ke1_ecp256")
 
 
 def test_words_that_we_do_have_are_never_called_unsupported() -> None:
