@@ -21,6 +21,9 @@ class OpenIntEnum(IntEnum):
         member._value_ = value
         return member
 
+    # An Enum hashes its name, in Python; these are keys of tables on hot paths.
+    __hash__ = int.__hash__
+
     @property
     def known(self) -> bool:
         """Whether this number has a name in the registry."""

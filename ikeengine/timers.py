@@ -13,6 +13,9 @@ Owner = TypeVar("Owner")
 class Timer(Enum):
     """What can fall due on an IKE SA. The Child SA timers are set once per Child SA."""
 
+    # Members are singletons. An Enum hashes its name, in Python, and these are keys on the hot path.
+    __hash__ = object.__hash__
+
     RETRANSMIT = "retransmit the outstanding request"
     GRACE = "an unauthenticated error had its time to be contradicted"
     HALF_OPEN = "the initiator did not come back with IKE_AUTH"

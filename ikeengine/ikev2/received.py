@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.model.path import Path
@@ -19,7 +19,7 @@ class Received:
     `content` is what was inside the Encrypted payload, decrypted and joined.
     """
 
-    __slots__ = ("content", "data", "exchange", "is_response", "path", "payloads")
+    __slots__ = ("_first_notify", "_first_of_type", "content", "data", "exchange", "is_response", "path", "payloads")
 
     def __init__(
         self,
@@ -36,13 +36,16 @@ class Received:
         self.data = data
         self.path = path
         self.content = content
+        self._first_of_type: dict[type, Payload] = {}
+        self._first_notify: dict[NotifyType, Notify] = {}
+        for payload in payloads:
+            self._first_of_type.setdefault(type(payload), payload)
+            if isinstance(payload, Notify):
+                self._first_notify.setdefault(payload.kind, payload)
 
     def find(self, kind: type[PayloadT]) -> PayloadT | None:
         """The first payload of a kind, or None."""
-        for payload in self.payloads:
-            if isinstance(payload, kind):
-                return payload
-        return None
+        return cast("PayloadT | None", self._first_of_type.get(kind))
 
     def require(self, kind: type[PayloadT]) -> PayloadT:
         """The first payload of a kind. Raises InvalidSyntax if there is none."""
@@ -57,10 +60,7 @@ class Received:
 
     def notify(self, kind: NotifyType) -> Notify | None:
         """The first Notify of a type, or None."""
-        for payload in self.payloads:
-            if isinstance(payload, Notify) and payload.kind == kind:
-                return payload
-        return None
+        return self._first_notify.get(kind)
 
     def error(self) -> Notify | None:
         """The first Notify that reports an error, or None."""

@@ -10,6 +10,9 @@ from ikeengine.registry import ExchangeType
 class IkeState(Enum):
     """Where an IKE SA is in its life. The names shown to operators are strongSwan's (`shown`)."""
 
+    # As in `timers.Timer`.
+    __hash__ = object.__hash__
+
     CREATED = "created"
     """Initiator: looking for a way to the peer."""
     INIT_SENT = "init sent"
@@ -92,6 +95,9 @@ class ChildState(Enum):
 
 class Trigger(Enum):
     """What can happen to an IKE SA: a message, or the end of something that it asked for."""
+
+    # As in `timers.Timer`.
+    __hash__ = object.__hash__
 
     INIT_RESPONSE = "IKE_SA_INIT response"
     INTERMEDIATE_REQUEST = "IKE_INTERMEDIATE request"
