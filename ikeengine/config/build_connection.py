@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ikeengine.config.build_auth import LocalRound, RemoteRound, build_local, build_remote
 from ikeengine.config.build_child import build_child, check_trap_tags
+from ikeengine.config.build_interface import build_interface
 from ikeengine.config.certificates import CertificateSource
 from ikeengine.config.durations import format_duration
 from ikeengine.config.options import connection as options
@@ -13,6 +14,8 @@ from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Values
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
+from ikeengine.model.interface import InterfaceConfig
+from ikeengine.model.marks import Allot, IfIdOption
 
 DEFAULT_REKEY_TIME = 14400.0
 """Seconds, unless `reauth_time` is set (swanctl.conf(5))."""
@@ -41,6 +44,7 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
     local = build_local(values, certificates, problems)
     remote = build_remote(values, certificates, problems)
     children = _children(values, problems)
+    interface = build_interface(values, children, problems)
     config = ConnectionConfig(
         name=name,
         proposals=values[options.PROPOSALS] or options.PROPOSALS.default_value(),
@@ -69,8 +73,9 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         childless=values[options.CHILDLESS],
         send_cert=values[options.SEND_CERT],
         send_certreq=values[options.SEND_CERTREQ],
-        if_id_in=values[options.IF_ID_IN],
-        if_id_out=values[options.IF_ID_OUT],
+        if_id_in=_if_id(values[options.IF_ID_IN], interface),
+        if_id_out=_if_id(values[options.IF_ID_OUT], interface),
+        interface=interface,
         vips=values[options.VIPS],
         pools=values[options.POOLS],
         ocsp=values[options.OCSP],
@@ -79,6 +84,10 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         children=children,
     )
     return Draft(config, values, local, remote)
+
+
+def _if_id(written: IfIdOption, interface: InterfaceConfig | None) -> IfIdOption:
+    return written if interface is None else IfIdOption(Allot.FIXED, interface.if_id)
 
 
 def _dpd_delay(values: Values, children: dict[str, ChildConfig]) -> float:
@@ -113,10 +122,11 @@ def _times(values: Values, problems: Problems) -> tuple[float, float, float]:
 
 def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
     children = {name: build_child(name, child, problems) for name, child in values.named("children").items()}
+    has_interface = "interface" in values.sections
     reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
     for name, child in children.items():
         if_ids = (values[options.IF_ID_IN], values[options.IF_ID_OUT])
-        check_trap_tags(values.named("children")[name], child, if_ids, problems)
+        check_trap_tags(values.named("children")[name], child, () if has_interface else if_ids, problems)
         starts = child.start_action in (Action.START, Action.TRAP, Action.TRAP_START)
         key, word = ("keep_up", "yes") if child.keep_up else ("start_action", child.start_action.value)
         begins = (starts or child.keep_up) and child.mode not in SHUNTS

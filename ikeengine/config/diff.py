@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -11,6 +11,7 @@ from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.durations import format_duration
 from ikeengine.model.connection import ChildConfig, ConnectionConfig, LocalAuth, RemoteAuth
 from ikeengine.model.identity import Identity, IdentityPattern
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.pool import PoolConfig
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import DynamicSelector, TrafficSelector
@@ -26,7 +27,7 @@ class PlanAction(Enum):
 
     UNCHANGED = "unchanged"
     CHILD = "child"
-    """Only Child SA configurations change; the IKE SA stays."""
+    """Only Child SA configurations, or what the device looks like, change; the IKE SA stays."""
     REPLACE = "replace"
     """The IKE SA is closed and, where `start_action` says so, established again."""
     ADD = "add"
@@ -56,8 +57,7 @@ def _entry(name: str, old: ConnectionConfig | None, new: ConnectionConfig | None
     if old == new:
         return PlanEntry(name, PlanAction.UNCHANGED)
     details = (*_differences(old, new), *_children(old.children, new.children))
-    same_ike = replace(old, children={}) == replace(new, children={})
-    return PlanEntry(name, PlanAction.CHILD if same_ike else PlanAction.REPLACE, details)
+    return PlanEntry(name, PlanAction.CHILD if old.has_same_ike(new) else PlanAction.REPLACE, details)
 
 
 def _children(old: Mapping[str, ChildConfig], new: Mapping[str, ChildConfig]) -> Iterator[str]:
@@ -77,7 +77,9 @@ def _differences(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name == "children" or before == after:
             continue
-        if _is_rounds(before):
+        if isinstance(before, InterfaceConfig) and isinstance(after, InterfaceConfig):
+            yield from _differences(before, after, f"{prefix}{field.name}.")
+        elif _is_rounds(before):
             yield from _rounds(before, after, f"{prefix}{field.name}")
         elif field.name in ("certs", "cacerts", "pubkeys"):
             yield f"{prefix}{field.name}: changed"
@@ -121,6 +123,8 @@ def _show_words(value: object) -> str:
             return format_identity(value)
         case IdentityPattern():
             return value.text
+        case InterfaceConfig():
+            return value.name
         case DynamicSelector() | TrafficSelector():
             return format_selector(value)
         case _:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ikeengine.config.build_connection import build_connection
 from ikeengine.config.build_credentials import build_authorities, build_shared_keys
 from ikeengine.config.build_engine import build_engine
+from ikeengine.config.build_interface import check_interfaces
 from ikeengine.config.build_keys import build_private_keys
 from ikeengine.config.build_manual import build_manual
 from ikeengine.config.build_pools import build_pools, check_pools
@@ -111,6 +112,7 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     complete = len(named) == len(values.named("authorities")) and not private_keys.broken
     check_credentials(drafts, Credentials(shared_keys, private_keys, authorities, complete), problems)
     pools = build_pools(values.named("pools"), problems)
+    check_interfaces(drafts, problems)
     check_pools(drafts, values.named("pools"), problems)
     return Configuration(
         manual=build_manual(values, files, problems),

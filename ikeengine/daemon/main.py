@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 import time
+from collections.abc import Container
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -83,9 +84,9 @@ def log_settings(engine: EngineConfig) -> LogSettings:
     return LogSettings(levels.pop("default", 1), levels, json=engine.log_json)
 
 
-def interface_filter(engine: EngineConfig) -> InterfaceFilter:
+def interface_filter(engine: EngineConfig, routed: Container[str] = ()) -> InterfaceFilter:
     """Whose addresses a configuration lets peers know."""
-    return InterfaceFilter(engine.interfaces_use, engine.interfaces_ignore, (UserspaceSettings().device,))
+    return InterfaceFilter(engine.interfaces_use, engine.interfaces_ignore, (UserspaceSettings().device,), routed)
 
 
 async def _live(configuration: Configuration, config_path: Path, run_dir: Path, socket_path: str | None) -> None:
@@ -130,7 +131,9 @@ class Daemon:
             loop=self.loop,
         )
         self._network = NetworkWatch(
-            interface_filter(engine), self.service.network_changed, partial(self.observer.say, "KNL", 0)
+            interface_filter(engine, self.service.interfaces),
+            self.service.network_changed,
+            partial(self.observer.say, "KNL", 0),
         )
         credentials = Credentials(store, keys)
         self.loader = Loader(config_path, self.service, credentials, self._apply_engine)
@@ -233,7 +236,7 @@ class Daemon:
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
         self.service.virtual_ips.name_servers.configure(engine.resolv_conf, engine.resolvectl)
-        self._network.interfaces = interface_filter(engine)
+        self._network.interfaces = interface_filter(engine, self.service.interfaces)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))
 
     def _keep_crl(self, output: CrlVerified) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -50,10 +50,12 @@ class InterfaceFilter:
     use: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    routed: Container[str] = ()
+    """The devices of route-based connections, as they are at the moment."""
 
     def allows(self, interface: str) -> bool:
         """Whether the addresses of an interface may be told to peers."""
-        if interface in self.own:
+        if interface in self.own or interface in self.routed:
             return False
         return interface in self.use if self.use else interface not in self.ignore
 

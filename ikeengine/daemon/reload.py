@@ -95,10 +95,11 @@ class Loader:
             self.configuration = replace(self.configuration, engine=engine)
 
     def load_from_client(self, config: ConnectionConfig) -> None:
-        """Add or replace a connection at a client's wish. One of the file stays one of the file."""
+        """Add or replace a connection at a client's wish. One of the file stays of the file. Raises DatapathError."""
+        self._service.interfaces.check_free(config)
+        self._service.load_connection(config)
         if config.name not in self.configuration.connections:
             self.client_connections.add(config.name)
-        self._service.load_connection(config)
 
     def unload_from_client(self, name: str) -> None:
         """Forget a connection at a client's wish, until the next reload if it is one of the file."""
@@ -175,9 +176,18 @@ class Loader:
             for name in names:
                 before = self._service.core.connections.get(name)
                 undo.callback(self._restore, name, before)
-                self._restore(name, new.connections.get(name))
+                self._load(name, new.connections.get(name), strict=strict)
         if refused and strict:
             raise DatapathError(f"{refused[0].connection}: {refused[0].reason}")
+
+    def _load(self, name: str, config: ConnectionConfig | None, *, strict: bool) -> None:
+        """Raises DatapathError if a connection cannot have its device; not `strict`, the others go on without it."""
+        try:
+            self._restore(name, config)
+        except DatapathError as error:
+            if strict:
+                raise DatapathError(f"{name}: {error}") from error
+            self._service.observer.say("KNL", 0, f"the connection {name} is not loaded: {error}")
 
     def _restore(self, name: str, config: ConnectionConfig | None) -> None:
         if config is None:

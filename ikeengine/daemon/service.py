@@ -13,6 +13,7 @@ from typing import Any
 
 from ikeengine.daemon.core import Core
 from ikeengine.daemon.fetch import Fetcher
+from ikeengine.daemon.interfaces import Interfaces
 from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.paths import PathFinder
@@ -91,6 +92,7 @@ class Service:
         self.keep_final_usage = False
         """Whether somebody wants to know the counters of SAs that are gone."""
         self.virtual_ips = virtual_ips or VirtualIps(None, install=False)
+        self.interfaces = Interfaces(datapath)
         self._sockets = sockets
         self._signing = SigningThreads(signer)
         self.fetcher = Fetcher()
@@ -171,14 +173,17 @@ class Service:
         return self.loop.time()
 
     def load_connection(self, config: ConnectionConfig) -> None:
-        """Add or replace a connection."""
+        """Add or replace a connection. Raises DatapathError if its device cannot be had; then nothing has changed."""
+        old = self.interfaces.prepare(config)
         self.core.load_connection(config, self.now())
         self.pump()
+        self.interfaces.remove(old)
 
     def unload_connection(self, name: str) -> None:
         """Forget a connection."""
         self.core.unload_connection(name, self.now())
         self.pump()
+        self.interfaces.remove(self.interfaces.forget(name))
 
     def execute(self, command: Command) -> asyncio.Future[CommandDone]:
         """Begin a command. Cancelling the future stops the waiting, not the command."""

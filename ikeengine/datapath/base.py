@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired, UnknownSpi
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
@@ -78,6 +79,15 @@ class Datapath(Protocol):
 
     def delete_policies(self, owner: int) -> None:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
+
+    def set_interface(self, interface: InterfaceConfig) -> None:
+        """Make the device of a route-based connection, or change what is different. Raises DatapathError.
+
+        SAs and policies name the device that they belong to.
+        """
+
+    def remove_interface(self, name: str) -> None:
+        """Remove a device with its addresses and routes; one that is gone already is fine. Raises DatapathError."""
 
     def network_changed(self) -> None:
         """The host has other addresses, links or routes. Raises DatapathError."""

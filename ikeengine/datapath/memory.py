@@ -11,6 +11,7 @@ from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pai
 from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.model.selector import TrafficSelector
@@ -21,7 +22,7 @@ class Call:
     """One call that the datapath has seen, and what it was about."""
 
     what: str
-    subject: IpsecSa | SaId | PolicySet | int | None = None
+    subject: IpsecSa | SaId | PolicySet | InterfaceConfig | str | int | None = None
 
 
 class MemoryDatapath:
@@ -35,6 +36,7 @@ class MemoryDatapath:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.sas: dict[SaId, IpsecSa] = {}
+        self.interfaces: dict[str, InterfaceConfig] = {}
         self.counters: dict[SaId, Usage] = {}
         self.policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, _write_nothing, order_of)
         self.esp_packets: list[tuple[bytes, Path]] = []
@@ -92,6 +94,16 @@ class MemoryDatapath:
         """Forget the policies of an owner."""
         self._record(Call("delete_policies", owner))
         self.policies.delete(owner)
+
+    def set_interface(self, interface: InterfaceConfig) -> None:
+        """Remember a device."""
+        self._record(Call("set_interface", interface))
+        self.interfaces[interface.name] = interface
+
+    def remove_interface(self, name: str) -> None:
+        """Forget a device."""
+        self._record(Call("remove_interface", name))
+        self.interfaces.pop(name, None)
 
     def network_changed(self) -> None:
         """Nothing depends on the network here."""

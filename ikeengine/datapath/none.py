@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from ikeengine.datapath.base import DatapathHost
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
@@ -37,6 +38,12 @@ class NoDatapath:
 
     def delete_policies(self, owner: int) -> None:
         """There are no policies to remove."""
+
+    def set_interface(self, interface: InterfaceConfig) -> None:
+        """Accept a device and make none."""
+
+    def remove_interface(self, name: str) -> None:
+        """There is no device to remove."""
 
     def network_changed(self) -> None:
         """Nothing depends on the network here."""

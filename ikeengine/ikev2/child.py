@@ -194,6 +194,7 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         remote=sa.traffic_path.remote,
         priority=child.config.priority,
         tags=child.tags,
+        interface=sa.connection.interface_name,
     )
     ctx.emit(InstallPolicies(child.unique_id, policies))
 
@@ -313,6 +314,7 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         mark=(tags.mark_in if config.mark_in_sa else NO_MARK) if inbound else tags.mark_out,
         set_mark=tags.set_mark_in if inbound else tags.set_mark_out,
         if_id=tags.if_id_in if inbound else tags.if_id_out,
+        interface=sa.connection.interface_name,
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
     )

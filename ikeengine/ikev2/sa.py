@@ -232,6 +232,7 @@ class IkeSa:
             tasks_passive=(),
             children=tuple(child.status(self) for child in self.children.values()),
             if_ids=self.if_ids or (0, 0),
+            interface=self.connection.interface_name,
             local_vips=self.vips.local,
             remote_vips=self.vips.remote,
         )

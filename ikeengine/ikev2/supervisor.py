@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import (
@@ -74,7 +73,7 @@ class Supervisor:
         ctx.connections[config.name] = config
         if old is None:
             self._start_children(config, config.children.values())
-        elif replace(old, children={}) == replace(config, children={}):
+        elif old.has_same_ike(config):
             self._replace_children(old, config)
         else:
             revived = revival.take_over(ctx, old, config)

@@ -172,6 +172,7 @@ class TrapTable:
             priority=child.priority,
             name=f"{trap.connection.name}/{child.name}",
             tags=chosen,
+            interface="" if child.mode in SHUNTS else trap.connection.interface_name,
         )
         trap.is_installed = True
         ctx.emit(InstallPolicies(trap.owner, policies))

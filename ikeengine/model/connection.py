@@ -6,10 +6,11 @@ those of swanctl.conf(5). Durations are seconds, 0 switches the timer off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ikeengine.model.identity import ANY_IDENTITY, Identity, IdentityPattern
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.marks import NO_IF_ID, NO_MARK_OPTION, IfIdOption, MarkOption
 from ikeengine.model.path import IKE_PORT
 from ikeengine.model.proposal import Proposal
@@ -222,6 +223,8 @@ class ConnectionConfig:
     send_certreq: bool = True
     if_id_in: IfIdOption = NO_IF_ID
     if_id_out: IfIdOption = NO_IF_ID
+    interface: InterfaceConfig | None = None
+    """The device of a route-based connection."""
     vips: tuple[str, ...] = ()
     """Virtual IP addresses to ask for; `0.0.0.0` and `::` ask for any of their family."""
     pools: tuple[str, ...] = ()
@@ -231,6 +234,16 @@ class ConnectionConfig:
     """One for each authentication round, in their order (RFC 4739); so are those of `remote`."""
     remote: tuple[RemoteAuth, ...] = (RemoteAuth(),)
     children: dict[str, ChildConfig] = field(default_factory=dict)
+
+    @property
+    def interface_name(self) -> str:
+        """The device of a route-based connection, empty if it has none."""
+        return self.interface.name if self.interface is not None else ""
+
+    def has_same_ike(self, other: ConnectionConfig) -> bool:
+        """Whether the two differ at most in their children, and in how their device looks."""
+        alike = replace(self, children={}, interface=other.interface) == replace(other, children={})
+        return alike and self.interface_name == other.interface_name
 
 
 @dataclass(frozen=True, slots=True)

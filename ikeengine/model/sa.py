@@ -93,6 +93,8 @@ class IpsecSa:
     """What packets get when the SA has processed them."""
     if_id: int = 0
     """XFRM interface ID, 0 for none."""
+    interface: str = ""
+    """The device of a route-based connection that it belongs to."""
     local_ts: tuple[TrafficSelector, ...] = ()
     remote_ts: tuple[TrafficSelector, ...] = ()
 
@@ -129,6 +131,8 @@ class PolicySet:
     priority: int = 0
     """0: calculated from the selectors, the more specific first."""
     tags: Tags = NO_TAGS
+    interface: str = ""
+    """As in `IpsecSa`."""
     name: str = field(default="", compare=False)
     """For operators: `connection/child` of a trap or shunt."""
 

@@ -69,6 +69,8 @@ class IkeStatus:
     children: tuple[ChildStatus, ...]
     if_ids: tuple[int, int] = (0, 0)
     """XFRM interface IDs, in and out, 0 for none."""
+    interface: str = ""
+    """The device of a route-based connection."""
     local_vips: tuple[str, ...] = ()
     """Virtual IP addresses that the peer has given to us."""
     remote_vips: tuple[str, ...] = ()

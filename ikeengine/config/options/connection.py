@@ -22,6 +22,7 @@ from ikeengine.config.kinds import (
 )
 from ikeengine.config.mark_kinds import IF_ID
 from ikeengine.config.options.child import CHILD
+from ikeengine.config.options.interface import INTERFACE
 from ikeengine.config.schema import Fixed, Form, Option, Section, Subsection
 from ikeengine.model.connection import Childless, Fragmentation, Ocsp, Revocation, SendCert, Unique
 
@@ -340,6 +341,7 @@ CONNECTION = Section(
     (
         Subsection("local", _LOCAL, Form.SUFFIXED),
         Subsection("remote", _REMOTE, Form.SUFFIXED),
+        Subsection("interface", INTERFACE),
         Subsection("children", CHILD, Form.NAMED),
     ),
 )

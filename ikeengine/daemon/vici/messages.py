@@ -64,6 +64,8 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
         {"nat-local": ike.nat_local, "nat-remote": ike.nat_remote, "nat-fake": ike.nat_fake, "nat-any": nat}
     )
     section |= _if_ids(*ike.if_ids)
+    if ike.interface:
+        section["interface"] = ike.interface
     if ike.suite is not None:
         section |= _ike_suite(ike.suite)
     if ike.established_at is not None:
@@ -206,6 +208,8 @@ def connection_section(config: ConnectionConfig, subject_of: SubjectOf) -> Secti
         "rekey_time": int(config.rekey_time),
         "unique": f"UNIQUE_{config.unique.name}",
     }
+    if config.interface is not None:
+        section["interface"] = config.interface.name
     if config.dpd_delay:
         section["dpd_delay"] = int(config.dpd_delay)
     for number, auth in enumerate(config.local, 1):

@@ -102,6 +102,11 @@ class AhReceiver:
         return rest[end:], next_header
 
 
+def header_length(sa: IpsecSa) -> int:
+    """Octets of the Authentication Header with its ICV. Raises DatapathError."""
+    return _aligned(FIXED_LENGTH + _keyed(sa)[0].icv_octets, sa.destination)
+
+
 def _keyed(sa: IpsecSa) -> tuple[IntegAlgorithm, Mac]:
     algorithm = None if sa.integ is None else INTEG.get(sa.integ.id)
     if algorithm is None:

@@ -38,6 +38,7 @@ class CleartextFilter:
 
     def __init__(self, device: str, interface: int, ike_ports: tuple[int, ...]) -> None:
         self._rules: dict[SelectorPair, tuple[str, int]] = {}
+        self._admitted: dict[int, int] = {}
         self._table: NfTable | None = None
         try:
             self._table = NfTable(f"ikeengine-{device}")
@@ -52,6 +53,26 @@ class CleartextFilter:
             self._table.close()
         self._table = None
         self._rules.clear()
+        self._admitted.clear()
+
+    def admit(self, interface: int) -> None:
+        """Let through what comes out of the device of a route-based connection. What cannot be done is logged."""
+        if self._table is None:
+            return
+        try:
+            self._admitted[interface] = self._table.add_rule(_EXEMPT, came_in_by(interface))
+        except DatapathError as error:
+            log.error("the filter for unprotected packets is not up to date: %s", error)
+
+    def dismiss(self, interface: int) -> None:
+        """A device is gone; another may get its number."""
+        handle = self._admitted.pop(interface, None)
+        if self._table is None or handle is None:
+            return
+        try:
+            self._table.delete_rule(_EXEMPT, handle)
+        except DatapathError as error:
+            log.error("the filter for unprotected packets is not up to date: %s", error)
 
     def follow(self, pair: SelectorPair, policies: PolicySet | None) -> None:
         """Follow a policy. One for the gateways themselves is left out: fragments of their ESP are like its packets."""

@@ -21,11 +21,12 @@ from functools import partial
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.cleartext import CleartextFilter
+from ikeengine.datapath.userspace.devices import RoutedDevice, RoutedDevices, Surroundings
 from ikeengine.datapath.userspace.esp import EspSender
 from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
 from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
+from ikeengine.datapath.userspace.possible import check_possible
 from ikeengine.datapath.userspace.raw import (
-    BATCH,
     RawCarrier,
     RawSockets,
     is_own_address,
@@ -33,24 +34,24 @@ from ikeengine.datapath.userspace.raw import (
     prepare,
 )
 from ikeengine.datapath.userspace.raw_ah import AhCarrier, open_ah_sockets
-from ikeengine.datapath.userspace.routes import TunnelRoutes
+from ikeengine.datapath.userspace.routes import TunnelRoutes, goes_around, needs_route
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.datapath.userspace.settings import UserspaceSettings
 from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.datapath.userspace.strays import Strays
-from ikeengine.datapath.userspace.tun import TunDevice
+from ikeengine.datapath.userspace.system_rng import SystemRng
+from ikeengine.datapath.userspace.tun import TunDevice, drain
 from ikeengine.datapath.userspace.udp import UdpCarrier
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import NatMappingChanged, SaExpired
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.path import Path
-from ikeengine.model.sa import FIRST_PRIORITY, Direction, IpsecSa, PolicyAction, PolicySet, SaId, UdpEncap, Usage
-from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL
+from ikeengine.model.sa import Direction, IpsecSa, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.registry import Protocol
 
 log = logging.getLogger(__name__)
 
-_BIGGEST = 65535
 _NO_DEVICE = -1
 
 
@@ -72,6 +73,7 @@ class UserspaceDatapath:
         self._raw: dict[int, RawSockets] = {}
         self._routes: TunnelRoutes | None = None
         self._cleartext: CleartextFilter | None = None
+        self._devices: RoutedDevices | None = None
         self._sas: dict[SaId, InboundSa | OutboundSa] = {}
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
@@ -94,6 +96,10 @@ class UserspaceDatapath:
             cleanup.callback(routes.close)
             cleartext = CleartextFilter(settings.device, tun.index, settings.ike_ports)
             cleanup.callback(cleartext.close)
+            devices = RoutedDevices(
+                Surroundings(host, rtnetlink, cleartext, self._tell, self.drops, settings.routes.mark)
+            )
+            cleanup.callback(devices.close)
             raw = open_raw_sockets(settings.routes.mark, self.drops)
             strays = Strays(self._inbound, host.loop.time, self._tell)
             for sockets in raw.values():
@@ -108,7 +114,7 @@ class UserspaceDatapath:
             cleanup.callback(host.loop.remove_reader, tun.fd)
             self._cleanup = cleanup.pop_all()
         self._host, self._tun_fd, self._routes, self._raw = host, tun.fd, routes, raw
-        self._cleartext, self._strays = cleartext, strays
+        self._cleartext, self._strays, self._devices = cleartext, strays, devices
 
     def stop(self) -> None:
         """Close everything; device, routes and rules are gone then."""
@@ -128,20 +134,23 @@ class UserspaceDatapath:
     def install_sa(self, sa: IpsecSa) -> None:
         """Install one SA. Raises DatapathError."""
         host = self._started()
-        _check_possible(sa)
+        check_possible(sa)
         inbound_sas = self._inbound_of(sa)
-        if sa.mark or sa.set_mark or sa.if_id:
-            raise DatapathError("the userspace datapath knows no Netfilter marks and no XFRM interfaces")
         if sa.id in self._sas or (sa.direction is Direction.IN and inbound_sas.get(sa.spi)):
             raise DatapathError(f"SA {sa.spi:08x} to {sa.destination} exists already")
         if sa.direction is Direction.IN:
-            inbound = InboundSa(sa, self._outbound.policies, self._expire)
+            device = self._device(sa.interface)
+            policies = (device.outbound if device else self._outbound).policies
+            inbound = InboundSa(sa, policies, self._expire, device.deliver if device else None)
             self._sas[sa.id] = inbound
             inbound_sas.add(inbound)
         else:
             outbound = OutboundSa(sa, SystemRng(), partial(self._carrier, host), self._expire, self.settings.mtu)
+            device = self._device(sa.interface)
+            if device is not None:
+                device.link.fit(sa)
             self._sas[sa.id] = outbound
-            self._outbound.add(outbound)
+            (device.outbound if device else self._outbound).add(outbound)
 
     def update_sa(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
         """Move an SA to other outer addresses. Raises DatapathError."""
@@ -154,6 +163,9 @@ class UserspaceDatapath:
             raise DatapathError(f"SA {sa.spi:08x} to {destination} exists already")
         if isinstance(installed, OutboundSa):
             installed.move(moved, partial(self._carrier, host))
+            device = self._devices.find(moved.interface) if self._devices is not None else None
+            if device is not None:
+                device.link.fit(moved)
         else:
             installed.move(moved)
         self._sas[moved.id] = self._sas.pop(sa)
@@ -162,25 +174,43 @@ class UserspaceDatapath:
         """Remove an SA."""
         installed = self._sas.pop(sa, None)
         if isinstance(installed, OutboundSa):
-            self._outbound.remove(installed)
+            self._outbound_of(installed.sa).remove(installed)
         elif installed is not None:
             self._inbound_of(installed.sa).remove(installed)
 
     def install_policies(self, policies: PolicySet) -> None:
         """Install or replace the policies of an owner. Raises DatapathError."""
         self._started()
+        if policies.interface and self._devices is not None:
+            self._devices.install_policies(policies)
+            return
         self._policies.install(policies)
         self._outbound.retry_waiting()
 
     def delete_policies(self, owner: int) -> None:
         """Remove the policies of an owner. Raises DatapathError."""
+        if self._devices is not None and self._devices.delete_policies(owner):
+            return
         self._outbound.waiting.forget(owner)
         self._policies.delete(owner)
+
+    def set_interface(self, interface: InterfaceConfig) -> None:
+        """Make a TUN device for a connection, or change what is different. Raises DatapathError."""
+        self._started()
+        if self._devices is not None:
+            self._devices.set(interface)
+
+    def remove_interface(self, name: str) -> None:
+        """Remove a device with its addresses and routes."""
+        if self._devices is not None:
+            self._devices.remove(name)
 
     def network_changed(self) -> None:
         """The host has other addresses: the routes into the tunnel prefer some of them. Raises DatapathError."""
         if self._routes is not None:
             self._routes.refresh()
+        if self._devices is not None:
+            self._devices.refresh()
 
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA."""
@@ -202,24 +232,32 @@ class UserspaceDatapath:
 
     def _apply_policy(self, pair: SelectorPair, before: PolicySet | None, after: PolicySet | None) -> None:
         """Routes first when there is something to protect, last when there is not: nothing leaks in between."""
-        if self._routes is not None and _needs_route(after):
+        if self._routes is not None and needs_route(after):
             self._routes.add(pair, after.local if after else "")
-        elif self._routes is not None and _goes_around(pair, after):
+        elif self._routes is not None and goes_around(pair, after):
             self._routes.add_around(pair)
         if self._cleartext is not None:
             self._cleartext.follow(pair, after)
         self._outbound.set_policy(pair, after)
-        if self._routes is not None and _needs_route(before) and not _needs_route(after):
+        if self._routes is not None and needs_route(before) and not needs_route(after):
             self._routes.remove(pair)
-        elif self._routes is not None and _goes_around(pair, before) and not _goes_around(pair, after):
+        elif self._routes is not None and goes_around(pair, before) and not goes_around(pair, after):
             self._routes.remove_around(pair)
+
+    def _device(self, name: str) -> RoutedDevice | None:
+        """The device of a route-based connection, None for other ones. Raises DatapathError if it is gone."""
+        return self._devices.get(name) if name and self._devices is not None else None
+
+    def _outbound_of(self, sa: IpsecSa) -> Outbound:
+        device = self._devices.find(sa.interface) if self._devices is not None else None
+        return device.outbound if device is not None else self._outbound
 
     def _inbound_of(self, sa: IpsecSa) -> Inbound:
         return self._inbound_ah if sa.protocol is Protocol.AH else self._inbound
 
     def _carrier(self, host: DatapathHost, sa: IpsecSa, sender: Sender) -> Carrier:
         if sa.encap is not None and isinstance(sender, EspSender):
-            return UdpCarrier(sa, host, self._outbound.flush_later)
+            return UdpCarrier(sa, host, self._outbound_of(sa).flush_later)
         raw = self._raw.get(16 if ":" in sa.destination else 4)
         if raw is None:
             raise DatapathError("this host has no IPv6")
@@ -232,17 +270,11 @@ class UserspaceDatapath:
         self._outbound.flush()
 
     def _drain_tun(self) -> None:
-        fd, process = self._tun_fd, self._outbound.process
-        for _unused in range(BATCH):
-            try:
-                packet = os.read(fd, _BIGGEST)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                log.error("the device %s is gone: %s", self.settings.device, error.strerror)
-                self._started().loop.remove_reader(fd)
-                return
-            process(packet)
+        try:
+            drain(self._tun_fd, self._outbound.process)
+        except OSError as error:
+            log.error("the device %s is gone: %s", self.settings.device, error.strerror)
+            self._started().loop.remove_reader(self._tun_fd)
 
     def _deliver(self, packet: bytes) -> None:
         try:
@@ -264,33 +296,3 @@ class UserspaceDatapath:
         """Events are told later, because the core may call back while a packet is half processed."""
         if self._host is not None:
             self._host.loop.call_soon(self._host.event, event)
-
-
-class SystemRng:
-    """Randomness of the operating system."""
-
-    def bytes(self, count: int) -> bytes:
-        """`count` random octets."""
-        return os.urandom(count)
-
-
-def _check_possible(sa: IpsecSa) -> None:
-    """Raises DatapathError for what only a kernel can do, and for what nobody can."""
-    if sa.protocol is Protocol.AH and sa.encap is not None:
-        raise DatapathError("AH cannot pass a NAT: it covers the addresses, and there is no UDP encapsulation for it")
-    if sa.hw_offload not in ("no", "auto"):
-        raise DatapathError("the userspace datapath has no hardware offload; `hw_offload: auto` does without")
-
-
-def _needs_route(policies: PolicySet | None) -> bool:
-    return policies is not None and policies.action is not PolicyAction.PASS
-
-
-def _goes_around(pair: SelectorPair, policies: PolicySet | None) -> bool:
-    """Whether packets need not even look into our device: all to some network pass, and nothing comes before that."""
-    if policies is None or policies.action is not PolicyAction.PASS or policies.priority != FIRST_PRIORITY:
-        return False
-    local, remote = pair
-    everybody = not any(local.first) and local.last == b"\xff" * len(local.last)
-    plain = {(ts.protocol, ts.first_port, ts.last_port) for ts in pair} == {(ANY_PROTOCOL, *ANY_PORTS)}
-    return everybody and plain and any(remote.first)

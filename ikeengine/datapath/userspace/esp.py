@@ -22,7 +22,7 @@ LAST_SEQUENCE = (1 << 32) - 1
 LAST_EXTENDED_SEQUENCE = (1 << 64) - 1
 
 _ALIGNMENT = 4
-_TRAILER_LENGTH = 2
+TRAILER_LENGTH = 2
 _LOW = 0xFFFFFFFF
 
 _HEADER = Struct(">II")
@@ -69,7 +69,7 @@ class EspSender:
             raise SequenceExhausted("the sequence numbers of an SA are used up")
         self.sequence = sequence = self.sequence + 1
         iv = self._next_iv(sequence, self._rng)
-        plaintext = payload + self._trailers[next_header][-(len(payload) + _TRAILER_LENGTH) % self._align]
+        plaintext = payload + self._trailers[next_header][-(len(payload) + TRAILER_LENGTH) % self._align]
         if not self._extended:
             header = _HEADER.pack(self._spi, sequence)
             return header + iv + self._seal(header, iv, plaintext)
@@ -101,14 +101,14 @@ class EspReceiver:
         self._extended = sa.esn
         self._trailer_follows = isinstance(cipher, EncryptThenMac)
         self._iv_end = HEADER_LENGTH + cipher.iv_length
-        self._least = self._iv_end + cipher.icv_length + _TRAILER_LENGTH
+        self._least = self._iv_end + cipher.icv_length + TRAILER_LENGTH
 
     def open(self, packet: bytes) -> tuple[bytes, int]:
         """The payload and the next header of an ESP packet.
 
         Raises Replayed, IntegrityFailed or MalformedPacket. Only a packet of proven integrity moves the window.
         """
-        if len(packet) < self._least or (len(packet) - self._least + _TRAILER_LENGTH) % self._block:
+        if len(packet) < self._least or (len(packet) - self._least + TRAILER_LENGTH) % self._block:
             raise MalformedPacket(f"ESP packet of {len(packet)} octets")
         window, iv_end = self.window, self._iv_end
         header = packet[:HEADER_LENGTH]
@@ -133,6 +133,12 @@ def _without_padding(plaintext: bytes) -> tuple[bytes, int]:
     if not plaintext.endswith(padding, 0, -1):
         raise MalformedPacket("wrong padding")
     return plaintext[: -1 - len(padding)], plaintext[-1]
+
+
+def shape(sa: IpsecSa) -> tuple[int, int, int]:
+    """Octets of the IV, of what packets are aligned to, and of the ICV. Raises DatapathError."""
+    cipher = _cipher(sa)
+    return cipher.iv_length, max(cipher.block, _ALIGNMENT), cipher.icv_length
 
 
 def _cipher(sa: IpsecSa) -> PacketCipher:

@@ -46,15 +46,23 @@ class InboundSa:
 
     __slots__ = (
         "_allowed", "_came_from", "_expired", "_integrity_failures", "_matches", "_mode", "_policies", "_receiver",
-        "_replays", "_volume", "sa",
+        "_replays", "_volume", "deliver", "sa",
     )  # fmt: skip
 
-    def __init__(self, sa: IpsecSa, policies: PolicyDatabase, expired: Callable[[SaId, bool], None]) -> None:
+    def __init__(
+        self,
+        sa: IpsecSa,
+        policies: PolicyDatabase,
+        expired: Callable[[SaId, bool], None],
+        deliver: Callable[[bytes], None] | None = None,
+    ) -> None:
         """`expired(id, hard)` is told when the SA reaches a limit.
 
-        `policies` decide what may come through an SA without selectors of its own.
+        `policies` decide what may come through an SA without selectors of its own; `deliver` gives packets to the
+        host in another way than all others.
         """
         self.sa = sa
+        self.deliver = deliver
         self._expired = expired
         self._policies = policies
         self._mode = mode_of(sa)
@@ -190,7 +198,7 @@ class Inbound:
             self._drops[type(reason).__name__] += 1
             return None
         if inner is not None:
-            self._deliver(inner)
+            (sa.deliver or self._deliver)(inner)
         return sa
 
     def get(self, spi: int) -> InboundSa | None:

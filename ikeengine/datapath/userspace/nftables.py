@@ -24,11 +24,14 @@ _OWNER = 2
 _REQUEST, _ACK, _ECHO, _APPEND = 0x01, 0x04, 0x08, 0x800
 _NLMSG_ERROR = 2
 _NESTED = 0x8000
-_HOOK_PREROUTING, _PRIORITY_MANGLE = 0, -150
-_META_IIF, _META_NFPROTO, _META_L4PROTO = 4, 15, 16
+PREROUTING, POSTROUTING = 0, 4
+_PRIORITY_MANGLE = -150
+_META_IIF, _META_OIF, _META_NFPROTO, _META_L4PROTO = 4, 5, 15, 16
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _REGISTER = 1
-_EQUAL = 0
+_EQUAL, _NOT_EQUAL = 0, 1
+_TCP_OPTION, _MAXIMUM_SEGMENT_SIZE = 1, 2
+_TCP_FLAGS_AT, _SYN = 13, b"\x02"
 _NFPROTO = {4: 2, 16: 10}
 _ADDRESS_OFFSETS = {4: (12, 16), 16: (8, 24)}
 
@@ -63,9 +66,9 @@ class NfTable:
         """Close the socket, and with it remove the table."""
         self._socket.close()
 
-    def add_base_chain(self, name: str) -> None:
-        """A chain that sees every packet that arrives, before it is routed. Raises DatapathError."""
-        hook = attribute(1, _BE32.pack(_HOOK_PREROUTING)) + attribute(2, _BE32_SIGNED.pack(_PRIORITY_MANGLE))
+    def add_base_chain(self, name: str, hook_number: int = PREROUTING) -> None:
+        """A chain that sees every packet that arrives, before it is routed, or that leaves. Raises DatapathError."""
+        hook = attribute(1, _BE32.pack(hook_number)) + attribute(2, _BE32_SIGNED.pack(_PRIORITY_MANGLE))
         self._add_chain(name, attribute(_NESTED | 4, hook) + attribute(7, b"filter\0"))
 
     def add_chain(self, name: str) -> None:
@@ -137,6 +140,33 @@ def came_in_by(interface: int) -> bytes:
     return _meta(_META_IIF) + _compare(_NATIVE.pack(interface))
 
 
+def goes_out_by(interface: int) -> bytes:
+    """Packets to one interface."""
+    return _meta(_META_OIF) + _compare(_NATIVE.pack(interface))
+
+
+def of_family(length: int) -> bytes:
+    """Packets of IPv4, whose addresses have a length of 4 octets, or of IPv6 with 16."""
+    return _meta(_META_NFPROTO) + _compare(bytes([_NFPROTO[length]]))
+
+
+def tcp_syn() -> bytes:
+    """TCP segments that begin a connection."""
+    mask = attribute(_NESTED | 4, attribute(1, _SYN)) + attribute(_NESTED | 5, attribute(1, b"\0"))
+    numbers = b"".join(attribute(kind, _BE32.pack(n)) for kind, n in ((1, _REGISTER), (2, _REGISTER), (3, 1)))
+    flags = _payload(_TRANSPORT_HEADER, _TCP_FLAGS_AT, 1) + _expression("bitwise", numbers + mask)
+    return flags + _compare(b"\0", _NOT_EQUAL)
+
+
+def lower_segment_size(octets: int) -> bytes:
+    """No condition but a change: write the MSS option of a TCP segment. The kernel never makes it larger."""
+    value = attribute(_NESTED | 2, attribute(1, octets.to_bytes(2, "big")))
+    load = _expression("immediate", attribute(1, _BE32.pack(_REGISTER)) + value)
+    numbers = ((3, 2), (4, 2), (6, _TCP_OPTION), (7, _REGISTER))
+    where = attribute(2, bytes([_MAXIMUM_SEGMENT_SIZE])) + b"".join(attribute(k, _BE32.pack(n)) for k, n in numbers)
+    return load + _expression("exthdr", where)
+
+
 def of_protocol(protocol: int) -> bytes:
     """Packets of one upper-layer protocol."""
     return _meta(_META_L4PROTO) + _compare(bytes([protocol]))
@@ -146,9 +176,8 @@ def from_to(source: tuple[bytes, bytes], destination: tuple[bytes, bytes]) -> by
     """Packets between two ranges of addresses of one family."""
     length = len(source[0])
     at_source, at_destination = _ADDRESS_OFFSETS[length]
-    family = _meta(_META_NFPROTO) + _compare(bytes([_NFPROTO[length]]))
     between = _payload(_NETWORK_HEADER, at_source, length) + _range(*source)
-    return family + between + _payload(_NETWORK_HEADER, at_destination, length) + _range(*destination)
+    return of_family(length) + between + _payload(_NETWORK_HEADER, at_destination, length) + _range(*destination)
 
 
 def transport_octets(offset: int, first: int, last: int) -> bytes:
@@ -175,9 +204,9 @@ def _payload(base: int, offset: int, length: int) -> bytes:
     return _expression("payload", b"".join(attribute(kind, _BE32.pack(n)) for kind, n in enumerate(numbers, 1)))
 
 
-def _compare(value: bytes) -> bytes:
+def _compare(value: bytes, how: int = _EQUAL) -> bytes:
     data = attribute(_NESTED | 3, attribute(1, value))
-    return _expression("cmp", attribute(1, _BE32.pack(_REGISTER)) + attribute(2, _BE32.pack(_EQUAL)) + data)
+    return _expression("cmp", attribute(1, _BE32.pack(_REGISTER)) + attribute(2, _BE32.pack(how)) + data)
 
 
 def _range(first: bytes, last: bytes) -> bytes:

@@ -12,7 +12,8 @@ from ikeengine.datapath.userspace.prefixes import Network, family, networks
 from ikeengine.datapath.userspace.rtnetlink import RouteError, RouteSocket
 from ikeengine.datapath.userspace.rules import TunnelRules
 from ikeengine.model.path import packed
-from ikeengine.model.selector import TrafficSelector
+from ikeengine.model.sa import FIRST_PRIORITY, PolicyAction, PolicySet
+from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
 log = logging.getLogger(__name__)
 
@@ -139,18 +140,39 @@ class TunnelRoutes:
 
     def _source_address(self, local: TrafficSelector, outer: str) -> str:
         """An address of this host inside the local selector: the outer one if it is, else any; or empty."""
-        inside = [a for a in self._host_addresses() if len(packed(a)) == len(local.first)]
-        inside = [a for a in inside if local.first <= packed(a) <= local.last]
-        return outer if outer in inside else next(iter(inside), "")
+        return source_address(self._rtnetlink, local, [outer])
 
-    def _host_addresses(self) -> list[str]:
-        found = self._rtnetlink.call(lambda ip: list(ip.get_addr()))
-        return [
-            str(a.get_attr("IFA_LOCAL") or a.get_attr("IFA_ADDRESS"))
-            for a in found
-            if a["scope"] == _SCOPE_GLOBAL and not (a.get_attr("IFA_FLAGS") or 0) & _TENTATIVE_OR_FAILED
-        ]
+
+def source_address(rtnetlink: RouteSocket, local: TrafficSelector, preferred: list[str]) -> str:
+    """An address of this host inside a selector: a preferred one if there is one, else any; or empty."""
+    inside = [a for a in _host_addresses(rtnetlink) if len(packed(a)) == len(local.first)]
+    inside = [a for a in inside if local.first <= packed(a) <= local.last]
+    return next((a for a in preferred if a in inside), next(iter(inside), ""))
+
+
+def _host_addresses(rtnetlink: RouteSocket) -> list[str]:
+    found = rtnetlink.call(lambda ip: list(ip.get_addr()))
+    return [
+        str(a.get_attr("IFA_LOCAL") or a.get_attr("IFA_ADDRESS"))
+        for a in found
+        if a["scope"] == _SCOPE_GLOBAL and not (a.get_attr("IFA_FLAGS") or 0) & _TENTATIVE_OR_FAILED
+    ]
 
 
 def _without(wanted: dict[SelectorPair, str], pair: SelectorPair) -> dict[SelectorPair, str]:
     return {other: outer for other, outer in wanted.items() if other != pair}
+
+
+def needs_route(policies: PolicySet | None) -> bool:
+    """Whether packets have to come to our device."""
+    return policies is not None and policies.action is not PolicyAction.PASS
+
+
+def goes_around(pair: SelectorPair, policies: PolicySet | None) -> bool:
+    """Whether packets need not even look into our device: all to some network pass, and nothing comes before that."""
+    if policies is None or policies.action is not PolicyAction.PASS or policies.priority != FIRST_PRIORITY:
+        return False
+    local, remote = pair
+    everybody = not any(local.first) and local.last == b"\xff" * len(local.last)
+    plain = {(ts.protocol, ts.first_port, ts.last_port) for ts in pair} == {(ANY_PROTOCOL, *ANY_PORTS)}
+    return everybody and plain and any(remote.first)

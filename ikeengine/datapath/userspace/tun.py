@@ -6,9 +6,11 @@ import contextlib
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
 
+from ikeengine.datapath.userspace.raw import BATCH
 from ikeengine.datapath.userspace.rtnetlink import RouteSocket
 from ikeengine.errors import DatapathError
 
@@ -24,6 +26,7 @@ _IFF_NO_PI = 0x1000
 _IFF_TUN_EXCL = 0x8000
 _REQUEST = Struct("16sH22x")
 _LONGEST_NAME = 15
+_BIGGEST = 65535
 _GRO_FLUSH_NANOSECONDS = 20_000
 
 
@@ -47,6 +50,16 @@ class TunDevice:
     def close(self) -> None:
         """Remove the device."""
         os.close(self.fd)
+
+
+def drain(fd: int, process: Callable[[bytes], None]) -> None:
+    """Process the packets that are there now, `BATCH` at most. Raises OSError if the device is gone."""
+    for _unused in range(BATCH):
+        try:
+            packet = os.read(fd, _BIGGEST)
+        except BlockingIOError:
+            return
+        process(packet)
 
 
 def _open(name: str) -> int:

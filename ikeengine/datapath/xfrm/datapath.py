@@ -15,6 +15,7 @@ from ikeengine.datapath.xfrm.compression import CompressedAssociations
 from ikeengine.datapath.xfrm.constants import XfrmGroup, XfrmMsg
 from ikeengine.datapath.xfrm.esp_check import check_esp
 from ikeengine.datapath.xfrm.events import read_acquire, read_expire, read_mapping
+from ikeengine.datapath.xfrm.interfaces import XfrmInterfaces
 from ikeengine.datapath.xfrm.journal import Journal
 from ikeengine.datapath.xfrm.routes import OWN_LOOKUP_MARK, TunnelRoutes
 from ikeengine.datapath.xfrm.sad import SecurityAssociations
@@ -22,6 +23,7 @@ from ikeengine.datapath.xfrm.sockets import decapsulate_esp, exempt_from_policie
 from ikeengine.datapath.xfrm.spd import SecurityPolicies
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Acquire, NatMappingChanged, SaExpired
+from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.path import Path, packed
 from ikeengine.model.sa import Direction, IpsecSa, PolicySet, SaId, UdpEncap, Usage
 
@@ -47,6 +49,7 @@ class _Kernel:
             self.xfrm, journal, policy_last_use=self.policies.last_use, device_of=self._device_of
         )
         self.sas = CompressedAssociations(states)
+        self.interfaces = XfrmInterfaces(journal)
 
     def _device_of(self, sa: IpsecSa) -> int:
         """The network card towards the peer, 0 if there is no way to it."""
@@ -58,13 +61,18 @@ class _Kernel:
 
     def delete_stale(self, entry: str) -> None:
         kind = entry.partition(" ")[0]
-        delete = {"sa": self.sas.delete_stale, "policy": self.policies.delete_stale}.get(kind, self.routes.delete_stale)
-        delete(entry)
+        deletes = {
+            "sa": self.sas.delete_stale,
+            "policy": self.policies.delete_stale,
+            "interface": self.interfaces.delete_stale,
+        }
+        deletes.get(kind, self.routes.delete_stale)(entry)
 
     def delete_all(self) -> None:
         self.policies.delete_all()
         self.sas.delete_all()
         self.routes.delete_all()
+        self.interfaces.close()
 
     def close(self) -> None:
         self._sockets.close()
@@ -123,7 +131,9 @@ class XfrmDatapath:
 
     def install_sa(self, sa: IpsecSa) -> None:
         """Install one SA. Raises DatapathError; then nothing of it is left behind."""
+        self._kernel.interfaces.check(sa.interface)
         self._kernel.sas.install(sa)
+        self._kernel.interfaces.fit(sa)
 
     def update_sa(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
         """Move an SA to other outer addresses, keeping sequence numbers and replay window. Raises DatapathError."""
@@ -135,15 +145,27 @@ class XfrmDatapath:
 
     def install_policies(self, policies: PolicySet) -> None:
         """Install or replace the policies of an owner. Raises DatapathError; then the old ones are in force."""
+        self._kernel.interfaces.check(policies.interface)
         self._kernel.policies.install(policies)
+        self._kernel.interfaces.route(policies)
 
     def delete_policies(self, owner: int) -> None:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
         self._kernel.policies.delete(owner)
+        self._kernel.interfaces.forget(owner)
+
+    def set_interface(self, interface: InterfaceConfig) -> None:
+        """Make an XFRM interface, or change what is different. Raises DatapathError, also if the kernel has none."""
+        self._kernel.interfaces.set(interface)
+
+    def remove_interface(self, name: str) -> None:
+        """Remove an XFRM interface with its addresses and routes. Raises DatapathError."""
+        self._kernel.interfaces.remove(name)
 
     def network_changed(self) -> None:
         """The host has other addresses or routes: look after those of tunnels."""
         self._kernel.routes.refresh()
+        self._kernel.interfaces.refresh()
 
     def usage(self, sa: SaId) -> Usage | None:
         """The counters of an SA, None if it does not exist. Raises DatapathError if the kernel does not tell."""

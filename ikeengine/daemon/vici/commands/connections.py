@@ -6,6 +6,7 @@ from ikeengine.config.problems import ConfigErrors
 from ikeengine.config.vici import connection_from_vici
 from ikeengine.daemon.vici.messages import Section, connection_section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
+from ikeengine.errors import DatapathError
 
 
 async def load_conn(request: Request) -> Section:
@@ -19,7 +20,10 @@ async def load_conn(request: Request) -> Section:
         except ConfigErrors as error:
             raise CommandFailed(f"{error}, config discarded") from error
     for config in connections:
-        request.control.loader.load_from_client(config)
+        try:
+            request.control.loader.load_from_client(config)
+        except DatapathError as error:
+            raise CommandFailed(f"connection '{config.name}' cannot be loaded: {error}") from error
     return SUCCESS
 
 
