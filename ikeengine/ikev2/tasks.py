@@ -18,7 +18,8 @@ _INITIATED_COUNTERS = {"CHILD_REKEY": "child-rekey", "IKE_REKEY": "ike-rekey-ini
 
 def start_next(ctx: Context, sa: IkeSa) -> None:
     """Send the next request, if none is under way and something is left to do."""
-    if sa.mobility is not None and sa.mobility.is_stranded and not isinstance(next(iter(sa.queue), None), DeleteIke):
+    is_stranded = sa.mobility is not None and sa.mobility.is_stranded
+    if (is_stranded or followup_ke.is_rekeying(sa)) and not isinstance(next(iter(sa.queue), None), DeleteIke):
         return
     while sa.queue and sa.active is None and sa.window.request is None and sa.state in _CAN_SEND:
         task = sa.queue.popleft()

@@ -199,6 +199,11 @@ def join(sa: IkeSa, child_id: int, ops: tuple[OpId, ...]) -> bool:
     return False
 
 
+def is_rekeying(sa: IkeSa) -> bool:
+    """Whether the peer is replacing the IKE SA: what we want waits for the new one (RFC 7296 section 2.25.2)."""
+    return any(half_done.replaces(0) for half_done in sa.half_done.values())
+
+
 def expire(ctx: Context, sa: IkeSa) -> None:
     """Forget what the peer has not gone on with."""
     for link in [link for link, half_done in sa.half_done.items() if half_done.deadline <= ctx.now]:

@@ -81,8 +81,6 @@ class RekeyIke(Exchange):
         if sa.state is not IkeState.ESTABLISHED:
             ctx.answer(self.ops, ok=True)
             return None
-        if followup_ke.join(sa, 0, self.ops):
-            return None
         used = sa.suite.ke.id if sa.suite is not None else first_group(sa.connection.proposals)
         group = self.group if self.group is not None else used
         self.spi, self.nonce, self.ke = ctx.new_ike_spi(), ctx.new_nonce(), generate(group, ctx.rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -282,3 +283,31 @@ def test_errors_of_the_responder_leave_the_old_sa(kind: NotifyType, what: str) -
     assert not net.done(left, op).ok
     assert traffic_flows(left, right)
     assert len(left.ikes()) == 1
+
+
+# --- everything at once ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [3, 16, 39, 66, 102, 124])
+def test_rekeyings_on_a_bad_network(seed: int) -> None:
+    """Both rekey what they like, while datagrams are lost, repeated and overtaken; in the end nothing is stuck."""
+    chance = random.Random(seed)
+    net, left, right = psk_pair(Net(seed, loss=0.08, duplicate=0.1, jitter=0.05), **BOTH)
+    assert net.initiate(left).ok
+    net.settle()
+    for _ in range(12):
+        for host, name in ((left, "left"), (right, "right")):
+            if chance.random() < 0.7:
+                net.command(host, REKEY if chance.random() < 0.6 else Rekey(ike=name))
+            net.run(chance.random() * 0.06)
+        net.run(chance.choice([0.02, 0.1, 5, 40]))
+    net.loss = 0
+    net.run(2500)
+    (ours,), (theirs,) = left.ikes(), right.ikes()
+    assert (ours.spi_i, ours.spi_r) == (theirs.spi_i, theirs.spi_r)
+    assert len(left.children()) == len(right.children()) == 1
+    assert len(left.sas) == len(right.sas) == 2
+    assert_same_keys(left, right)
+    for host in (left, right):
+        assert not any(sa.half_done for sa in host.endpoint._ctx.table)
+        assert [users for _key, users in host.endpoint._ctx._reqid_users.values()] == [1]

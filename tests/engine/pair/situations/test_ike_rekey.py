@@ -253,6 +253,22 @@ def test_collision_delayed_request_and_delete(role: str) -> None:
     on.assert_one_tunnel()
 
 
+@pytest.mark.parametrize("delay", [0.015, 0.025, 0.035, 0.045, 0.055, 0.065])
+@pytest.mark.parametrize("what", ["child", "ike"])
+def test_what_begins_between_waits_multi_ke(role: str, delay: float, what: str) -> None:
+    """The peer wants something at each point of the rekeying: at the latest the new IKE SA brings it."""
+    on, one, peer = stage(role, **MULTI_KE)
+    before = peer.children()[0].unique_id
+    first = rekey(on, one)
+    on.net.settle(delay)
+    second = on.net.command(peer, Rekey(child="net")) if what == "child" else rekey(on, peer)
+    on.assert_one_tunnel()
+    assert on.net.done(one, first).ok
+    assert on.net.done(peer, second) is not None
+    if what == "child":
+        assert peer.children()[0].unique_id != before
+
+
 # --- one side rekeys, the other deletes -----------------------------------------------------------------------
 
 
