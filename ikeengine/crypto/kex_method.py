@@ -38,6 +38,11 @@ class KeyExchangeMethod(ABC):
     def generate(self, rng: Rng) -> KeyExchange:
         """A fresh private value from `rng` and its public value."""
 
+    def answer(self, rng: Rng, peer_public: bytes) -> tuple[bytes, bytes]:
+        """The responder's whole part: our public value and the shared secret. Raises InvalidSyntax like `shared`."""
+        ours = self.generate(rng)
+        return ours.public, ours.shared(peer_public)
+
     def check_length(self, peer_public: bytes) -> None:
         """Raise InvalidSyntax unless the peer's value has the only length allowed."""
         if len(peer_public) != self.public_length:

@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from ikeengine.crypto.encr import ENCR
 from ikeengine.crypto.encr_aead import AeadAlgorithm
 from ikeengine.crypto.integ import INTEG
-from ikeengine.crypto.kex import KEX
+from ikeengine.crypto.kex import ADDITIONAL_KEX
 from ikeengine.crypto.prf import PRF
 from ikeengine.model.proposal import Transform
 from ikeengine.registry import TransformType
@@ -75,6 +75,8 @@ KNOWN_ANSWERS: dict[str, str] = {
     "modp8192": "86a1eea1e8a73fe9",
     "x25519": "8f40c5adb68f2562",
     "x448": "3c6fd1d02960e0d9",
+    "mlkem768": "298aa10d423c8dda",
+    "mlkem1024": "4b94c29450111191",
 }
 """The first 8 octets of what each algorithm makes of a key that counts up from 0, by swanctl keyword."""
 
@@ -107,7 +109,7 @@ def _compute(transform: Transform) -> tuple[str, bytes]:
     if transform.type == TransformType.INTEG:
         integ = INTEG[transform.id]
         return integ.keyword, integ.compute(rng.bytes(integ.key_octets), _MESSAGE)
-    method = KEX[transform.id]
+    method = ADDITIONAL_KEX[transform.id]
     return method.keyword, method.generate(rng).public
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ikeengine.crypto.kex import KEX, KeyExchange
+from ikeengine.crypto.kex import ADDITIONAL_KEX, KeyExchange
 from ikeengine.crypto.rng import Rng
 
 
@@ -27,10 +27,9 @@ class OwnKe:
 
 def answer(group: int, rng: Rng, peer_public: bytes) -> tuple[bytes, bytes]:
     """The responder's whole part: our public value and the shared secret. Raises InvalidSyntax like `shared`."""
-    ours = generate(group, rng)
-    return ours.public, ours.shared(peer_public)
+    return ADDITIONAL_KEX[group].answer(rng, peer_public)
 
 
 def generate(group: int, rng: Rng) -> OwnKe:
     """A fresh private value."""
-    return OwnKe(group, KEX[group].generate(rng))
+    return OwnKe(group, ADDITIONAL_KEX[group].generate(rng))

@@ -101,7 +101,7 @@ def _has_changed_port(sa: IkeSa) -> bool:
 
 
 def _is_authenticating(sa: IkeSa) -> bool:
-    return sa.state in (IkeState.AUTH_SENT, IkeState.AUTH_SIGNING)
+    return sa.state in (IkeState.INTERMEDIATE_SENT, IkeState.AUTH_SENT, IkeState.AUTH_SIGNING)
 
 
 def _is_large(ctx: Context, sa: IkeSa) -> bool:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from ikeengine.crypto.encr import ENCR
 from ikeengine.crypto.integ import INTEG
-from ikeengine.crypto.kex import KEX
+from ikeengine.crypto.kex import ADDITIONAL_KEX, KEX
 from ikeengine.crypto.prf import PRF
 from ikeengine.crypto.selftest import is_usable
 from ikeengine.errors import LocalMisuse
@@ -57,13 +57,19 @@ def _words() -> Iterator[tuple[str, Transform]]:
 KEYWORDS: dict[str, Transform] = dict(_words())
 """Transform of each keyword, aliases included."""
 
-_CANONICAL: dict[Transform, str] = {transform: word for word, transform in reversed(list(_words()))}
+_ADDITIONAL_WORDS = {method.keyword: Transform(TransformType.KE, method.id) for method in ADDITIONAL_KEX.values()}
+_AFTER_PREFIX = {**_ADDITIONAL_WORDS, **KEYWORDS}
+"""What may follow `ke1_` and so on; some methods are for that only."""
+
+_CANONICAL: dict[Transform, str] = {
+    transform: word for word, transform in reversed([*_words(), *_ADDITIONAL_WORDS.items()])
+}
 
 
 def transform_of(word: str) -> Transform:
     """The transform of a keyword. Raises LocalMisuse with a sentence for whoever wrote the configuration."""
     additional = _ADDITIONAL_KE.fullmatch(word)
-    transform = KEYWORDS.get(additional[2] if additional else word)
+    transform = _AFTER_PREFIX.get(additional[2]) if additional else KEYWORDS.get(word)
     if transform is None:
         raise LocalMisuse(_unknown(word))
     if not _is_available(transform):
@@ -89,6 +95,8 @@ def _is_available(transform: Transform) -> bool:
 
 def _unknown(word: str) -> str:
     additional = _ADDITIONAL_KE.fullmatch(word)
+    if word in _ADDITIONAL_WORDS:
+        return f"`{word}` is not supported by itself; write `ke1_{word}` after another key exchange method"
     if _NOT_SUPPORTED.match(additional[2] if additional else word):
         return f"`{word}` is not supported"
     close = get_close_matches(additional[2] if additional else word, KEYWORDS, n=1)

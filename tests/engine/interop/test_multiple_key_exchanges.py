@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ikeengine.crypto.selftest import is_usable
+from ikeengine.model.proposal import Transform
+from ikeengine.registry import KeId, TransformType
 from tests.engine.interop.lab import Lab, child, engines_lab
 from tests.engine.support.pcap import read_ike
 from tests.lab.traffic import captured
@@ -14,6 +17,7 @@ from tests.lab.traffic import captured
 IKE = "aes128gcm16-prfsha256-x25519-ke1_ecp384-ke2_modp3072"
 ESP = "aes128gcm16-x25519-ke1_ecp256"
 RESPONSE = 0x20
+ML_KEM_768 = Transform(TransformType.KE, KeId.ML_KEM_768)
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +48,19 @@ def test_tunnel_and_both_rekeyings(site: Lab, tmp_path: Path) -> None:
     assert requests.count(34) == 1
     assert requests.count(43) >= 2
     assert requests.count(44) >= 3
+
+
+@pytest.mark.skipif(not is_usable(ML_KEM_768), reason="the installed cryptography library has no ML-KEM")
+@pytest.mark.scenario("ikev2/rw-mlkem", role="both")
+def test_ml_kem(site: Lab) -> None:
+    """Mirrors ikev2/rw-mlkem, with pre-shared keys and rekeyed Child SAs."""
+    esp = child(esp_proposals=["aes256gcm16-x25519-ke1_mlkem1024"])
+    site.connect(proposals=["aes256gcm16-prfsha384-x25519-ke1_mlkem768"], engine=esp, charon=esp)
+    site.charon.initiate("net")
+    site.assert_traffic()
+    mine, theirs = site.assert_same_ike()
+    assert mine["ake1"] == theirs["ake1"] == "ML_KEM_768"
+    site.rekey_child("charon")
+    mine, theirs = site.assert_same_child()
+    assert mine["ake1"] == theirs["ake1"] == "ML_KEM_1024"
+    site.assert_traffic()

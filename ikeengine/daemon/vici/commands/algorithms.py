@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from ikeengine.crypto.encr import ENCR
 from ikeengine.crypto.integ import INTEG
-from ikeengine.crypto.kex import KEX
+from ikeengine.crypto.kex import ADDITIONAL_KEX
 from ikeengine.crypto.prf import PRF
+from ikeengine.crypto.selftest import is_usable
 from ikeengine.crypto.sign import HASHES
 from ikeengine.daemon.vici.messages import Section, encr_name
 from ikeengine.daemon.vici.request import Handler, Request
-from ikeengine.registry import HashId, IntegId, KeId, PrfId
+from ikeengine.model.proposal import Transform
+from ikeengine.registry import HashId, IntegId, KeId, PrfId, TransformType
 
 _PROVIDER = "cryptography"
 
@@ -24,7 +26,7 @@ async def get_algorithms(request: Request) -> Section:
         "aead": _names(encr_name(a.id) for a in ENCR.values() if a.aead),
         "hasher": _names(f"HASH_{HashId(number).name}" for number in HASHES),
         "prf": _names(PrfId(number).name for number in PRF),
-        "dh": _names(KeId(number).name for number in KEX),
+        "dh": _names(KeId(number).name for number in ADDITIONAL_KEX if is_usable(Transform(TransformType.KE, number))),
         "rng": {"RNG_STRONG": "os", "RNG_TRUE": "os"},
         "nonce-gen": {"NONCE_GEN": "os"},
     }

@@ -199,7 +199,7 @@ def test_ah_errors_name_what_is_wrong(text: str, missing: str) -> None:
     "word",
     ["md5", "md5_128", "prfmd5", "des", "modp768", "modp1024s160", "modp2048s256", "ecp192", "ecp224", "camellia128",
      "blowfish128", "aes128gmac", "sha256_96", "sha1_160", "chacha20poly1305compat", "mlkem768", "kyber3", "ntru128",
-     "ke1_mlkem768", "modpnull"],
+     "ke1_mlkem512", "modpnull"],
 )  # fmt: skip
 def test_words_that_strongswan_knows_and_we_do_not(word: str) -> None:
     with pytest.raises(LocalMisuse, match=rf"^`{word}` is not supported"):
@@ -231,6 +231,7 @@ def test_additional_key_exchanges(text: str, shown: str) -> None:
         ("aes256gcm16-prfsha256-x25519-ke8_ecp256", "`ke8_ecp256` is not an algorithm"),
         ("aes256gcm16-prfsha256-x25519-ke1_ecp265", "did you mean `ke1_ecp2"),
         ("aes256gcm16-prfsha256-x25519-ke1_mlkem769", "`ke1_mlkem769` is not supported"),
+        ("aes256gcm16-prfsha256-mlkem768", "write `ke1_mlkem768` after another"),
         ("aes256gcm16-prfsha256-ke1_ecp256", "a key exchange method is missing"),
     ],
 )
@@ -290,7 +291,7 @@ def test_esp_text_comes_back(text: str) -> None:
         ((Transform(ENCR_T, EncrId.AES_CBC),), "AES_CBC"),
         ((Transform(ENCR_T, EncrId.CHACHA20_POLY1305, 256),), "CHACHA20_POLY1305_256"),
         ((Transform(INTEG_T, IntegId.HMAC_MD5_96), Transform(PRF_T, PrfId.PRF_HMAC_MD5)), "HMAC_MD5_96-PRF_HMAC_MD5"),
-        ((Transform(TransformType.ADDKE1, KeId.ML_KEM_768),), "ke1_ML_KEM_768"),
+        ((Transform(TransformType.ADDKE1, KeId.ML_KEM_768),), "ke1_mlkem768"),
         ((Transform(TransformType.ADDKE2, 0), Transform(TransformType.ADDKE3, 31)), "ke2_none-ke3_x25519"),
         ((Transform(TransformType(77), 5),), "UNKNOWN_77_5"),
         ((Transform(ESN_T, 7),), "ESN_UNKNOWN_7"),
