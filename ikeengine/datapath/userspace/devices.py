@@ -74,8 +74,8 @@ class RoutedDevice:
 
     def install_policies(self, policies: PolicySet) -> None:
         """Install or replace the policies of an owner, with the routes to what they are for. Raises DatapathError."""
-        self.policies.install(policies)
         self.link.route(policies)
+        self.policies.install(policies)
         self.outbound.retry_waiting()
 
     def delete_policies(self, owner: int) -> None:
