@@ -52,6 +52,8 @@ class Gateway:
     since: int | None = None
     rekey_in: int | None = None
     suite: str = ""
+    interface: str = ""
+    """The device of a route-based connection."""
     tunnels: list[Tunnel] = field(default_factory=list)
 
     @property
@@ -93,6 +95,7 @@ def _gateway(name: str, section: Message) -> Gateway:
         since=number(section, "established"),
         rekey_in=number(section, "rekey-time"),
         suite=suite(section),
+        interface=string(section, "interface"),
         tunnels=_sorted([_tunnel(child) for child in subsections(section, "child-sas").values()]),
     )
 
@@ -124,6 +127,7 @@ def _down(name: str, wanted: Message) -> Gateway:
         local_id=string(local, "id"),
         remote=", ".join(strings(wanted, "remote_addrs")),
         remote_id=string(remote, "id"),
+        interface=string(wanted, "interface"),
         tunnels=tunnels,
     )
 

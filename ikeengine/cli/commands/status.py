@@ -90,6 +90,8 @@ def _show(gateways: list[Gateway], reasons: dict[str, str]) -> None:
 
 def _gateway_row(gateway: Gateway) -> list[Cell | str]:
     peer = f"{gateway.remote_id} ({gateway.remote})" if gateway.remote_id else gateway.remote
+    if gateway.interface:
+        peer += f" dev {gateway.interface}"
     times = (duration(gateway.since), duration(gateway.rekey_in))
     return [Cell(gateway.name, "name"), state(gateway.state), peer, *times, "", ""]
 

@@ -58,7 +58,7 @@ class RoutedDevice:
         self.outbound = Outbound(self._refuse, around.tell, _is_nobodys, around.drops)
         self.policies: PolicyStacks[SelectorPair] = PolicyStacks(selector_pairs, self._apply, order_of)
         with ExitStack() as cleanup:
-            self._tun = TunDevice(interface.name, interface.mtu or MTU_WITHOUT_SA, around.rtnetlink)
+            self._tun = TunDevice(interface.name, interface.mtu or MTU_WITHOUT_SA, around.rtnetlink, replace=False)
             cleanup.callback(self._tun.close)
             self.link = DeviceLink(interface, self._tun.index, around.rtnetlink, mark=around.mark)
             cleanup.callback(self.link.close)
@@ -74,8 +74,8 @@ class RoutedDevice:
 
     def install_policies(self, policies: PolicySet) -> None:
         """Install or replace the policies of an owner, with the routes to what they are for. Raises DatapathError."""
-        self.policies.install(policies)
         self.link.route(policies)
+        self.policies.install(policies)
         self.outbound.retry_waiting()
 
     def delete_policies(self, owner: int) -> None:

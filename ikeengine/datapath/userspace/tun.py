@@ -33,11 +33,11 @@ _GRO_FLUSH_NANOSECONDS = 20_000
 class TunDevice:
     """One TUN device without addresses. It goes away, with its routes, when it is closed or the process ends."""
 
-    def __init__(self, name: str, mtu: int, routes: RouteSocket) -> None:
-        """Create the device and set it up. Raises DatapathError."""
+    def __init__(self, name: str, mtu: int, routes: RouteSocket, *, replace: bool = True) -> None:
+        """Create the device and set it up; `replace` removes one that is there already but unused. DatapathError."""
         self.name = name
         self.mtu = mtu
-        self.fd = _open(name)
+        self.fd = _open(name, replace=replace)
         try:
             _disable_link_local_addresses(name)
             _receive_in_bulk(name)
@@ -62,14 +62,14 @@ def drain(fd: int, process: Callable[[bytes], None]) -> None:
         process(packet)
 
 
-def _open(name: str) -> int:
+def _open(name: str, *, replace: bool) -> int:
     if not 0 < len(name.encode()) <= _LONGEST_NAME:
         raise DatapathError(f"`{name}` cannot be the name of a network device")
     try:
         try:
             return _create(name)
         except OSError as error:
-            if error.errno != errno.EBUSY:
+            if error.errno != errno.EBUSY or not replace:
                 raise
         _remove_abandoned(name)
         return _create(name)

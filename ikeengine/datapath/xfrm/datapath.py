@@ -132,8 +132,8 @@ class XfrmDatapath:
     def install_sa(self, sa: IpsecSa) -> None:
         """Install one SA. Raises DatapathError; then nothing of it is left behind."""
         self._kernel.interfaces.check(sa.interface)
-        self._kernel.sas.install(sa)
         self._kernel.interfaces.fit(sa)
+        self._kernel.sas.install(sa)
 
     def update_sa(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
         """Move an SA to other outer addresses, keeping sequence numbers and replay window. Raises DatapathError."""
@@ -146,8 +146,8 @@ class XfrmDatapath:
     def install_policies(self, policies: PolicySet) -> None:
         """Install or replace the policies of an owner. Raises DatapathError; then the old ones are in force."""
         self._kernel.interfaces.check(policies.interface)
-        self._kernel.policies.install(policies)
         self._kernel.interfaces.route(policies)
+        self._kernel.policies.install(policies)
 
     def delete_policies(self, owner: int) -> None:
         """Remove the policies of an owner; another owner's policies for the same selectors come back into force."""
