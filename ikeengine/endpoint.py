@@ -12,15 +12,17 @@ from ikeengine.auth.credentials import CredentialStore
 from ikeengine.cookies import CookieJar
 from ikeengine.crypto.rng import Rng
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, UnsupportedCriticalPayload
-from ikeengine.ikev2 import machine, reasons, tasks, transport, virtual_ips
+from ikeengine.ikev2 import machine, reasons, tasks
+from ikeengine.ikev2.addresses import virtual_ips
 from ikeengine.ikev2.context import FIRST_OP, Context, Wanted
-from ikeengine.ikev2.crash_detection import CrashDetector
 from ikeengine.ikev2.exchanges import delete, ike_sa_init
-from ikeengine.ikev2.keeper import Keeper, Kept
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.supervisor import Supervisor
+from ikeengine.ikev2.upkeep.crash_detection import CrashDetector
+from ikeengine.ikev2.upkeep.keeper import Keeper, Kept
 from ikeengine.limits import TokenBucket
 from ikeengine.model.commands import Command, UnknownSpi
 from ikeengine.model.connection import ConnectionConfig, EngineSettings

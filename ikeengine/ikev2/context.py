@@ -20,7 +20,7 @@ from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
 
 if TYPE_CHECKING:
-    from ikeengine.ikev2.child import ChildSa
+    from ikeengine.ikev2.children.child import ChildSa
     from ikeengine.ikev2.sa import IkeSa
 
 FIRST_OP = 1 << 32

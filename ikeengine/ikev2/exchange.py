@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.model.commands import Packet
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.secret import Secret

@@ -8,13 +8,14 @@ from enum import Enum
 from ikeengine.crypto.cipher import packet_cipher
 from ikeengine.crypto.keymat_v2 import IkeKeyMaterial
 from ikeengine.crypto.rng import fraction
-from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import transport, virtual_ips
+from ikeengine.ikev2.addresses import virtual_ips
+from ikeengine.ikev2.children import child as child_sa
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.retries import initiate_delay
+from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.sa import IkeSa, Keys
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.upkeep.retries import initiate_delay
 from ikeengine.model.connection import Action
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
-from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import inactivity, moving, reasons, reassembly, renewal, roaming, silence, tasks, transport
+from ikeengine.ikev2 import reasons, tasks
+from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2.children import inactivity, renewal
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
@@ -12,11 +13,14 @@ from ikeengine.ikev2.exchanges.liveness import Liveness
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close, enter
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import reassembly, transport
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.messages.window import Arrival
+from ikeengine.ikev2.mobike import moving, roaming
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import MESSAGE_TRIGGERS, IkeState, Trigger
 from ikeengine.ikev2.transitions import TABLE
-from ikeengine.ikev2.window import Arrival
+from ikeengine.ikev2.upkeep import silence
 from ikeengine.model.path import Path
 from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import ExchangeType, NotifyType

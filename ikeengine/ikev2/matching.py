@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ikeengine.ikev2.child import UP_STATES, ChildSa
+from ikeengine.ikev2.children.child import UP_STATES, ChildSa
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.table import SaTable

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.rounds import Rounds
+from ikeengine.ikev2.peer.rounds import Rounds
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ChildConfig, RemoteAuth
 from ikeengine.model.failure import Alert, FailureRecord, Side

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ikeengine.crypto.cipher import PacketCipher
-from ikeengine.ikev2.fragmentation import FragmentState
-from ikeengine.ikev2.int_auth import IntAuth
+from ikeengine.ikev2.messages.fragmentation import FragmentState
+from ikeengine.ikev2.messages.window import Window
 from ikeengine.ikev2.own_ke import OwnKe
-from ikeengine.ikev2.rounds import Rounds
+from ikeengine.ikev2.peer.int_auth import IntAuth
+from ikeengine.ikev2.peer.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
-from ikeengine.ikev2.window import Window
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
@@ -27,13 +27,13 @@ from ikeengine.timers import Timer, TimerTable
 
 if TYPE_CHECKING:
     from ikeengine.auth.revocation import RevocationCheck
-    from ikeengine.ikev2.authentication import OwnCredential
-    from ikeengine.ikev2.child import ChildSa
+    from ikeengine.ikev2.children.child import ChildSa
     from ikeengine.ikev2.exchange import Exchange
     from ikeengine.ikev2.exchanges.followup_ke import HalfDone
-    from ikeengine.ikev2.mobility import Mobility
-    from ikeengine.ikev2.reassembly import Partial
-    from ikeengine.ikev2.received import Received
+    from ikeengine.ikev2.messages.reassembly import Partial
+    from ikeengine.ikev2.messages.received import Received
+    from ikeengine.ikev2.mobike.mobility import Mobility
+    from ikeengine.ikev2.peer.authentication import OwnCredential
 
 NO_SPI = bytes(8)
 

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import (
-    initiation,
-    machine,
-    nat_mapping,
-    ondemand,
-    reasons,
-    reauthentication,
-    revival,
-    roaming,
-    silence,
-    tasks,
-    transport,
-)
-from ikeengine.ikev2.child import UP_STATES, find_expired
+from ikeengine.ikev2 import machine, reasons, tasks
+from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2.children import ondemand
+from ikeengine.ikev2.children.child import UP_STATES, find_expired
+from ikeengine.ikev2.children.traps import SHUNTS, TRAP_ACTIONS, TrapTable
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchanges.create_child import CreateChild, renew
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, reinstate, replaced_by
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
-from ikeengine.ikev2.keeper import Keeper
 from ikeengine.ikev2.lifecycle import Closing, close
 from ikeengine.ikev2.matching import Match, find
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.mobike import nat_mapping, roaming
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
-from ikeengine.ikev2.traps import SHUNTS, TRAP_ACTIONS, TrapTable
+from ikeengine.ikev2.upkeep import initiation, reauthentication, revival, silence
+from ikeengine.ikev2.upkeep.keeper import Keeper
 from ikeengine.model.commands import (
     Acquire,
     Command,

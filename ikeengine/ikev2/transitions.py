@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ikeengine.ikev2 import inactivity, roaming, tasks
+from ikeengine.ikev2 import tasks
+from ikeengine.ikev2.children import inactivity
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import (
     followup_ke,
@@ -16,6 +17,7 @@ from ikeengine.ikev2.exchanges import (
     informational,
     intermediate,
 )
+from ikeengine.ikev2.mobike import roaming
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState as S
 from ikeengine.ikev2.states import Trigger as On

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from ikeengine.ikev2 import reasons, vip_reasons, virtual_ips
+from ikeengine.ikev2 import reasons
+from ikeengine.ikev2.addresses import vip_reasons, virtual_ips
 from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.path import packed
 from ikeengine.model.pool import Lease, PoolAttribute

@@ -19,10 +19,13 @@ from ikeengine.errors import (
     SinglePairRequired,
     TsUnacceptable,
 )
-from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import child_reasons, reasons, renewal, vip_reasons, virtual_ips
-from ikeengine.ikev2.child import UP_STATES, ChildKeys, ChildSa
-from ikeengine.ikev2.child_negotiation import (
+from ikeengine.ikev2 import reasons
+from ikeengine.ikev2.addresses import vip_reasons, virtual_ips
+from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2.children import child_reasons, renewal
+from ikeengine.ikev2.children.child import UP_STATES, ChildKeys, ChildSa
+from ikeengine.ikev2.children.nearest import nearest_child
+from ikeengine.ikev2.children.negotiation import (
     ChildAnswer,
     ChildOffer,
     first_group,
@@ -37,10 +40,9 @@ from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.exchanges.followup_ke import HalfDone
-from ikeengine.ikev2.nearest_child import nearest_child
-from ikeengine.ikev2.received import Received
-from ikeengine.ikev2.retries import busy_delay
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.outputs import ChildUpdown, OpId

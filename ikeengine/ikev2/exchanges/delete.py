@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2.child import ChildSa
+from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2.children.child import ChildSa
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.lifecycle import Closing, close, end_tasks, enter, wanted_again
-from ikeengine.ikev2.received import Received
-from ikeengine.ikev2.retries import busy_delay
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState, IkeState
+from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.timers import Timer

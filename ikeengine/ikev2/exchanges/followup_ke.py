@@ -18,11 +18,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import own_ke, transport
+from ikeengine.ikev2 import own_ke
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.own_ke import OwnKe
-from ikeengine.ikev2.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.proposal import Transform
 from ikeengine.model.secret import Secret

@@ -12,24 +12,18 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import (
-    auth_lifetime,
-    authentication,
-    crash_tokens,
-    hash_and_url,
-    reasons,
-    transport,
-    uniqueness,
-    vetting,
-)
+from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, uniqueness, vetting
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.upkeep import crash_tokens
 from ikeengine.model.connection import Childless
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity

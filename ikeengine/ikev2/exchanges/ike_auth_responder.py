@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import (
-    auth_lifetime,
-    authentication,
-    crash_tokens,
-    hash_and_url,
-    reasons,
-    transport,
-    uniqueness,
-    vetting,
-)
+from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
 from ikeengine.ikev2.lifecycle import enter, established
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, uniqueness, vetting
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.upkeep import crash_tokens
 from ikeengine.model.connection import AuthKind, Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity

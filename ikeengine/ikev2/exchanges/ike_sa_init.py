@@ -11,17 +11,24 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import fragmentation, hash_and_url, natd, reasons, transport, vetting
-from ikeengine.ikev2.authentication import certificate_request, hashes_notify, read_certificate_request, read_hashes
-from ikeengine.ikev2.child_negotiation import first_group, offers_group
+from ikeengine.ikev2 import reasons
+from ikeengine.ikev2.children.negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import intermediate, mobike_requests
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
+from ikeengine.ikev2.messages import fragmentation, natd, transport
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.messages.window import retransmission
 from ikeengine.ikev2.own_ke import generate
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.peer import hash_and_url, vetting
+from ikeengine.ikev2.peer.authentication import (
+    certificate_request,
+    hashes_notify,
+    read_certificate_request,
+    read_hashes,
+)
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.ikev2.window import retransmission
 from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from ikeengine.errors import PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import auth_lifetime, crash_tokens, reasons, transport
+from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config, create_child, delete, mobike_requests, rekey_child, rekey_ike
 from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev2.lifecycle import Closing, close, take_tasks
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.peer import auth_lifetime
 from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.upkeep import crash_tokens
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.wire.payloads import Delete, Notify, Payload, Sa
 

@@ -17,11 +17,13 @@ from collections.abc import Iterable, Sequence
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidSyntax, PeerMisbehaved
-from ikeengine.ikev2 import int_auth, own_ke, reasons, transport
+from ikeengine.ikev2 import own_ke, reasons
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import ike_auth
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.peer import int_auth
 from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord

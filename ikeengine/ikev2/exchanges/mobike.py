@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.ikev2 import moving, natd
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.mobility import Mobility, additional, address_notifies
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import natd
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.mobike import moving
+from ikeengine.ikev2.mobike.mobility import Mobility, additional, address_notifies
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord

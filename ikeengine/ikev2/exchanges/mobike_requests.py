@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev2 import moving, natd
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.mobike import CheckRoutability, update_to
-from ikeengine.ikev2.mobility import Mobility, additional, address_notifies, read_addresses
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import natd
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.mobike import moving
+from ikeengine.ikev2.mobike.mobility import Mobility, additional, address_notifies, read_addresses
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import ConnectionConfig

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.ikev2.child import UP_STATES
+from ikeengine.ikev2.children.child import UP_STATES
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.lifecycle import supersede
-from ikeengine.ikev2.received import Received
-from ikeengine.ikev2.retries import initiate_delay
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.upkeep.retries import initiate_delay
 from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType
 from ikeengine.timers import Timer

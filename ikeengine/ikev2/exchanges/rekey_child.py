@@ -22,10 +22,10 @@ from ikeengine.errors import (
     SinglePairRequired,
     TsUnacceptable,
 )
-from ikeengine.ikev2 import child as child_sa
 from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.child import ChildKeys, ChildSa
-from ikeengine.ikev2.child_negotiation import (
+from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2.children.child import ChildKeys, ChildSa
+from ikeengine.ikev2.children.negotiation import (
     ChildAnswer,
     ChildOffer,
     first_group,
@@ -47,10 +47,10 @@ from ikeengine.ikev2.exchanges.create_child import (
 )
 from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.exchanges.followup_ke import HalfDone
-from ikeengine.ikev2.received import Received
-from ikeengine.ikev2.retries import busy_delay
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import ChildState
+from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.outputs import ChildRekeyed
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.timers import Timer

@@ -15,9 +15,10 @@ from typing import ClassVar
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import child as child_sa
-from ikeengine.ikev2 import crash_tokens, moving, reasons, virtual_ips
-from ikeengine.ikev2.child_negotiation import first_group, offers_group
+from ikeengine.ikev2 import reasons
+from ikeengine.ikev2.addresses import virtual_ips
+from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2.children.negotiation import first_group, offers_group
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges import followup_ke
@@ -26,11 +27,13 @@ from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrpha
 from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
+from ikeengine.ikev2.messages.received import Received
+from ikeengine.ikev2.mobike import moving
 from ikeengine.ikev2.own_ke import OwnKe, generate
-from ikeengine.ikev2.received import Received
-from ikeengine.ikev2.retries import busy_delay
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.ikev2.upkeep import crash_tokens
+from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.model.secret import Secret

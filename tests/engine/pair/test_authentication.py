@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from ikeengine.ikev2 import authentication
+from ikeengine.ikev2.peer import authentication
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert, FailureRecord, Side
@@ -104,7 +104,7 @@ def test_certreq_selects_among_our_certificates() -> None:
 
 def payload_kinds(monkeypatch: pytest.MonkeyPatch) -> list[list[type]]:
     """The payloads of every protected message that is sent."""
-    from ikeengine.ikev2 import transport
+    from ikeengine.ikev2.messages import transport
 
     seen: list[list[type]] = []
     seal = transport._seal

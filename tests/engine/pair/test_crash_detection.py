@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2 import crash_tokens
-from ikeengine.ikev2.crash_detection import ANSWERS_PER_SECOND, HEARD_PER_SECOND, HINT_INTERVAL
 from ikeengine.ikev2.exchanges.liveness import Liveness
+from ikeengine.ikev2.upkeep import crash_tokens
+from ikeengine.ikev2.upkeep.crash_detection import ANSWERS_PER_SECOND, HEARD_PER_SECOND, HINT_INTERVAL
 from ikeengine.model.commands import Rekey, UnknownSpi
 from ikeengine.model.connection import Action
 from ikeengine.model.failure import Alert, Side

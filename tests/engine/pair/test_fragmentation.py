@@ -10,7 +10,7 @@ import pytest
 
 from ikeengine import limits
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.reassembly import TIMEOUT
+from ikeengine.ikev2.messages.reassembly import TIMEOUT
 from ikeengine.model.commands import Initiate, Rekey
 from ikeengine.model.connection import Fragmentation
 from ikeengine.outputs import Counted, Dropped, DropReason, Transmit
@@ -249,7 +249,7 @@ def test_the_request_was_answered_before_it_was_cut_smaller() -> None:
 
 
 def test_ipv6_and_nat_t_leave_less_room() -> None:
-    from ikeengine.ikev2.fragmentation import FragmentState, message_limit
+    from ikeengine.ikev2.messages.fragmentation import FragmentState, message_limit
     from ikeengine.model.path import Path
 
     _net, left, _right = up(1280)

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2 import authentication
-from ikeengine.ikev2.hash_and_url import MAX_CERTIFICATE_OCTETS
+from ikeengine.ikev2.peer import authentication
+from ikeengine.ikev2.peer.hash_and_url import MAX_CERTIFICATE_OCTETS
 from ikeengine.model.commands import Initiate
 from ikeengine.model.credentials import Authority
 from ikeengine.outputs import AskFetch, CommandDone
@@ -45,7 +45,7 @@ def url_pair(*, enabled: tuple[bool, bool] = (True, True)) -> tuple[Net, Host, H
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Cert]:
     """The CERT payloads of all messages."""
-    from ikeengine.ikev2 import transport
+    from ikeengine.ikev2.messages import transport
 
     seen: list[Cert] = []
     seal = transport._seal

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2.int_auth import IntAuth
+from ikeengine.ikev2.peer.int_auth import IntAuth
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.commands import Initiate
 from ikeengine.model.connection import Fragmentation

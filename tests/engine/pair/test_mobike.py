@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2.mobility import MOST_ADDRESSES, Mobility
+from ikeengine.ikev2.mobike.mobility import MOST_ADDRESSES, Mobility
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.commands import NatMappingChanged, NetworkChanged, Rekey
 from ikeengine.model.connection import EngineSettings

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2 import authentication, raw_keys
+from ikeengine.ikev2.peer import authentication, raw_keys
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.failure import Alert
 from ikeengine.model.identity import ANY_IDENTITY, IdentityPattern
@@ -44,7 +44,7 @@ def adapt(net: Net, host: Host, side: str, **changes: object) -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Payload]:
     """All payloads of protected messages."""
-    from ikeengine.ikev2 import transport
+    from ikeengine.ikev2.messages import transport
 
     seen: list[Payload] = []
     seal = transport._seal

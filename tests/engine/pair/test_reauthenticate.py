@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2 import auth_lifetime
 from ikeengine.ikev2.exchanges import rekey_child, rekey_ike
+from ikeengine.ikev2.peer import auth_lifetime
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import EngineSettings, Unique
 from ikeengine.model.credentials import SharedKey

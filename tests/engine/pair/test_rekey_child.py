@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ikeengine.ikev2 import child
+from ikeengine.ikev2.children import child
 from ikeengine.model.commands import Rekey, Terminate
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.outputs import ChildRekeyed, ChildUpdown, Transmit

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2 import renewal
+from ikeengine.ikev2.children import renewal
 from ikeengine.model.commands import Initiate, Terminate
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.model.sa import PolicyAction

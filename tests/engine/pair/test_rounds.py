@@ -47,7 +47,7 @@ def rounds_pair(left: int = 2, right: int = 2, **options: object) -> tuple[Net, 
 @pytest.fixture
 def chains(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The payloads of every protected message, in order; a Notify by its type."""
-    from ikeengine.ikev2 import transport
+    from ikeengine.ikev2.messages import transport
 
     seen: list[list[str]] = []
     seal = transport._seal

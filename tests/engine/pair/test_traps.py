@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ikeengine.ikev2 import ondemand
+from ikeengine.ikev2.children import ondemand
 from ikeengine.model.commands import Acquire, Install, Uninstall
 from ikeengine.model.connection import Action, Mode
 from ikeengine.model.failure import Alert

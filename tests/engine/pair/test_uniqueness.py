@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.uniqueness import REAUTHENTICATION
+from ikeengine.ikev2.peer.uniqueness import REAUTHENTICATION
 from ikeengine.model.commands import Initiate
 from ikeengine.model.connection import Unique
 from ikeengine.model.credentials import SharedKey

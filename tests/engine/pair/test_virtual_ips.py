@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ikeengine.config.vici import pool_from_vici
-from ikeengine.ikev2 import transport
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import transport
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.commands import Initiate, NetworkChanged, Rekey, Terminate
 from ikeengine.model.connection import Unique

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ikeengine.ikev2 import child as child_sa
+from ikeengine.ikev2.children import child as child_sa
 from ikeengine.model.commands import Rekey, Terminate
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.outputs import ChildRekeyed

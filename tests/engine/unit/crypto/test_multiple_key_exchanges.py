@@ -11,8 +11,8 @@ import hmac
 import pytest
 
 from ikeengine.crypto.keymat_v2 import child_keys, ike_keys, rekeyed_ike_keys
-from ikeengine.ikev2 import int_auth
-from ikeengine.ikev2.int_auth import IntAuth
+from ikeengine.ikev2.peer import int_auth
+from ikeengine.ikev2.peer.int_auth import IntAuth
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
 from ikeengine.model.secret import Secret
 from ikeengine.registry import EncrId, ExchangeType, IntegId, KeId, PrfId, Protocol, TransformType

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from ikeengine.ikev2 import natd
-from ikeengine.ikev2.received import Received
+from ikeengine.ikev2.messages import natd
+from ikeengine.ikev2.messages.received import Received
 from ikeengine.model.path import Path
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.wire.payloads import Notify

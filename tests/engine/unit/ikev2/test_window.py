@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.window import Arrival, Window, retransmission
+from ikeengine.ikev2.messages.window import Arrival, Window, retransmission
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 
 PLAIN = ConnectionConfig("plain", ())

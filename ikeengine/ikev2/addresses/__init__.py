@@ -1,0 +1,1 @@
+"""Virtual IP addresses: what a peer gets and what we get."""

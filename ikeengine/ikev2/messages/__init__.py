@@ -1,0 +1,1 @@
+"""IKE messages on their way: protection, windows, retransmission, fragments, NAT detection."""

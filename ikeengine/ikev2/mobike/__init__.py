@@ -1,0 +1,1 @@
+"""Peers and hosts that move: MOBIKE and NAT mappings."""
