@@ -21,13 +21,14 @@ class OpenIntEnum(IntEnum):
         member._value_ = value
         return member
 
-    # An Enum hashes its name, in Python; these are keys of tables on hot paths.
-    __hash__ = int.__hash__
-
     @property
     def known(self) -> bool:
         """Whether this number has a name in the registry."""
         return self._value_ in type(self)._value2member_map_
+
+
+# An Enum hashes its name, in Python; these are keys of tables on hot paths.
+OpenIntEnum.__hash__ = int.__hash__  # type: ignore[method-assign]
 
 
 class ExchangeType(OpenIntEnum):
