@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from cryptography import x509
 
 from ikeengine.crypto import der, names
+from ikeengine.crypto.der_object import DerObject, unusable
 from ikeengine.crypto.extensions import Extensions, read_extensions
 from ikeengine.crypto.general_names import GeneralName, NameKind
 from ikeengine.crypto.keys import PublicKey
@@ -31,8 +32,10 @@ _VERSION = 0xA0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Certificate:
+class Certificate(DerObject):
     """One certificate. Equality is that of the DER octets; times are aware, in UTC; `subject` and `issuer` are DER."""
+
+    NOUN: ClassVar[str] = "certificate"
 
     der: bytes
     subject: bytes
@@ -48,16 +51,6 @@ class Certificate:
     """The subject as `names.comparable` gives it, and below the issuer."""
     issuer_rdns: tuple[names.Rdn, ...]
     _library: x509.Certificate
-
-    @classmethod
-    def from_der(cls, encoded: bytes) -> Self:
-        """Parse everything. Raises AuthFailed("cert-validation-failed") for a certificate that we cannot use."""
-        try:
-            return cls._parse(encoded)
-        except AuthFailed:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever the library finds wrong is the sender's fault
-            raise _unusable(f"{type(error).__name__}: {error}") from None
 
     @classmethod
     def _parse(cls, encoded: bytes) -> Self:
@@ -130,21 +123,12 @@ class Certificate:
             detail = f"the signature on `{self.subject_text}` by `{self.issuer_text}` does not verify: {detail}"
             raise AuthFailed(Alert.CERT_VALIDATION_FAILED.value, detail) from None
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Certificate) and self.der == other.der
-
-    def __hash__(self) -> int:
-        return hash(self.der)
-
     def __repr__(self) -> str:
         return f"<certificate {self.subject_text!r} serial {self.serial:x}>"
 
-    def __reduce__(self) -> tuple[object, tuple[bytes]]:
-        return Certificate.from_der, (self.der,)
-
 
 def _unusable(detail: str) -> AuthFailed:
-    return AuthFailed(Alert.CERT_VALIDATION_FAILED.value, f"certificate: {detail}")
+    return unusable(Certificate.NOUN, detail)
 
 
 def _outline(encoded: bytes) -> tuple[bytes, bytes, bytes]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from cryptography import x509
 
 from ikeengine.crypto import der, names
+from ikeengine.crypto.der_object import DerObject, unusable
 from ikeengine.crypto.general_names import GeneralName, NameKind, read_general_names
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.revocation_pointers import (
@@ -25,7 +26,6 @@ from ikeengine.crypto.revocation_pointers import (
 )
 from ikeengine.crypto.signed import check_signed, signed_part
 from ikeengine.errors import AuthFailed
-from ikeengine.model.failure import Alert
 
 MAX_CRL_OCTETS = 8 << 20
 """More than 200,000 revoked certificates."""
@@ -58,8 +58,10 @@ class Revoked:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Crl:
+class Crl(DerObject):
     """One CRL. `base_number` is set for a delta CRL. Equality is that of the DER octets."""
+
+    NOUN: ClassVar[str] = "CRL"
 
     der: bytes
     issuer: bytes
@@ -74,16 +76,6 @@ class Crl:
     unknown_critical: tuple[str, ...]
     """Critical extensions, of the CRL or of an entry, that nothing here understands."""
     _library: x509.CertificateRevocationList
-
-    @classmethod
-    def from_der(cls, encoded: bytes) -> Self:
-        """Parse a CRL. Raises AuthFailed("cert-validation-failed")."""
-        try:
-            return cls._parse(encoded)
-        except AuthFailed:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever the library finds wrong is the sender's fault
-            raise _unusable(f"{type(error).__name__}: {error}") from None
 
     @classmethod
     def _parse(cls, encoded: bytes) -> Self:
@@ -137,21 +129,12 @@ class Crl:
     def __len__(self) -> int:
         return len(self._library)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Crl) and self.der == other.der
-
-    def __hash__(self) -> int:
-        return hash(self.der)
-
     def __repr__(self) -> str:
         return f"<CRL of {self.issuer_text!r} number {self.number}>"
 
-    def __reduce__(self) -> tuple[object, tuple[bytes]]:
-        return Crl.from_der, (self.der,)
-
 
 def _unusable(detail: str) -> AuthFailed:
-    return AuthFailed(Alert.CERT_VALIDATION_FAILED.value, f"CRL: {detail}")
+    return unusable(Crl.NOUN, detail)
 
 
 def _issuer(encoded: bytes) -> bytes:

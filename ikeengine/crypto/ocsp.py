@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -18,10 +18,10 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from ikeengine.crypto import der, names
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.crl import UNSPECIFIED, Revoked
+from ikeengine.crypto.der_object import DerObject, unusable
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.signed import Parameters, Signed, check_signed
 from ikeengine.errors import AuthFailed
-from ikeengine.model.failure import Alert
 
 MAX_RESPONSE_OCTETS = 64 << 10
 MAX_SINGLES = 64
@@ -79,8 +79,10 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OcspResponse:
+class OcspResponse(DerObject):
     """A successful basic response. The responder is known by the hash of its key or by its name. Equal by its DER."""
+
+    NOUN: ClassVar[str] = "OCSP response"
 
     der: bytes
     responder_key_hash: bytes
@@ -91,16 +93,6 @@ class OcspResponse:
     """Those that come with the response and are usable."""
     singles: tuple[Single, ...]
     _signed: Signed
-
-    @classmethod
-    def from_der(cls, encoded: bytes) -> Self:
-        """Parse a response. Raises AuthFailed("cert-validation-failed"), also for one that is not successful."""
-        try:
-            return cls._parse(encoded)
-        except AuthFailed:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever the library finds wrong is the sender's fault
-            raise _unusable(f"{type(error).__name__}: {error}") from None
 
     @classmethod
     def _parse(cls, encoded: bytes) -> Self:
@@ -150,21 +142,12 @@ class OcspResponse:
         except Exception as error:  # noqa: BLE001  a bad signature, another key, a forbidden hash: all the same
             raise _unusable(f"its signature does not verify: {type(error).__name__} {error}".strip()) from None
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OcspResponse) and self.der == other.der
-
-    def __hash__(self) -> int:
-        return hash(self.der)
-
     def __repr__(self) -> str:
         return f"<OCSP response for {len(self.singles)} certificates>"
 
-    def __reduce__(self) -> tuple[object, tuple[bytes]]:
-        return OcspResponse.from_der, (self.der,)
-
 
 def _unusable(detail: str) -> AuthFailed:
-    return AuthFailed(Alert.CERT_VALIDATION_FAILED.value, f"OCSP response: {detail}")
+    return unusable(OcspResponse.NOUN, detail)
 
 
 def _key_bits(key: PublicKey) -> bytes:
