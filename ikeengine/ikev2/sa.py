@@ -195,6 +195,18 @@ class IkeSa:
         """The peer's SPI."""
         return self.spi_r if self.is_initiator else self.spi_i
 
+    def running_handshake(self) -> Handshake:
+        """What IKE_AUTH still needs; the states that ask for it have one."""
+        if self.handshake is None:
+            raise AssertionError(f"IKE SA {self.unique_id} has no handshake in state {self.state.value}")
+        return self.handshake
+
+    def keys_and_suite(self) -> tuple[Keys, IkeSuite]:
+        """The keys and their algorithms; every state after IKE_SA_INIT has them."""
+        if self.keys is None or self.suite is None:
+            raise AssertionError(f"IKE SA {self.unique_id} has no keys in state {self.state.value}")
+        return self.keys, self.suite
+
     @property
     def uses_nat_t(self) -> bool:
         """Whether everything after IKE_SA_INIT takes the NAT-T ports, ESP within UDP (RFC 7296 section 2.23)."""

@@ -261,7 +261,5 @@ def _new_child(
 def _keys(
     sa: IkeSa, suite: ChildSuite, nonces: tuple[bytes, bytes], shared: bytes, more: Sequence[Secret]
 ) -> ChildKeyMaterial:
-    keys, ike_suite = sa.keys, sa.suite
-    if keys is None or ike_suite is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
+    keys, ike_suite = sa.keys_and_suite()
     return child_keys(ike_suite.prf.id, keys.sk_d, suite, *nonces, shared, more)

@@ -45,7 +45,7 @@ _ABOUT_THE_CHILD = frozenset(
 
 def start(ctx: Context, sa: IkeSa) -> None:
     """The keys are there: authenticate ourselves, in as many rounds as the connection says (RFC 4739)."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     if not handshake.rounds.own_follows(sa.connection):
         _send_request(ctx, sa, handshake, None)
         return
@@ -61,7 +61,7 @@ def start(ctx: Context, sa: IkeSa) -> None:
 
 def on_own_status(ctx: Context, sa: IkeSa, document: object) -> None:
     """The OCSP response about our own certificate has come, or will not (RFC 4806)."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     if handshake.own is None:
         raise AssertionError("our credential is chosen before its status is fetched")
     vetting.take(ctx, handshake, document)
@@ -99,7 +99,7 @@ def _expected(sa: IkeSa, handshake: Handshake) -> Identity | None:
 
 def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
     """The private key has done its work, or could not."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     if not isinstance(signature, bytes):
         advice = "check the private key file and its password"
         _fail(ctx, sa, reasons.local_not_authenticated(ctx, sa, "IKE_AUTH request", str(signature), advice))
@@ -169,7 +169,7 @@ def _first_child(ctx: Context, sa: IkeSa, handshake: Handshake) -> CreateChild |
 
 def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The peer has answered, protected with the right keys; whether it is who it should be is checked here."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     transport.answered(ctx, sa)
     error = message.error()
     if error is not None and _ends_authentication(sa, handshake, message, error):
@@ -180,7 +180,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def on_looked_up(ctx: Context, sa: IkeSa, document: object) -> None:
     """A certificate has come that the responder has only named, or will not."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     message, handshake.arrived = handshake.arrived, None
     if message is None:
         raise AssertionError("something was fetched because of a response")
@@ -227,7 +227,7 @@ def _check(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> 
 
 def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
     """A CRL or an OCSP response has come that the responder's certificates wait for, or will not."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     message, handshake.arrived = handshake.arrived, None
     if message is None:
         raise AssertionError("something was fetched because of a response")
@@ -290,9 +290,3 @@ def _refusal(ctx: Context, sa: IkeSa, error: Notify) -> FailureRecord:
 def _fail(ctx: Context, sa: IkeSa, record: FailureRecord) -> None:
     ctx.fail(record)
     close(ctx, sa, Closing.FAILED, record)
-
-
-def _handshake(sa: IkeSa) -> Handshake:
-    if sa.handshake is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no handshake in state {sa.state.value}")
-    return sa.handshake

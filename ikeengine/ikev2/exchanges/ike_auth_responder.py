@@ -27,7 +27,7 @@ PHASE = "IKE_AUTH request"
 
 def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
     """Who is this, and whom are they looking for?"""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     handshake.request = message
     handshake.rounds.peer_can = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
     _answer(ctx, sa, handshake, message)
@@ -35,19 +35,19 @@ def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def on_further_request(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The next round of authentication (RFC 4739)."""
-    _answer(ctx, sa, _handshake(sa), message)
+    _answer(ctx, sa, sa.running_handshake(), message)
 
 
 def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
     """A CRL or an OCSP response has come that the certificates wait for, or will not."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     vetting.take(ctx, handshake, document)
     _guarded(ctx, sa, lambda: _check_revocation(ctx, sa, handshake))
 
 
 def on_looked_up(ctx: Context, sa: IkeSa, document: object) -> None:
     """A certificate has come that the initiator has only named, or will not."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     message, handshake.arrived = handshake.arrived, None
     if message is None:
         raise AssertionError("something was fetched because of a request")
@@ -146,7 +146,7 @@ def _is_initial_contact(handshake: Handshake) -> bool:
 
 def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
     """The private key has done its work, or could not."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     if not isinstance(signature, bytes):
         advice = "check the private key file and its password"
         record = reasons.local_not_authenticated(ctx, sa, PHASE, str(signature), advice)
@@ -259,9 +259,3 @@ def _first_child(ctx: Context, sa: IkeSa, message: Received, nonces: tuple[bytes
         return create_child.answer(ctx, sa, message, nonces, None, PHASE)
     except (PeerIncompatible, PeerMisbehaved) as error:
         return [Notify(error.notify or NotifyType.INVALID_SYNTAX, error.data)]
-
-
-def _handshake(sa: IkeSa) -> Handshake:
-    if sa.handshake is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no handshake in state {sa.state.value}")
-    return sa.handshake

@@ -24,7 +24,7 @@ from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.peer import int_auth
-from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
+from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ADDITIONAL_KE, IkeSuite, Proposal
@@ -53,7 +53,7 @@ def is_supported(message: Received) -> bool:
 
 def start(ctx: Context, sa: IkeSa) -> None:
     """Initiator: do the next additional key exchange, or authenticate if none is left."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     group = _next_method(sa, handshake)
     if not group:
         ike_auth.start(ctx, sa)
@@ -68,7 +68,7 @@ def start(ctx: Context, sa: IkeSa) -> None:
 
 def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
     """Initiator: the responder has answered; take the new keys into use."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     transport.answered(ctx, sa)
     error = message.error()
     if error is not None:
@@ -89,7 +89,7 @@ def on_response(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
     """Responder: answer with the keys in force, and take the new ones into use for what comes next."""
-    handshake = _handshake(sa)
+    handshake = sa.running_handshake()
     try:
         ke, group = message.require(Ke), _next_method(sa, handshake)
         if ke.group != group:
@@ -112,7 +112,7 @@ def on_request(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def _update_keys(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received, own: bytes, shared: bytes) -> None:
     """SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr), and all keys from that (RFC 9370 section 2.2.2)."""
-    keys, suite = _keys(sa)
+    keys, suite = sa.keys_and_suite()
     peer = int_auth.of_received(message.data, message.content)
     handshake.int_auth.add(suite.prf.id, (keys.sk_p_own, own), (keys.sk_p_peer, peer))
     nonces = (handshake.nonce_own, handshake.nonce_peer)
@@ -128,7 +128,7 @@ def _of_sent(sa: IkeSa, message_id: int, payloads: Sequence[Payload], flags: int
 
 def _next_method(sa: IkeSa, handshake: Handshake) -> int:
     """The method of the next additional key exchange, 0 if all are done."""
-    _unused, suite = _keys(sa)
+    _unused, suite = sa.keys_and_suite()
     left = suite.additional[handshake.int_auth.exchanges :]
     return left[0].id if left else 0
 
@@ -137,15 +137,3 @@ def _give_up(ctx: Context, sa: IkeSa, record: FailureRecord) -> None:
     """Nobody is authenticated, so there is nobody to tell (RFC 9242 section 3.4)."""
     ctx.fail(record)
     close(ctx, sa, Closing.FAILED, record)
-
-
-def _handshake(sa: IkeSa) -> Handshake:
-    if sa.handshake is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no handshake in state {sa.state.value}")
-    return sa.handshake
-
-
-def _keys(sa: IkeSa) -> tuple[Keys, IkeSuite]:
-    if sa.keys is None or sa.suite is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
-    return sa.keys, sa.suite

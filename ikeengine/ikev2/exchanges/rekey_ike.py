@@ -304,8 +304,7 @@ def _successor(
     more: Sequence[Secret] = (),
 ) -> IkeSa:
     """The new IKE SA. Who initiated the rekeying is its original initiator, and message IDs start at 0 again."""
-    if old.suite is None or old.keys is None:
-        raise AssertionError(f"IKE SA {old.unique_id} has no keys in state {old.state.value}")
+    old_keys, old_suite = old.keys_and_suite()
     new = IkeSa(
         connection=old.connection,
         unique_id=ctx.new_unique_id(),
@@ -325,7 +324,7 @@ def _successor(
         established_at=ctx.now,
         last_inbound=ctx.now,
     )
-    material = rekeyed_ike_keys(suite, old.suite.prf.id, old.keys.sk_d, *nonces, shared, *spis, more)
+    material = rekeyed_ike_keys(suite, old_suite.prf.id, old_keys.sk_d, *nonces, shared, *spis, more)
     set_keys(ctx, new, suite, material)
     ctx.table.add(new)
     ctx.touch(new)

@@ -8,7 +8,7 @@ from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages import fragmentation
 from ikeengine.ikev2.messages.reassembly import repeats_request
 from ikeengine.ikev2.messages.window import retransmission
-from ikeengine.ikev2.sa import IkeSa, Keys
+from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine, Transmit
 from ikeengine.registry import ExchangeType
@@ -133,7 +133,8 @@ def start_keepalive(ctx: Context, sa: IkeSa) -> None:
 def _seal(
     ctx: Context, sa: IkeSa, exchange: ExchangeType, flags: int, message_id: int, payloads: Sequence[Payload]
 ) -> tuple[bytes, ...]:
-    keys, limit = _keys(sa), fragmentation.message_limit(ctx.settings, sa)
+    keys, _unused = sa.keys_and_suite()
+    limit = fragmentation.message_limit(ctx.settings, sa)
 
     def next_iv() -> bytes:
         keys.sent += 1
@@ -143,12 +144,6 @@ def _seal(
     if limit is None:
         return (seal_message(*head, payloads, keys.cipher_out, next_iv()),)
     return seal_fragments(*head, payloads, keys.cipher_out, next_iv, limit)
-
-
-def _keys(sa: IkeSa) -> Keys:
-    if sa.keys is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
-    return sa.keys
 
 
 def _seal_request(ctx: Context, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload]) -> None:

@@ -18,7 +18,7 @@ from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allo
 from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.peer import hash_and_url, raw_keys, vetting
-from ikeengine.ikev2.sa import Handshake, IkeSa, Keys
+from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import Trigger
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.identity import Identity
@@ -154,7 +154,7 @@ def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, pee
 
     Raises LocalMisuse if there is no pre-shared key for us and the peer.
     """
-    own, keys, suite = handshake.own, *_keys(sa)
+    own, keys, suite = handshake.own, *sa.keys_and_suite()
     if own is None:
         raise AssertionError("our credential is chosen before it is used")
     octets = signed_octets(handshake.init_own, handshake.nonce_peer, suite.prf.id, keys.sk_p_own, id_body)
@@ -184,7 +184,7 @@ def check_peer(
 
     `sa.remote_id` holds the identity that the peer claims, `sa.local_id` ours (for the choice of a pre-shared key).
     """
-    keys, suite = _keys(sa)
+    keys, suite = sa.keys_and_suite()
     remote, identity = handshake.rounds.remote(sa.connection), sa.remote_id
     if identity is None or not matches(remote.id, identity):
         raise AuthFailed("identity", f"the peer is {_shown(identity)}, but `remote.id` wants {remote.id.text}")
@@ -263,9 +263,3 @@ def _known_certificate(ctx: Context, remote: RemoteAuth, identity: Identity) -> 
 
 def _shown(identity: Identity | None) -> str:
     return "%any" if identity is None else format_identity(identity)
-
-
-def _keys(sa: IkeSa) -> tuple[Keys, IkeSuite]:
-    if sa.keys is None or sa.suite is None:
-        raise AssertionError(f"IKE SA {sa.unique_id} has no keys in state {sa.state.value}")
-    return sa.keys, sa.suite
