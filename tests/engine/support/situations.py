@@ -6,6 +6,7 @@ The invariants of each: traffic can flow after every single step, and in the end
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -126,6 +127,17 @@ class Stage:
         for host in self.hosts:
             assert not host.sas
             assert not host.endpoint.status()
+
+
+def stage(role: str, **changes: object) -> tuple[Stage, Host, Host]:
+    """An established pair: the stage, `one` (which is the host called `role`) and `peer`."""
+    built = Stage(**changes)
+    one = built.left if role == "left" else built.right
+    return built, one, built.other(one)
+
+
+Nonces = Callable[[], None]
+"""Chooses which of the next nonces is the lowest."""
 
 
 def choose_nonces(monkeypatch: pytest.MonkeyPatch, *first_octets: int) -> None:

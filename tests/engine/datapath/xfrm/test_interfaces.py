@@ -23,6 +23,7 @@ from ikeengine.datapath.xfrm.journal import Journal
 from ikeengine.errors import DatapathError
 from ikeengine.model.interface import InterfaceConfig
 from tests.engine.datapath.xfrm.samples import LEFT, RIGHT, protect, sa, ts
+from tests.lab.needs import need_root
 from tests.lab.netns import Namespace
 from tests.lab.topology import unique_name
 
@@ -277,8 +278,8 @@ def test_after_a_crash_the_next_run_cleans_up(kernel: FakeRtnetlink, tmp_path: P
     assert kernel.link_lookup("vpn1"), "it is somebody else's by now"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 def test_the_real_kernel_makes_one_or_says_that_it_cannot() -> None:
+    need_root()
     interfaces = XfrmInterfaces(Journal(None))
     with Namespace(unique_name("xfrmi")) as host, host.entered():
         refused = _refusal(interfaces)

@@ -6,8 +6,6 @@ They are the cases of R04. The order of nonces: one's request, peer's request, p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from ikeengine.ikev2.children import child as child_sa
@@ -18,10 +16,8 @@ from ikeengine.registry import ExchangeType, Protocol
 from ikeengine.wire.payloads import Delete
 from tests.engine.pair.test_states import send
 from tests.engine.support.pair import Host
-from tests.engine.support.situations import INFORMATIONAL, Stage, choose_nonces
+from tests.engine.support.situations import INFORMATIONAL, Nonces, Stage, stage
 
-LOW, HIGH = 0x00, 0xFF
-NONCES = [tuple(LOW if place == lowest else HIGH for place in range(4)) for lowest in range(4)]
 REKEY = Rekey(child="net")
 GROUPS = {
     "left": {"child_esp_proposals": (parse_esp("aes128gcm16-ecp256-x25519"),)},
@@ -42,28 +38,6 @@ ONE_WITH, PEER_WITH = (
 )
 """The responder chooses: what left begins has additional key exchanges, or what right begins."""
 FOLLOWUP = int(ExchangeType.IKE_FOLLOWUP_KE)
-
-Nonces = Callable[..., None]
-
-
-@pytest.fixture(params=["left", "right"], ids=["initiator", "responder"])
-def role(request: pytest.FixtureRequest) -> str:
-    """Which side of the IKE SA `one` is."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(params=NONCES, ids=["own-request", "peer-request", "peer-answer", "own-answer"])
-def nonces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Nonces:
-    """Choose which of the four nonces is the lowest."""
-    return lambda: choose_nonces(monkeypatch, *request.param)
-
-
-def stage(role: str, **changes: object) -> tuple[Stage, Host, Host]:
-    """An established pair: the stage, `one` and `peer`."""
-    built = Stage(**changes)
-    one = built.left if role == "left" else built.right
-    return built, one, built.other(one)
 
 
 # --- one side rekeys ------------------------------------------------------------------------------------------

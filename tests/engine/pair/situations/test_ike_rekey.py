@@ -6,7 +6,6 @@ They are the cases of R04. The order of nonces: one's request, peer's request, p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,10 +15,8 @@ from ikeengine.negotiate.proposals import parse_ike
 from ikeengine.outputs import IkeRekeyed
 from ikeengine.registry import ExchangeType, TransformType
 from tests.engine.support.pair import Host
-from tests.engine.support.situations import INFORMATIONAL, Stage, choose_nonces
+from tests.engine.support.situations import INFORMATIONAL, Nonces, Stage, stage
 
-LOW, HIGH = 0x00, 0xFF
-NONCES = [tuple(LOW if place == lowest else HIGH for place in range(4)) for lowest in range(4)]
 GROUPS = ("aes128gcm16-prfsha256-ecp256-x25519", "aes128gcm16-prfsha256-x25519-ecp256")
 """Each side likes another key exchange method best."""
 
@@ -33,28 +30,6 @@ ONE_WITH, PEER_WITH = (
 )
 """The responder chooses: what left begins has additional key exchanges, or what right begins."""
 FOLLOWUP = int(ExchangeType.IKE_FOLLOWUP_KE)
-
-Nonces = Callable[..., None]
-
-
-@pytest.fixture(params=["left", "right"], ids=["initiator", "responder"])
-def role(request: pytest.FixtureRequest) -> str:
-    """Which side of the old IKE SA `one` is."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(params=NONCES, ids=["own-request", "peer-request", "peer-answer", "own-answer"])
-def nonces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Nonces:
-    """Choose which of the four nonces is the lowest."""
-    return lambda: choose_nonces(monkeypatch, *request.param)
-
-
-def stage(role: str, **changes: object) -> tuple[Stage, Host, Host]:
-    """An established pair: the stage, `one` and `peer`."""
-    built = Stage(**changes)
-    one = built.left if role == "left" else built.right
-    return built, one, built.other(one)
 
 
 def unlike_groups(role: str, groups: tuple[str, ...] = GROUPS) -> tuple[Stage, Host, Host]:

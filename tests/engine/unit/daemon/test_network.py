@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from ikeengine.daemon.network import HostAddresses, InterfaceFilter, NetworkWatch
+from tests.lab.needs import need_root
 from tests.lab.netns import Namespace
 from tests.lab.topology import unique_name
 
@@ -18,8 +18,7 @@ NAMES = InterfaceFilter()
 
 @pytest.fixture
 def host() -> Iterator[Namespace]:
-    if os.geteuid():
-        pytest.skip("network namespaces need root")
+    need_root()
     with Namespace(unique_name("watch")) as namespace:
         for name in ("up0", "up1"):
             namespace.ip(f"link add {name} type veth peer name {name}peer", f"link set {name}peer up")
