@@ -49,6 +49,13 @@ def problems(kind: str, text: t.Any, allow_weak: bool = False) -> t.List[str]:
     return [f"proposal {text}: {problem}" for problem in found]
 
 
+GROUP_NUMBERS = {
+    **{"modp1024": 2, "modp1536": 5, "modp2048": 14, "modp3072": 15, "modp4096": 16, "modp6144": 17, "modp8192": 18},
+    **{"ecp256": 19, "ecp384": 20, "ecp521": 21, "ecp256bp": 28, "ecp384bp": 29, "ecp512bp": 30},
+    **{"x25519": 31, "curve25519": 31, "x448": 32, "curve448": 32, "mlkem768": 36, "mlkem1024": 37},
+}
+"""IANA numbers of the key exchanges, which many appliances call Diffie-Hellman groups."""
+
 EXAMPLES = {"ike": "aes256gcm16-prfsha384-x25519", "esp": "aes256gcm16-x25519"}
 
 
