@@ -27,7 +27,7 @@ def failed(reason: str, **more: t.Any) -> Message:
 
 
 class FakeDaemon:
-    """Knows one connection C(a--b) with the children C(net) and C(backup)."""
+    """Knows one connection C(a--b) with the children C(net) and C(backup), and establishes any other one."""
 
     def __init__(self) -> None:
         self.directory = tempfile.mkdtemp(prefix="ike-")
@@ -36,12 +36,16 @@ class FakeDaemon:
         self.ike: t.Dict[int, Message] = {}
         self.log_lines = ["initiating IKE_SA a--b[1] to 192.0.2.2"]
         self.initiate_error = ""
+        self.unreachable_peers: t.Set[str] = set()
+        self.version = {"daemon": "fake", "version": "1.0"}
+        self.unknown: t.Set[str] = set()
         self.rekey_hangs = False
         self.answer_delay: t.Optional[threading.Event] = None
         self.failures: t.Optional[Message] = None
         self.before_list: t.Callable[[], None] = lambda: None
         self.plan_answer: t.Optional[Message] = None
         self.apply_answer: t.Optional[Message] = None
+        self.meeting: t.Optional[threading.Barrier] = None
         self._next_id = 1
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -61,8 +65,9 @@ class FakeDaemon:
         self._next_id += 1
         return self._next_id - 1
 
-    def establish_ike(self, age: int = 0, state: str = "ESTABLISHED") -> Message:
+    def establish_ike(self, age: int = 0, state: str = "ESTABLISHED", name: str = "a--b") -> Message:
         sa = {
+            "connection": name,
             "uniqueid": self.number(),
             "version": "2",
             "state": state,
@@ -119,9 +124,13 @@ class FakeDaemon:
     # Commands. Each takes a message and returns the answer; `_events` tells what it raises before.
 
     def _initiate(self, message: Message) -> Message:
-        if self.initiate_error:
-            return failed(self.initiate_error)
-        sa = next(iter(self.ike.values()), None) or self.establish_ike()
+        if self.meeting is not None:
+            self.meeting.wait(10)
+        name = message.get("ike", "a--b")
+        if self.initiate_error or name in self.unreachable_peers:
+            return failed(self.initiate_error or f"{name}: giving up")
+        own = [sa for sa in self.ike.values() if sa["connection"] == name]
+        sa = own[0] if own else self.establish_ike(name=name)
         if message.get("child"):
             self.establish_child(sa, message["child"])
         return OK
@@ -143,7 +152,12 @@ class FakeDaemon:
             return dict(OK, matches="1")
         if "ike-id" in message:
             old = self.ike.pop(int(message["ike-id"]))
-            self.establish_ike()["child-sas"] = old["child-sas"]
+            new = self.establish_ike(name=old["connection"])
+            new["child-sas"] = old["child-sas"]
+            if message.get("reauth") == "yes":
+                new["child-sas"] = {}
+                for child in old["child-sas"].values():
+                    self.establish_child(new, child["name"])
             return dict(OK, matches="1")
         for sa in self.ike.values():
             for child in list(sa["child-sas"].values()):
@@ -158,7 +172,7 @@ class FakeDaemon:
 
     def commands(self) -> t.Dict[str, Command]:
         known: t.Dict[str, Command] = {
-            "version": lambda message: {"daemon": "fake"},
+            "version": lambda message: self.version,
             "list-sas": lambda message: {},
             "list-conns": lambda message: {},
             "initiate": self._initiate,
@@ -170,12 +184,14 @@ class FakeDaemon:
         if self.plan_answer is not None:
             known["plan"] = lambda message: t.cast(Message, self.plan_answer)
             known["apply"] = lambda message: t.cast(Message, self.apply_answer or self.plan_answer)
-        return known
+        return {name: command for name, command in known.items() if name not in self.unknown}
 
     def events(self, command: str, message: Message) -> t.List[t.Tuple[str, Message]]:
         if command == "list-sas":
             self.before_list()
-            return [("list-sa", {"a--b": sa}) for sa in self.ike.values() if message.get("ike") in (None, "a--b")]
+            wanted = message.get("ike")
+            sas = [sa for sa in self.ike.values() if wanted in (None, sa["connection"])]
+            return [("list-sa", {sa["connection"]: sa}) for sa in sas]
         if command == "list-conns":
             return [("list-conn", CONNECTION)] if message.get("ike") in (None, "a--b") else []
         if command == "initiate":
