@@ -88,15 +88,15 @@ def encode(message: t.Mapping[str, t.Any]) -> bytes:
     return bytes(out)
 
 
-def decode(data: bytes) -> Message:
-    """Decode a message. Raises ViciError for octets that are not one."""
+def decode(data: bytes, binary: t.Container[str] = ()) -> Message:
+    """Decode a message. The values of keys in C(binary) stay octets. Raises ViciError for octets that are no message."""
     try:
-        return _decode(data)
+        return _decode(data, binary)
     except (IndexError, struct.error) as error:
         raise ViciError("the daemon sent a truncated message") from error
 
 
-def _decode(data: bytes) -> Message:
+def _decode(data: bytes, binary: t.Container[str]) -> Message:
     root: Message = {}
     sections = [root]
     items: t.Optional[t.List[str]] = None
@@ -113,13 +113,14 @@ def _decode(data: bytes) -> Message:
             sections.pop()
         elif element == KEY_VALUE and items is None:
             name, offset = _read_name(data, offset)
-            sections[-1][name], offset = _read_value(data, offset)
+            value, offset = _read_value(data, offset)
+            sections[-1][name] = value if name in binary else _text(value)
         elif element == LIST_START and items is None:
             name, offset = _read_name(data, offset)
             items = sections[-1][name] = []
         elif element == LIST_ITEM and items is not None:
             value, offset = _read_value(data, offset)
-            items.append(value)
+            items.append(_text(value))
         elif element == LIST_END and items is not None:
             items = None
         else:
@@ -145,14 +146,18 @@ def _read_name(data: bytes, offset: int) -> t.Tuple[str, int]:
     end = offset + 1 + data[offset]
     if end > len(data):
         raise IndexError(end)
-    return data[offset + 1 : end].decode("utf-8", "backslashreplace"), end
+    return _text(data[offset + 1 : end]), end
 
 
-def _read_value(data: bytes, offset: int) -> t.Tuple[str, int]:
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def _read_value(data: bytes, offset: int) -> t.Tuple[bytes, int]:
     end = offset + 2 + struct.unpack_from("!H", data, offset)[0]
     if end > len(data):
         raise IndexError(end)
-    return data[offset + 2 : end].decode("utf-8", "backslashreplace"), end
+    return data[offset + 2 : end], end
 
 
 def service_of(path: str) -> str:
@@ -172,11 +177,12 @@ def _why_unreachable(path: str, error: OSError) -> str:
 class ViciSession:
     """A connection to the daemon, used as a context manager.
 
-    C(patience) is the number of seconds that one answer may take.
+    C(patience) is the number of seconds that one answer may take. Values of keys in C(binary) are octets, not text.
     """
 
-    def __init__(self, path: str, patience: float = 30.0) -> None:
+    def __init__(self, path: str, patience: float = 30.0, binary: t.Container[str] = ()) -> None:
         self.path = path
+        self.binary = binary
         self.patience = patience
         self._socket: t.Optional[socket.socket] = None
         self._daemon: t.Optional[str] = None
@@ -237,11 +243,11 @@ class ViciSession:
             kind, body = self._receive(deadline, command)
             if kind == EVENT:
                 if events is not None:
-                    events.append(decode(body))
+                    events.append(decode(body, self.binary))
             elif kind == CMD_UNKNOWN:
                 raise self._unknown("command", command)
             elif kind == CMD_RESPONSE:
-                response = decode(body)
+                response = decode(body, self.binary)
                 if response.get("success", "yes") != "yes":
                     raise ViciCommandFailed(command, response)
                 return response

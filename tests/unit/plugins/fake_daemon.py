@@ -46,6 +46,13 @@ class FakeDaemon:
         self.plan_answer: t.Optional[Message] = None
         self.apply_answer: t.Optional[Message] = None
         self.meeting: t.Optional[threading.Barrier] = None
+        self.connections: Message = {"a--b": CONNECTION}
+        self.loaded: t.List[str] = []
+        self.shared: t.Dict[str, Message] = {}
+        self.certificates: t.List[Message] = []
+        self.pools: Message = {}
+        self.counters: Message = {}
+        self.load_error = ""
         self._next_id = 1
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -167,8 +174,44 @@ class FakeDaemon:
                     return dict(OK, matches="1")
         return failed("no matching SAs to rekey found")
 
+    def _load_conn(self, message: Message) -> Message:
+        if self.load_error:
+            return failed(self.load_error)
+        for name, section in message.items():
+            children = section.get("children", {})
+            self.connections[name] = {
+                "local_addrs": section.get("local_addrs", []),
+                "remote_addrs": section.get("remote_addrs", []),
+                "version": "IKEv2",
+                "local-1": {"class": "pre-shared key", "id": section.get("local", {}).get("id", "%any")},
+                "children": {
+                    child: {"mode": "TUNNEL", "local-ts": children[child].get("local_ts", ["dynamic"])}
+                    for child in children
+                },
+            }
+            self.loaded.append(name)
+        return OK
+
+    def _unload_conn(self, message: Message) -> Message:
+        self.loaded.remove(message["name"])
+        del self.connections[message["name"]]
+        return OK
+
+    def _load_shared(self, message: Message) -> Message:
+        self.shared[message["id"]] = message
+        return OK
+
+    def _unload_shared(self, message: Message) -> Message:
+        self.shared.pop(message["id"], None)
+        return OK
+
+    def _get_counters(self, message: Message) -> Message:
+        if message.get("all"):
+            return dict(OK, counters={name: found for name, found in self.counters.items() if name})
+        return dict(OK, counters={"": self.counters[""]})
+
     def _failures(self, message: Message) -> Message:
-        return {"failures": {"1": self.failures}} if self.failures else {"failures": {}}
+        return {"failures": {"1": self.failures}, "hints": {}} if self.failures else {"failures": {}}
 
     def commands(self) -> t.Dict[str, Command]:
         known: t.Dict[str, Command] = {
@@ -178,6 +221,17 @@ class FakeDaemon:
             "initiate": self._initiate,
             "terminate": self._terminate,
             "rekey": self._rekey,
+            "load-conn": self._load_conn,
+            "unload-conn": self._unload_conn,
+            "get-conns": lambda message: {"conns": self.loaded},
+            "load-shared": self._load_shared,
+            "unload-shared": self._unload_shared,
+            "get-shared": lambda message: {"keys": list(self.shared)},
+            "list-certs": lambda message: {},
+            "get-pools": lambda message: {
+                name: pool for name, pool in self.pools.items() if message.get("name") in (None, name)
+            },
+            "get-counters": self._get_counters,
         }
         if self.failures is not None:
             known["failures"] = self._failures
@@ -193,7 +247,11 @@ class FakeDaemon:
             sas = [sa for sa in self.ike.values() if wanted in (None, sa["connection"])]
             return [("list-sa", {sa["connection"]: sa}) for sa in sas]
         if command == "list-conns":
-            return [("list-conn", CONNECTION)] if message.get("ike") in (None, "a--b") else []
+            wanted = message.get("ike")
+            found = {name: one for name, one in self.connections.items() if wanted in (None, name)}
+            return [("list-conn", {name: one}) for name, one in found.items()]
+        if command == "list-certs":
+            return [("list-cert", certificate) for certificate in self.certificates]
         if command == "initiate":
             return [("control-log", {"group": "IKE", "level": "1", "msg": line}) for line in self.log_lines]
         return []
@@ -245,17 +303,15 @@ class FakeDaemon:
 
 
 CONNECTION: Message = {
-    "a--b": {
-        "local_addrs": ["192.0.2.1"],
-        "remote_addrs": ["192.0.2.2"],
-        "version": "IKEv2",
-        "reauth_time": "0",
-        "rekey_time": "14400",
-        "local-1": {"class": "pre-shared key", "id": "a.example", "certs": []},
-        "remote-1": {"class": "pre-shared key", "id": "b.example", "certs": []},
-        "children": {
-            "net": {"mode": "TUNNEL", "local-ts": ["10.1.0.0/16"], "remote-ts": ["10.2.0.0/16"]},
-            "backup": {"mode": "TUNNEL", "local-ts": ["10.1.9.0/24"], "remote-ts": ["10.2.9.0/24"]},
-        },
-    }
+    "local_addrs": ["192.0.2.1"],
+    "remote_addrs": ["192.0.2.2"],
+    "version": "IKEv2",
+    "reauth_time": "0",
+    "rekey_time": "14400",
+    "local-1": {"class": "pre-shared key", "id": "a.example", "certs": []},
+    "remote-1": {"class": "pre-shared key", "id": "b.example", "certs": []},
+    "children": {
+        "net": {"mode": "TUNNEL", "local-ts": ["10.1.0.0/16"], "remote-ts": ["10.2.0.0/16"]},
+        "backup": {"mode": "TUNNEL", "local-ts": ["10.1.9.0/24"], "remote-ts": ["10.2.9.0/24"]},
+    },
 }
