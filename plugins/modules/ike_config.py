@@ -129,6 +129,40 @@ others:
   elements: str
   returned: success
   sample: ["shared key ike-branch--headquarters: changed"]
+drops:
+  description:
+    - The SAs that go down (in check mode, that would), with everything in them. Child SAs that only change are not among them, because the daemon
+      establishes the new one before it deletes the old one.
+    - Empty if the daemon does not run or does not know it.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    connection:
+      description: Name of the connection.
+      type: str
+    child:
+      description: Name of the Child SA that goes alone; empty if the whole IKE SA goes.
+      type: str
+    unique_id:
+      description: Number of the SA.
+      type: int
+    remote_host:
+      description: Address of the peer.
+      type: str
+    remote_id:
+      description: Identity of the peer.
+      type: str
+    established:
+      description: Since how many seconds it is up; V(none) if it is not yet.
+      type: int
+    children:
+      description: Names of the Child SAs that go with it.
+      type: list
+      elements: str
+    again:
+      description: Whether the connection stays configured, so that the SA comes back with other parameters.
+      type: bool
 errors:
   description: Every error of the configuration.
   type: list
@@ -286,7 +320,7 @@ def check_arguments(module: AnsibleModule) -> None:
         if not module.check_mode:
             module.fail_json(msg=f"the directory {directory} does not exist")
         module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
-        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[])
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[])
 
 
 def main() -> None:
@@ -325,7 +359,7 @@ def main() -> None:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, **result)
 
 
 if __name__ == "__main__":

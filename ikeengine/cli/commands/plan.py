@@ -10,7 +10,7 @@ from ikeengine.cli.commands.check import sound
 from ikeengine.cli.errors import CommandFailed, Exit
 from ikeengine.cli.output import complain, print_json
 from ikeengine.cli.tables import Cell, Report, show
-from ikeengine.cli.text import json_ready, printable, string, strings, subsections
+from ikeengine.cli.text import duration, json_ready, number, printable, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
 
 RELOAD_TIMEOUT = 60.0
@@ -70,3 +70,25 @@ def _show(answer: Message) -> None:
     show(report, sys.stdout)
     for line in strings(answer, "others"):
         print(printable(line))
+    _show_drops(answer)
+
+
+def _show_drops(answer: Message) -> None:
+    """The SAs that go, with their peers and ages."""
+    drops = list(subsections(answer, "drops").values())
+    if not drops:
+        return
+    print()
+    report = Report(("SA that drops", "peer", "identity", "up for", "afterwards"))
+    for drop in drops:
+        name = string(drop, "connection")
+        child, children = string(drop, "child"), ", ".join(strings(drop, "children"))
+        which = f"{name}/{child}" if child else f"{name} ({children})" if children else name
+        afterwards = "is established again" if string(drop, "again") == "yes" else "is gone"
+        age = duration(number(drop, "established"))
+        peer = (string(drop, "remote-host"), string(drop, "remote-id"))
+        report.add(Cell(which, "name"), *peer, age, Cell(afterwards, "bad"))
+    show(report, sys.stdout)
+    unnamed = (number(answer, "drop-count") or 0) - len(drops)
+    if unnamed > 0:
+        print(f"and {unnamed} more")

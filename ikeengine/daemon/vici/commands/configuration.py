@@ -1,6 +1,8 @@
 """plan, apply, failures: what strongSwan's VICI lacks, in the same style.
 
-plan()     => { success, errmsg, errors = [], connections = { <name> = { action, details = [] } }, others = [] }
+plan()     => { success, errmsg, errors = [], connections = { <name> = { action, details = [] } }, others = [],
+                drops = { <number> = { connection, child, uniqueid, remote-host, remote-id, established (seconds ago),
+                                       children = [], again } } }
 apply()    => the same, after it was done
 failures({ connection }) => { failures = { <number> = { alert, side, phase, reason, age, connection, child, peer,
                               offered = [], accepted = [], nearest, advice } }, the latest first,
@@ -14,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from ikeengine.config.problems import ConfigErrors
+from ikeengine.daemon.drops import Drop
 from ikeengine.daemon.hints import hints
 from ikeengine.daemon.reload import Plan
 from ikeengine.daemon.vici.messages import Section
@@ -22,12 +25,14 @@ from ikeengine.observe.events import failure_fields
 
 MAX_FAILURES = 200
 """Records in one answer, so that it fits into a packet."""
+MAX_DROPS = 1000
+"""SAs that a plan names, for the same reason; `drop-count` counts all of them."""
 
 
 async def plan(request: Request) -> Section:
     """What a reload of the configuration would change."""
     try:
-        return SUCCESS | _section(await request.control.loader.plan(_path(request)))
+        return SUCCESS | _section(request, await request.control.loader.plan(_path(request)))
     except ConfigErrors as error:
         raise _invalid(error) from error
 
@@ -35,7 +40,7 @@ async def plan(request: Request) -> Section:
 async def apply(request: Request) -> Section:
     """Reload the configuration. Nothing changes if there is any error in it."""
     try:
-        return SUCCESS | _section(await request.control.loader.apply(_path(request)))
+        return SUCCESS | _section(request, await request.control.loader.apply(_path(request)))
     except ConfigErrors as error:
         raise _invalid(error) from error
 
@@ -52,12 +57,28 @@ def _path(request: Request) -> Path | None:
     return Path(text)
 
 
-def _section(made: Plan) -> Section:
+def _section(request: Request, made: Plan) -> Section:
+    now = request.control.service.now()
     return {
         "connections": {
             entry.connection: {"action": entry.action.value, "details": list(entry.details)} for entry in made.entries
         },
         "others": list(made.others),
+        "drops": {str(number): _drop(drop, now) for number, drop in enumerate(made.drops[:MAX_DROPS], 1)},
+        "drop-count": len(made.drops),
+    }
+
+
+def _drop(drop: Drop, now: float) -> Section:
+    return {
+        "connection": drop.connection,
+        "child": drop.child,
+        "uniqueid": drop.unique_id,
+        "remote-host": drop.peer,
+        "remote-id": drop.peer_id,
+        "established": "" if drop.since is None else max(0, int(now - drop.since)),
+        "children": list(drop.children),
+        "again": drop.again,
     }
 
 
