@@ -89,6 +89,11 @@ class Loader:
             self._path = path or self._path
             return made
 
+    async def borrow(self, path: Path) -> Plan:
+        """Use a configuration from elsewhere until the next reload of ours. Raises as `apply` does."""
+        async with self._one_at_a_time:
+            return self._change_to(await self._read(path))
+
     async def reload_engine(self) -> None:
         """Reload only the `engine` section. Raises ConfigErrors; then nothing has changed."""
         async with self._one_at_a_time:

@@ -1,9 +1,11 @@
-"""plan, apply, failures: what strongSwan's VICI lacks, in the same style.
+"""plan, apply, confirm, failures: what strongSwan's VICI lacks, in the same style.
 
 plan()     => { success, errmsg, errors = [], connections = { <name> = { action, details = [] } }, others = [],
                 drops = { <number> = { connection, child, uniqueid, remote-host, remote-id, established (seconds ago),
                                        children = [], again } } }
-apply()    => the same, after it was done
+apply({ path, confirm-within (seconds) })
+           => the same, after it was done; undone again unless `confirm` comes within that time
+confirm()  => { success, errmsg }: keep what `apply` has put into force
 failures({ connection }) => { failures = { <number> = { alert, side, phase, reason, age, connection, child, peer,
                               offered = [], accepted = [], nearest, advice } }, the latest first,
                               hints = { <number> = the same about tunnels that are up, but seem dead } }
@@ -38,11 +40,20 @@ async def plan(request: Request) -> Section:
 
 
 async def apply(request: Request) -> Section:
-    """Reload the configuration. Nothing changes if there is any error in it."""
+    """Reload the configuration, for good or until it is confirmed. Nothing changes if there is any error in it."""
+    control, path, seconds = request.control, _path(request), request.number("confirm-within")
     try:
-        return SUCCESS | _section(request, await request.control.loader.apply(_path(request)))
+        made = await (control.trial.apply(path, seconds) if seconds else control.loader.apply(path))
+        return SUCCESS | _section(request, made)
     except ConfigErrors as error:
         raise _invalid(error) from error
+
+
+async def confirm(request: Request) -> Section:
+    """Keep the configuration that is on trial."""
+    if not request.control.trial.confirm():
+        raise CommandFailed("no configuration waits for a confirmation")
+    return SUCCESS
 
 
 def _path(request: Request) -> Path | None:
@@ -58,8 +69,9 @@ def _path(request: Request) -> Path | None:
 
 
 def _section(request: Request, made: Plan) -> Section:
-    now = request.control.service.now()
-    return {
+    now, left = request.control.service.now(), request.control.trial.left
+    on_trial: Section = {} if left is None else {"unconfirmed": int(left)}
+    return on_trial | {
         "connections": {
             entry.connection: {"action": entry.action.value, "details": list(entry.details)} for entry in made.entries
         },
@@ -107,4 +119,4 @@ async def failures(request: Request) -> Section:
     }
 
 
-COMMANDS: dict[str, Handler] = {"plan": plan, "apply": apply, "failures": failures}
+COMMANDS: dict[str, Handler] = {"plan": plan, "apply": apply, "confirm": confirm, "failures": failures}
