@@ -15,6 +15,8 @@ description:
   - First the whole new configuration is validated. If it has errors, all of them are reported and nothing is changed.
   - Then the daemon plans what to do. SAs of connections that do not change are left alone.
   - In check mode with diff the plan and the change of the file are shown, without secrets.
+  - With O(confirm), the target undoes the change by itself unless O(state=confirmed) comes in time. So a change that takes the way to the
+    target away does not lock anybody out.
   - Needs ikeengine; strongSwan has neither plans nor this format.
 author:
   - keymesh.ike contributors (@keymesh)
@@ -53,11 +55,29 @@ options:
     description:
       - V(present) applies the configuration, with O(content) if given.
       - V(absent) applies it without the file O(file), which is removed.
+      - V(checkpoint) keeps a copy of the configuration as it is. Everything that is changed in the directory after that, by whatever task, is undone
+        unless V(confirmed) comes within O(confirm) seconds. Does nothing on a target without a configuration.
+      - V(confirmed) keeps what was applied with O(confirm), or changed after V(checkpoint). It fails if the target has undone it already.
     type: str
     choices:
       - present
       - absent
+      - checkpoint
+      - confirmed
     default: present
+  confirm:
+    description:
+      - How many seconds the change stays in force if nobody confirms it with O(state=confirmed). Then files and running state are as before.
+      - The target does this on its own, also if it cannot be reached any longer, or if the daemon or the host is restarted meanwhile.
+      - Without a checkpoint, one is made before the file is changed. O(path) must be a directory.
+      - Required with O(state=checkpoint).
+    type: int
+    version_added: 0.2.0
+  restart_command:
+    description:
+      - How to restart the daemon, if undoing the change needs that.
+    type: str
+    version_added: 0.2.0
   expected_keys:
     description:
       - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
@@ -97,6 +117,22 @@ EXAMPLES = r"""
     path: /etc/ikeengine
     file: partner.yml
     state: absent
+
+- name: Apply it for two minutes
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    file: partner.yml
+    content: "{{ lookup('ansible.builtin.template', 'partner.yml.j2') }}"
+    mode: "0600"
+    confirm: 120
+
+- name: Come back over a new connection
+  ansible.builtin.meta: reset_connection
+
+- name: Keep it
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    state: confirmed
 """
 
 RETURN = r"""
@@ -180,6 +216,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
 from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, file_diff, read_text
 from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING, Plan, from_response
+from ansible_collections.keymesh.ike.plugins.module_utils._trial import Trial
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciError,
     ViciSession,
@@ -187,6 +224,7 @@ from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciUnreachable,
 )
 
+MAX_CONFIRM = 86400
 NOT_IKEENGINE = "; ike_config needs ikeengine, other daemons have no such configuration"
 
 
@@ -261,19 +299,28 @@ class ConfigManager:
 
     def apply(self) -> Plan:
         """Write the file and let the daemon apply the configuration. If it refuses, the old file comes back."""
+        params = self.module.params
+        trial = Trial(self.module) if params["confirm"] else None
+        if trial is not None:
+            trial.begin(params["confirm"], params["restart_command"])
         if self.changes_content:
             self._write()
         try:
-            return self._ask("apply", self.candidate.path)
+            return self._ask("apply", self.candidate.path, params["confirm"])
         except ViciError as error:
+            if trial is not None:
+                trouble = trial.roll_back()
+                self.module.fail_json(msg=f"{error}; " + (trouble or "the configuration is as it was before"))
             if self.changes_content:
                 self._restore()
             self.module.fail_json(msg=f"{error}; the file is as it was before" if self.changes_content else str(error))
 
-    def _ask(self, command: str, path: str) -> Plan:
+    def _ask(self, command: str, path: str, confirm: t.Optional[int] = None) -> Plan:
         timeout = self.module.params["timeout"]
         with ViciSession(self.module.params["socket"], timeout) as session:
-            return from_response(session.request(command, {"path": os.path.abspath(path)}))
+            return from_response(
+                session.request(command, {"path": os.path.abspath(path), "confirm-within": confirm})
+            )
 
     def _write(self) -> None:
         target = self.candidate.target
@@ -304,8 +351,26 @@ class ConfigManager:
         return [{"prepared": part} for part in prepared if part]
 
 
+def try_or_keep(module: AnsibleModule) -> None:
+    """The states V(checkpoint) and V(confirmed)."""
+    trial = Trial(module)
+    if module.params["file"] is not None or module.params["content"] is not None:
+        module.fail_json(msg=f"state={module.params['state']} takes neither file nor content")
+    changed = False
+    if trial.is_possible and not module.check_mode:
+        if module.params["state"] == "confirmed":
+            changed = trial.confirm()
+        else:
+            changed = trial.begin(module.params["confirm"], module.params["restart_command"])
+    module.exit_json(changed=changed, plan=[], others=[], drops=[])
+
+
 def check_arguments(module: AnsibleModule) -> None:
     path, file, content = (module.params[key] for key in ("path", "file", "content"))
+    if module.params["confirm"] is not None and not 0 < module.params["confirm"] <= MAX_CONFIRM:
+        module.fail_json(msg=f"confirm: {module.params['confirm']} is not between 1 and {MAX_CONFIRM} seconds")
+    if module.params["confirm"] is not None and os.path.isfile(path):
+        module.fail_json(msg=f"confirm: {path} is a file; only a configuration directory can be restored")
     if file is not None and (os.path.basename(file) != file or not file.endswith(SUFFIXES)):
         module.fail_json(msg=f"file: {file!r} is not the name of a YAML file; it must end in .yml or .yaml")
     if module.params["state"] == "absent":
@@ -330,7 +395,13 @@ def main() -> None:
             "file": {"type": "str"},
             # It may hold secrets, although files of their own are the better place for them.
             "content": {"type": "str", "no_log": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "checkpoint", "confirmed"],
+                "default": "present",
+            },
+            "confirm": {"type": "int"},
+            "restart_command": {"type": "str"},
             # Names of files, not keys.
             "expected_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "binary": {"type": "path", "default": "/opt/ikeengine/current/bin/ikeengine"},
@@ -339,7 +410,10 @@ def main() -> None:
         },
         add_file_common_args=True,
         supports_check_mode=True,
+        required_if=[("state", "checkpoint", ["confirm"])],
     )
+    if module.params["state"] in ("checkpoint", "confirmed"):
+        try_or_keep(module)
     check_arguments(module)
     params = module.params
     candidate = Candidate(
