@@ -78,6 +78,13 @@ options:
       - How to restart the daemon, if undoing the change needs that.
     type: str
     version_added: 0.2.0
+  purge:
+    description:
+      - Remove other files of the directory O(path) that begin with the same comment line as O(content), as part of the same change.
+      - So what was written under another name before is not there twice. Files without this line, such as those of operators, stay.
+    type: bool
+    default: false
+    version_added: 0.2.0
   expected_keys:
     description:
       - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
@@ -159,6 +166,11 @@ plan:
       type: list
       elements: str
       sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+purged:
+  description: Names of the files that O(purge) removes.
+  type: list
+  elements: str
+  returned: success
 others:
   description: What changes in the credentials and in the daemon itself, without secrets.
   type: list
@@ -214,7 +226,14 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
-from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, file_diff, read_text
+from ansible_collections.keymesh.ike.plugins.module_utils._config import (
+    SUFFIXES,
+    Candidate,
+    Removal,
+    file_diff,
+    read_text,
+    siblings,
+)
 from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING, Plan, from_response
 from ansible_collections.keymesh.ike.plugins.module_utils._trial import Trial
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
@@ -248,7 +267,7 @@ class ConfigManager:
 
     @property
     def changes_content(self) -> bool:
-        return self.candidate.changes_file and self.before != self.after
+        return self.candidate.changes_file and (self.before != self.after or bool(self.candidate.obsolete))
 
     def prepare(self) -> None:
         """The daemon must be able to read the copy like the real file, in check mode too."""
@@ -303,10 +322,11 @@ class ConfigManager:
         trial = Trial(self.module) if params["confirm"] else None
         if trial is not None:
             trial.begin(params["confirm"], params["restart_command"])
-        if self.changes_content:
-            self._write()
         try:
-            return self._ask("apply", self.candidate.path, params["confirm"])
+            with Removal(self.candidate.path, self.candidate.obsolete):
+                if self.changes_content:
+                    self._write()
+                return self._ask("apply", self.candidate.path, params["confirm"])
         except ViciError as error:
             if trial is not None:
                 trouble = trial.roll_back()
@@ -346,6 +366,9 @@ class ConfigManager:
     def diff(self, plan: Plan) -> t.List[t.Dict[str, str]]:
         """The change of the file and the plan, each without secrets."""
         prepared = [file_diff(self.candidate.target, self.before, self.after)] if self.changes_content else []
+        for name in self.candidate.obsolete:
+            path = os.path.join(self.candidate.path, name)
+            prepared.append(file_diff(path, read_text(path), None))
         if not plan.is_empty:
             prepared.append(f"plan for the daemon at {self.module.params['socket']}\n{plan}")
         return [{"prepared": part} for part in prepared if part]
@@ -362,7 +385,7 @@ def try_or_keep(module: AnsibleModule) -> None:
             changed = trial.confirm()
         else:
             changed = trial.begin(module.params["confirm"], module.params["restart_command"])
-    module.exit_json(changed=changed, plan=[], others=[], drops=[])
+    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[])
 
 
 def check_arguments(module: AnsibleModule) -> None:
@@ -385,7 +408,7 @@ def check_arguments(module: AnsibleModule) -> None:
         if not module.check_mode:
             module.fail_json(msg=f"the directory {directory} does not exist")
         module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
-        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[])
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[])
 
 
 def main() -> None:
@@ -400,6 +423,7 @@ def main() -> None:
                 "choices": ["present", "absent", "checkpoint", "confirmed"],
                 "default": "present",
             },
+            "purge": {"type": "bool", "default": False},
             "confirm": {"type": "int"},
             "restart_command": {"type": "str"},
             # Names of files, not keys.
@@ -416,12 +440,15 @@ def main() -> None:
         try_or_keep(module)
     check_arguments(module)
     params = module.params
+    wants_purge = params["purge"] and params["file"] and params["content"] is not None
+    obsolete = siblings(params["path"], params["file"], params["content"]) if wants_purge else []
     candidate = Candidate(
         params["path"],
         params["file"],
         params["content"],
         absent=params["state"] == "absent",
         expected_keys=params["expected_keys"] if module.check_mode and params["file"] else (),
+        obsolete=obsolete,
     )
     with candidate:
         manager = ConfigManager(module, candidate)
@@ -433,7 +460,7 @@ def main() -> None:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, **result)
 
 
 if __name__ == "__main__":

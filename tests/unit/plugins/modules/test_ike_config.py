@@ -318,3 +318,37 @@ class TestTrial:
     def test_a_file_cannot_be_restored(self, host: Host) -> None:
         host.file.write_text("x\n")
         assert "only a configuration directory" in host.config(path=str(host.file), content="y\n", confirm=5)["msg"]
+
+
+class TestPurge:
+    """Files of the same author under other names."""
+
+    NEW: t.ClassVar = {"file": "tunnels.yml", "content": "# Managed by x\nnew\n", "purge": True}
+
+    @pytest.fixture
+    def files(self, host: Host) -> t.Dict[str, pathlib.Path]:
+        texts = {"old.yml": "# Managed by x\nold\n", "mine.yml": "mine\n", "other.yml": "# Managed by y\n"}
+        for name, text in texts.items():
+            (host.path / name).write_text(text)
+        return {name: host.path / name for name in texts}
+
+    def test_they_go_with_the_change_and_nothing_else(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
+        forecast = host.config(check_mode=True, diff=True, **self.NEW)
+        assert forecast["changed"] and forecast["purged"] == ["old.yml"]
+        assert "-old" in "".join(part["prepared"] for part in forecast["diff"])
+        assert all(path.exists() for path in files.values())
+        assert host.config(**self.NEW)["purged"] == ["old.yml"]
+        assert sorted(path.name for path in host.path.iterdir()) == ["mine.yml", "other.yml", "tunnels.yml"]
+        assert not host.config(**self.NEW)["changed"]
+        assert sorted(path.name for path in host.path.parent.iterdir()) == ["etc", "ikeengine"]
+
+    def test_they_come_back_with_the_old_file(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
+        host.daemon.plan_answer = ADDED
+        host.daemon.apply_answer = {"success": "no", "errmsg": "no"}
+        assert host.config(**self.NEW)["failed"]
+        assert files["old.yml"].read_text() == "# Managed by x\nold\n" and not host.file.exists()
+        assert sorted(path.name for path in host.path.parent.iterdir()) == ["etc", "ikeengine"]
+
+    def test_only_on_request(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
+        assert host.config(**dict(self.NEW, purge=False))["purged"] == []
+        assert files["old.yml"].exists()
