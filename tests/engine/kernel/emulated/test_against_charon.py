@@ -179,7 +179,7 @@ def test_what_others_have_is_not_touched(site: Lab, kind: str) -> None:
     with pytest.raises(Refused, match="there is a device vpn0, or an XFRM interface with the ID 0x2a, already"):
         site.connect(engine=merged(route_based("vpn0"), IDS))
     assert site.name not in site.engine.request("get_conns")["conns"]
-    site.left.gateway.ip(f"link del {kind.split()[0]}")
+    site.left.gateway.ip(f"link del {kind.split(maxsplit=1)[0]}")
 
 
 def test_a_killed_engine_leaves_a_device_that_the_next_one_removes(site: Lab) -> None:
