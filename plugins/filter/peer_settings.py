@@ -30,7 +30,8 @@ options:
     type: str
     default: the store of pre-shared keys
   secrets:
-    description: Pre-shared keys by the names of tunnels. Use it in tasks with C(no_log).
+    description:
+      - Pre-shared keys, from P(keymesh.ike.psk_secrets#lookup), if they shall be part of the settings. Use it in tasks with C(no_log).
     type: dict
     default: {}
 seealso:
@@ -72,14 +73,14 @@ def peer_settings(
     mesh: t.Mapping[str, t.Any],
     peer: str,
     store: str = "the store of pre-shared keys",
-    secrets: t.Optional[t.Mapping[str, str]] = None,
+    secrets: t.Optional[t.Mapping[str, t.Any]] = None,
 ) -> t.Dict[str, t.Any]:
     """The settings, see the documentation of the filter."""
     try:
         tunnels = _mesh.tunnels(_mesh.unpack(mesh), peer)
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.peer_settings: {error}") from error
-    found = [_mesh_peer.settings(tunnel, store, (secrets or {}).get(tunnel["name"], "")) for tunnel in tunnels]
+    found = [_mesh_peer.settings(tunnel, store, secrets or {}) for tunnel in tunnels]
     return {
         "text": "\n".join(_mesh_peer.text(one) for one in found),
         "swanctl": "\n".join(_mesh_peer.swanctl(one) for one in found),

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author:
   - keymesh.ike contributors (@keymesh)
 description:
-  - Makes C(connections), C(secrets) and C(authorities) from tunnels. Secrets are named by their files and are not part of the result.
+  - Makes C(connections), C(secrets) and C(authorities) from tunnels. No secret is part of the result. Private keys are named by their files, and
+    pre-shared keys are in a file of their own (role P(keymesh.ike.psk#role)).
 options:
   _input:
     description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter). With O(host), the result of P(keymesh.ike.mesh#filter).
@@ -23,10 +24,6 @@ options:
     description: The host whose configuration is wanted. This is faster than to make a list of its tunnels first.
     type: str
     version_added: 0.2.0
-  psk_dir:
-    description: Directory with the pre-shared keys, C(NAME-OF-TUNNEL.psk) each.
-    type: str
-    required: true
   private_key:
     description: File with the private key of the host.
     type: str
@@ -64,9 +61,8 @@ EXAMPLES = r"""
 - name: Show the configuration of this host
   ansible.builtin.debug:
     msg: >-
-      {{ mesh_data | keymesh.ike.tunnel_config(host=inventory_hostname, psk_dir='/etc/ikeengine/psk',
-           private_key='/etc/ikeengine/private/host.key', certificate='/etc/ikeengine/x509/host.pem',
-           authority='/etc/ikeengine/x509ca/mesh.pem') }}
+      {{ mesh_data | keymesh.ike.tunnel_config(host=inventory_hostname, private_key='/etc/ikeengine/private/host.key',
+           certificate='/etc/ikeengine/x509/host.pem', authority='/etc/ikeengine/x509ca/mesh.pem') }}
 """
 
 RETURN = r"""
@@ -88,11 +84,7 @@ def tunnel_config(tunnels: t.Any, host: t.Optional[str] = None, **options: t.Any
         found = tunnels if host is None else _mesh.tunnels(_mesh.unpack(tunnels), host)
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.tunnel_config: {error}") from error
-    return {
-        "connections": _mesh.connections(found, options),
-        "secrets": _mesh.secrets(found, options),
-        "authorities": _mesh.authorities(found, options),
-    }
+    return _mesh.configuration(found, options)
 
 
 class FilterModule:

@@ -17,10 +17,11 @@ IKE_LIFETIME, CHILD_LIFETIME = "4h", "1h"
 """What ikeengine does if nothing else is said."""
 
 
-def settings(tunnel: Data, secret_in: str = "", secret: str = "") -> Data:
+def settings(tunnel: Data, secret_in: str, secrets: t.Mapping[str, t.Any]) -> Data:
     """The settings of one tunnel in words that do not belong to any product.
 
-    C(tunnel) is the peer's view of it. C(secret_in) says where the pre-shared key is kept, C(secret) is the key itself.
+    C(tunnel) is the peer's view of it. C(secret_in) says where the pre-shared key is kept, C(secrets) is a section of the
+    configuration with the key itself, or empty.
     """
     local, remote = tunnel["local"], tunnel["remote"]
     found: Data = {
@@ -52,8 +53,9 @@ def settings(tunnel: Data, secret_in: str = "", secret: str = "") -> Data:
     }
     if tunnel["auth"] == "psk":
         found["secret_in"] = secret_in
-        if secret:
-            found["secret"] = secret
+        owners = sorted((local["id"], remote["id"]))
+        # During a rotation a pair has two keys; the first one is used.
+        found.update({"secret": str(one["secret"]) for one in [*secrets.values()][::-1] if sorted(one["id"]) == owners})
     return found
 
 
