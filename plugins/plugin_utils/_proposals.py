@@ -29,7 +29,7 @@ ONLY_ADDITIONAL = {"mlkem768", "mlkem1024"}
 NO_KEY_EXCHANGE = {"none", "modpnone"}
 SEQUENCE_NUMBERS = {"esn", "noesn"}
 
-_WORDS = AEAD | CIPHERS | INTEGRITY | PRFS | KEY_EXCHANGES | NO_KEY_EXCHANGE | SEQUENCE_NUMBERS
+WORDS = AEAD | CIPHERS | INTEGRITY | PRFS | KEY_EXCHANGES | NO_KEY_EXCHANGE | SEQUENCE_NUMBERS
 _ADDITIONAL = re.compile(r"ke[1-7]_(.+)")
 _WEAK = re.compile(r"(3des|null|(prf)?sha1|sha|modp(768|1024|1536))$")
 
@@ -73,13 +73,13 @@ def _plain(word: str) -> str:
 def _is_word(word: str) -> bool:
     if _ADDITIONAL.fullmatch(word):
         return _plain(word) in KEY_EXCHANGES | ONLY_ADDITIONAL | NO_KEY_EXCHANGE
-    return word in _WORDS
+    return word in WORDS
 
 
 def _unknown(word: str) -> str:
     if word in ONLY_ADDITIONAL:
         return f"{word} comes only after another key exchange; write ke1_{word}"
-    close = difflib.get_close_matches(word, _WORDS, n=1)
+    close = difflib.get_close_matches(word, WORDS, n=1)
     return f"{word!r} is no algorithm that ikeengine has" + (f"; did you mean {close[0]}?" if close else "")
 
 
