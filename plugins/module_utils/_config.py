@@ -38,11 +38,13 @@ class Candidate:
         file: t.Optional[str],
         content: t.Optional[str],
         absent: bool = False,
+        obsolete: t.Sequence[str] = (),
     ) -> None:
         self.path = path
         self.file = file
         self.content = content
         self.absent = absent
+        self.obsolete = obsolete
         self._directory = ""
 
     @property
@@ -111,7 +113,7 @@ class Candidate:
         os.mkdir(self.root, 0o700)
         shutil.copystat(self.path, self.root)
         _same_owner(self.path, self.root)
-        for name in os.listdir(self.path):
+        for name in sorted(set(os.listdir(self.path)).difference(self.obsolete)):
             source, copy = os.path.join(self.path, name), os.path.join(self.root, name)
             if name.endswith(SUFFIXES) and os.path.isfile(source):
                 shutil.copy2(source, copy)
@@ -129,6 +131,39 @@ def _same_owner(like: str, path: str) -> None:
     if os.geteuid() == 0 and os.path.exists(like):
         status = os.stat(like)
         os.chown(path, status.st_uid, status.st_gid)
+
+
+class Removal:
+    """Files that go from a directory, and come back if what follows fails. Used as a context manager."""
+
+    def __init__(self, directory: str, names: t.Sequence[str]) -> None:
+        self.directory = directory.rstrip("/")
+        self.names = names
+        self._aside = ""
+
+    def __enter__(self) -> Removal:
+        if self.names:
+            parent, name = os.path.split(self.directory)
+            self._aside = tempfile.mkdtemp(prefix=f".{name}.obsolete-", dir=parent or ".")
+        for name in self.names:
+            os.rename(os.path.join(self.directory, name), os.path.join(self._aside, name))
+        return self
+
+    def __exit__(self, kind: t.Optional[t.Type[BaseException]], *unused: object) -> None:
+        if kind is not None:
+            for name in os.listdir(self._aside) if self._aside else ():
+                os.rename(os.path.join(self._aside, name), os.path.join(self.directory, name))
+        if self._aside:
+            shutil.rmtree(self._aside, ignore_errors=True)
+
+
+def siblings(directory: str, file: str, content: str) -> t.List[str]:
+    """Other files of a configuration directory that begin with the same comment as C(content): from the same author."""
+    mark = content.split("\n", 1)[0].strip()
+    if not mark.startswith("#") or not os.path.isdir(directory):
+        return []
+    names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIXES) and name != file)
+    return [name for name in names if (read_text(os.path.join(directory, name)) or "").split("\n", 1)[0].strip() == mark]
 
 
 def read_text(path: str) -> t.Optional[str]:
