@@ -27,15 +27,12 @@ def connections(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Da
 
 
 def secrets(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Data:
-    """The C(secrets): a file for each pre-shared key in C(psk_dir), and the C(private_key) if certificates are used."""
-    found: Data = {}
-    for tunnel in tunnels:
-        if tunnel["auth"] == "psk":
-            owners = sorted((tunnel["local"]["id"], tunnel["remote"]["id"]))
-            found["ike-" + tunnel["name"]] = {"file": f"{options['psk_dir']}/{tunnel['name']}.psk", "id": owners}
-        else:
-            found["private-" + tunnel["local"]["host"]] = {"file": options["private_key"]}
-    return found
+    """The C(secrets): the C(private_key) if certificates are used. The role psk has a file of its own for its keys."""
+    return {
+        "private-" + tunnel["local"]["host"]: {"file": options["private_key"]}
+        for tunnel in tunnels
+        if tunnel["auth"] == "cert"
+    }
 
 
 def authorities(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Data:

@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 
 OPTIONS = {
-    "psk_dir": "/etc/ike/psk",
     "private_key": "/etc/ike/private/host.key",
     "certificate": "/etc/ike/x509/host.pem",
     "authority": "/etc/ike/x509ca/mesh.pem",
@@ -139,9 +138,7 @@ def test_the_configuration_with_pre_shared_keys() -> None:
             },
         }
     }
-    assert _mesh.secrets(tunnels("gw2")[:1], OPTIONS) == {
-        "ike-gw1--gw2": {"file": "/etc/ike/psk/gw1--gw2.psk", "id": ["gw1.example", "gw2.example"]}
-    }
+    assert _mesh.secrets(tunnels("gw2")[:1], OPTIONS) == {}
     assert _mesh.authorities(tunnels("gw1"), OPTIONS) == {}
 
 
