@@ -158,7 +158,7 @@ findings:
       description: What is wrong. Secrets are never part of it.
       type: str
       sample: >-
-        no IKE proposal in common: gw1, gw2 has aes256gcm16-prfsha384-x25519, gw3 has aes256-sha256-ecp256; the nearest are
+        no IKE proposal in common: aes256gcm16-prfsha384-x25519 at gw1, gw2, but aes256-sha256-ecp256 at gw3; the nearest are
         aes256gcm16-prfsha384-x25519 and aes256-sha256-ecp256, which differ in PRF and encryption and integrity and key exchange
     remedy:
       description: What to do.

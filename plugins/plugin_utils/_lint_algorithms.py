@@ -64,7 +64,8 @@ def _both(end: End, other: End, kind: str) -> str:
 
 
 def _lists(one: End, other: End, kind: str) -> str:
-    return f"{one.who} has {', '.join(proposals(one, kind))}, {other.who} has {', '.join(proposals(other, kind))}"
+    ours, theirs = (", ".join(proposals(end, kind)) for end in (one, other))
+    return f"{ours} at {one.who}, but {theirs} at {other.who}"
 
 
 def _ike(pairs: Pairs, one: End, other: End) -> Findings:

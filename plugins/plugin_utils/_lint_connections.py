@@ -94,7 +94,7 @@ def _same(pairs: Pairs, one: End, other: End) -> Findings:
             "version-mismatch",
             pairs.hosts,
             one.variable("connection", "version", other.variable("connection", "version", "ike_meshes: version")),
-            f"{one.who} speaks IKEv{versions[0]}, {other.who} IKEv{versions[1]}",
+            f"IKEv{versions[0]} is spoken at {one.who}, but IKEv{versions[1]} at {other.who}",
             "set version for the mesh, not for one host",
             pairs.count,
         )

@@ -124,7 +124,7 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
         "version-mismatch",
         "error",
         ["gw1", "gw2", "gw3"],
-        "gw1, gw2 speaks IKEv2, gw3 IKEv1",
+        "IKEv2 is spoken at gw1, gw2, but IKEv1 at gw3",
     ),
     "mode": (
         {"tunnels_child_options": {"mode": "transport"}},
