@@ -37,7 +37,7 @@ _WEAK = re.compile(r"(3des|null|(prf)?sha1|sha|modp(768|1024|1536))$")
 def problems(kind: str, text: t.Any, allow_weak: bool = False) -> t.List[str]:
     """What is wrong with a proposal for C(ike) or C(esp), each in a sentence."""
     if not isinstance(text, str) or not text:
-        return [f"{text!r} is not a proposal, such as {EXAMPLES[kind]}"]
+        return [f"{text!r} is not a proposal, such as {SAMPLES[kind]}"]
     if text == "default":
         return []
     words = text.strip().lower().split("-")
@@ -56,7 +56,7 @@ GROUP_NUMBERS = {
 }
 """IANA numbers of the key exchanges, which many appliances call Diffie-Hellman groups."""
 
-EXAMPLES = {"ike": "aes256gcm16-prfsha384-x25519", "esp": "aes256gcm16-x25519"}
+SAMPLES = {"ike": "aes256gcm16-prfsha384-x25519", "esp": "aes256gcm16-x25519"}
 
 
 def weak(text: str) -> t.List[str]:
