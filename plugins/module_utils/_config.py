@@ -17,6 +17,9 @@ import typing as t
 SUFFIXES = (".yml", ".yaml")
 """Files of a configuration directory that ikeengine reads."""
 
+EXPECTED = "expected-keys.yml"
+"""File of a copy that stands for keys which do not exist yet."""
+
 _SECRET = re.compile(r"((?:^|[\s{,'\"-])(?:secret|password)['\"]?\s*:\s*)[^\s#][^,}\n]*")
 _BLOCK_SECRET = re.compile(r"^(\s*)(?:-\s+)?['\"]?(?:secret|password)['\"]?\s*:\s*[|>]")
 _REDACTED = "********"
@@ -35,14 +38,12 @@ class Candidate:
         file: t.Optional[str],
         content: t.Optional[str],
         absent: bool = False,
-        expected_keys: t.Sequence[str] = (),
         obsolete: t.Sequence[str] = (),
     ) -> None:
         self.path = path
         self.file = file
         self.content = content
         self.absent = absent
-        self.expected_keys = expected_keys
         self.obsolete = obsolete
         self._directory = ""
 
@@ -99,33 +100,14 @@ class Candidate:
             if os.path.exists(self.target):
                 shutil.copymode(self.target, self.changed_file)
             _same_owner(self.target if os.path.exists(self.target) else self.path, self.changed_file)
-        for key in self.expected_keys:
-            if not os.path.exists(os.path.join(self.path, key)):
-                self._invent_key(key)
         _same_owner(self.path, self._directory)
 
-    def _invent_key(self, name: str) -> None:
-        """Put a pre-shared key where one will be, so that the rest of the configuration can be checked."""
-        path = os.path.join(self.root, name)
-        self._make_real(os.path.dirname(path))
+    def invent_key(self) -> None:
+        """Add a pre-shared key for everybody who has none, so that the rest of the configuration can be checked."""
+        path = os.path.join(self.root, EXPECTED)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
-            out.write("0x" + secrets.token_hex(32))
+            out.write("secrets: {ike-expected: {secret: 0x%s}}\n" % secrets.token_hex(32))
         _same_owner(self.path, path)
-
-    def _make_real(self, directory: str) -> None:
-        """Replace a link to a directory of the configuration by a directory with hard links to its files."""
-        source = os.path.realpath(directory)
-        if os.path.islink(directory):
-            os.unlink(directory)
-        elif os.path.isdir(directory):
-            return
-        os.mkdir(directory, 0o700)
-        if source != directory:
-            shutil.copystat(source, directory)
-            _same_owner(source, directory)
-            for entry in os.scandir(source):
-                if entry.is_file(follow_symlinks=False):
-                    os.link(entry.path, os.path.join(directory, entry.name))
 
     def _copy_directory(self) -> None:
         os.mkdir(self.root, 0o700)

@@ -85,13 +85,13 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
-  expected_keys:
+  expect_keys:
     description:
-      - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
-      - Check mode takes random keys in place of those that do not exist yet, so that it can plan for the rest. Otherwise this has no effect.
-    type: list
-    elements: str
-    default: []
+      - Earlier tasks of the play install pre-shared keys.
+      - Check mode takes a random key where one is missing, so that it can plan for the rest. Otherwise this has no effect.
+    type: bool
+    default: false
+    version_added: 0.2.0
   binary:
     description:
       - The command line of ikeengine on the target, which validates the configuration.
@@ -247,6 +247,9 @@ from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciUnreachable,
 )
 
+NO_KEY = "no pre-shared key for "
+"""How ikeengine says that a connection lacks its key."""
+
 MAX_CONFIRM = 86400
 NOT_IKEENGINE = "; ike_config needs ikeengine, other daemons have no such configuration"
 
@@ -290,14 +293,28 @@ class ConfigManager:
                 self.module.warn(f"{binary} does not exist yet, the configuration was not validated")
                 return False
             self.module.fail_json(msg=f"{binary} is not there; install ikeengine first or set the option binary")
-        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
-        if status == 0:
+        errors = self._errors(binary)
+        if self._expects_keys and any(NO_KEY in error for error in errors):
+            self.candidate.invent_key()
+            errors = self._errors(binary)
+        if not errors:
             return True
-        errors = [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
         if self.module.check_mode and all(error.endswith("does not exist") for error in errors):
             self.module.warn("files that other tasks create are missing, so the effect is not known: " + "; ".join(errors))
             return False
         self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
+
+    @property
+    def _expects_keys(self) -> bool:
+        params = self.module.params
+        return bool(self.module.check_mode and params["expect_keys"] and params["file"])
+
+    def _errors(self, binary: str) -> t.List[str]:
+        """What is wrong with the candidate."""
+        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
+        if status == 0:
+            return []
+        return [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
 
     def plan(self) -> Plan:
         """What the daemon would do. Empty in check mode if there is no daemon yet."""
@@ -430,8 +447,8 @@ def main() -> None:
             "purge": {"type": "bool", "default": False},
             "confirm": {"type": "int"},
             "restart_command": {"type": "str"},
-            # Names of files, not keys.
-            "expected_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            # Whether, not which.
+            "expect_keys": {"type": "bool", "default": False, "no_log": False},
             "binary": {"type": "path", "default": "/opt/ikeengine/current/bin/ikeengine"},
             "timeout": {"type": "int", "default": 60},
             **socket_spec(),
@@ -451,7 +468,6 @@ def main() -> None:
         params["file"],
         params["content"],
         absent=params["state"] == "absent",
-        expected_keys=params["expected_keys"] if module.check_mode and params["file"] else (),
         obsolete=obsolete,
     )
     with candidate:

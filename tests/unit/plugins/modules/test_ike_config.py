@@ -36,6 +36,9 @@ if grep -rq broken "$config"; then say 1 a broken; say 2 b "broken too"; status=
 for file in $(sed -n 's/^needs: //p' "$config"/*.yml 2>/dev/null); do
     if ! [ -e "$config/$file" ]; then say 3 needs "$config/$file does not exist"; status=2; fi
 done
+if grep -q keyless "$config"/*.yml && ! grep -q ike-expected "$config"/*.yml; then
+    say 4 a--b "no pre-shared key for a and b"; status=2
+fi
 printf ']}'
 exit $status
 """
@@ -211,17 +214,15 @@ def test_without_a_directory(host: Host) -> None:
 
 
 def test_check_mode_plans_although_new_keys_do_not_exist_yet(host: Host) -> None:
-    (host.path / "psk").mkdir(mode=0o700)
-    (host.path / "psk" / "old.psk").write_text("old")
     host.daemon.plan_answer = ADDED
-    new = {"file": "tunnels.yml", "content": "needs: psk/new.psk\nneeds: psk/old.psk\n"}
-    assert host.config(**new)["errors"] == [f"{host.path}/tunnels.yml:3: needs: {host.path}/psk/new.psk does not exist"]
-    forecast = host.config(check_mode=True, expected_keys=["psk/new.psk", "psk/old.psk"], **new)
+    new = {"file": "tunnels.yml", "content": "keyless\n"}
+    errors = [f"{host.path}/tunnels.yml:4: a--b: no pre-shared key for a and b"]
+    assert host.config(**new)["errors"] == errors
+    forecast = host.config(check_mode=True, expect_keys=True, **new)
     assert forecast["changed"] and forecast["others"] and forecast["warnings"] == []
-    assert [path.name for path in (host.path / "psk").iterdir()] == ["old.psk"]
-    assert (host.path / "psk" / "old.psk").read_text() == "old"
-    host.daemon.requests.clear()
-    assert host.config(expected_keys=["psk/new.psk"], **new)["failed"]
+    assert not list(host.path.iterdir())
+    assert host.config(check_mode=True, **new)["errors"] == errors
+    assert host.config(expect_keys=True, **new)["errors"] == errors
 
 
 def test_check_mode_does_not_know_what_missing_files_would_bring(host: Host) -> None:
