@@ -53,20 +53,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The ends of all tunnels, and the meshes.
+  description: The members and the meshes. Other filters compute the tunnels of a host from it.
   type: dict
   contains:
-    ends:
-      description:
-        - What the variables of each member say, with the keys C(host), C(managed), C(dynamic), C(addresses), C(local_addresses), C(id),
-          C(subnets) and C(probe_addresses).
-      type: dict
+    hosts:
+      description: The members that are ours.
+      type: list
+      elements: str
+    peers:
+      description: The members that are not ours (C(ike_managed=false)).
+      type: list
+      elements: str
     meshes:
       description:
         - The meshes ordered by name, with the keys C(name), C(members), C(topology), C(hubs), C(pairs), C(transit), C(auth), C(proposal),
           C(version), C(connection) and C(child).
       type: list
       elements: dict
+    plain:
+      description: All of it as JSON, for the other filters.
+      type: str
 """
 
 import typing as t
@@ -84,7 +90,7 @@ def mesh(
 ) -> t.Dict[str, t.Any]:
     """The meshes, see the documentation of the filter."""
     try:
-        return _mesh.mesh(hostvars, groups, hosts, group)
+        return _mesh.pack(_mesh.mesh(hostvars, groups, hosts, group))
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.mesh: {error}") from error
 

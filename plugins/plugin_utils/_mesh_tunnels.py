@@ -24,7 +24,7 @@ def pair_name(one: str, other: str) -> str:
 
 
 def tunnels(mesh: Data, host: str) -> t.List[Data]:
-    """The tunnels of one host, ordered by name. C(mesh) is what P(keymesh.ike.mesh#filter) returns.
+    """The tunnels of one host, ordered by name. C(mesh) is what C(_mesh.mesh) returns.
 
     A pair that is in several meshes has one tunnel, that of the mesh whose name comes first. Raises InventoryError.
     """
