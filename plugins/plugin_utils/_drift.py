@@ -157,9 +157,9 @@ def _version_problems(versions: Data) -> t.Iterator[str]:
 
 
 def _file_problems(disk: Data, wanted: Data) -> t.Iterator[str]:
-    if disk.get("failed"):
+    if "plan" not in disk:
         yield f"the configuration files are broken: {disk.get('msg')}"
-    elif wanted.get("failed"):
+    elif "plan" not in wanted:
         yield f"the inventory does not give a valid configuration: {wanted.get('msg')}"
     for line in disk.get("others", []):
         yield f"the daemon differs from its files: {line}"

@@ -162,7 +162,7 @@ def test_versions(host: Host, versions: t.Dict[str, str], problem: str) -> None:
 def test_files(host: Host) -> None:
     host.wanted["purged"] = ["mesh.yml"]
     assert host.problems() == ["mesh.yml is left over from an earlier run; site_to_site removes it"]
-    host.disk = {"failed": True, "msg": "the configuration is not valid: x"}
+    host.disk = {"msg": "the configuration is not valid: x"}
     assert "the configuration files are broken: the configuration is not valid: x" in host.problems()
 
 
