@@ -79,6 +79,7 @@ class _Comparison:
         self, tunnels: t.Sequence[Data], running: Data, disk: Data, wanted: Data, failures: t.Sequence[Data]
     ) -> None:
         self.tunnels = {tunnel["name"]: tunnel for tunnel in tunnels}
+        self.is_readable = "plan" in disk
         self.disk = {entry["connection"]: entry for entry in disk.get("plan", [])}
         self.wanted = {entry["connection"]: entry for entry in wanted.get("plan", [])}
         self.loaded = {one["name"] for one in running["connections"]}
@@ -99,7 +100,7 @@ class _Comparison:
             "name": name,
             "peer": self.tunnels[name]["peer"] if name in self.tunnels else "",
             "inventory": name in self.tunnels,
-            "file": self.disk.get(name, {"action": "remove"})["action"] != "remove",
+            "file": self.disk.get(name, {"action": "remove"})["action"] != "remove" if self.is_readable else None,
             "loaded": name in self.loaded,
             "up": bool(children),
             "up_for": max(ages) if children and ages else None,
@@ -112,6 +113,8 @@ class _Comparison:
     def _place(self, entry: Data) -> t.Iterator[str]:
         """Where it is and should not be, or the other way round."""
         name = entry["name"]
+        if entry["file"] is None:
+            return
         leaves = self.wanted.get(name, {}).get("action") == "remove"
         if entry["inventory"] and not entry["file"]:
             yield "is in the inventory, but not configured; run site_to_site"
@@ -165,8 +168,8 @@ def _file_problems(disk: Data, wanted: Data) -> t.Iterator[str]:
         yield f"the daemon differs from its files: {line}"
     for name in wanted.get("purged", []):
         yield f"{name} is left over from an earlier run; site_to_site removes it"
-    changed = any(entry["action"] != "unchanged" for entry in wanted.get("plan", []))
-    if wanted.get("file_changed") and not changed:
+    entries = [*wanted.get("plan", []), *disk.get("plan", [])]
+    if wanted.get("file_changed") and all(entry["action"] == "unchanged" for entry in entries):
         yield "the file of the tunnels was changed by hand, without effect on them"
 
 

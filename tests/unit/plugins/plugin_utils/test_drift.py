@@ -107,7 +107,10 @@ def test_a_file_with_a_comment_more(host: Host) -> None:
 
 
 def test_a_daemon_that_did_not_reload(host: Host) -> None:
-    host.disk, host.wanted = plan(a__b="replace"), plan(a__b="replace")
+    host.disk, host.wanted = plan(a__b="replace"), plan(a__b="unchanged")
+    host.wanted["file_changed"] = True
+    assert host.problems() == ["runs with other options than its file: replace"]
+    host.wanted = plan(a__b="replace")
     assert host.problems() == ["runs with other options than its file: replace"]
     host.disk = plan(a__b="unchanged")
     host.disk["others"] = ["shared key ike-a--b: changed"]
@@ -163,7 +166,9 @@ def test_files(host: Host) -> None:
     host.wanted["purged"] = ["mesh.yml"]
     assert host.problems() == ["mesh.yml is left over from an earlier run; site_to_site removes it"]
     host.disk = {"msg": "the configuration is not valid: x"}
-    assert "the configuration files are broken: the configuration is not valid: x" in host.problems()
+    assert host.problems()[0] == "the configuration files are broken: the configuration is not valid: x"
+    # What is in files that cannot be read is not known.
+    assert host.drift()["tunnels"][0]["problems"] == [] and host.drift()["tunnels"][0]["file"] is None
 
 
 def test_a_daemon_that_does_not_answer(host: Host) -> None:
