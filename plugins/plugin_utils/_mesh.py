@@ -70,10 +70,11 @@ def mesh(
     groups: Groups,
     hosts: t.Sequence[str],
     group: str = _mesh_definitions.DEFAULT_GROUP,
+    without: t.Sequence[str] = (),
 ) -> Data:
     """The meshes of these hosts as plain data: C(ends) by host, and C(meshes).
 
-    C(group) is the default of C(ike_group).
+    C(group) is the default of C(ike_group). Nobody has tunnels with the hosts in C(without).
 
     Of the other members of their meshes nothing more is needed than that they are in the inventory. Raises
     InventoryError with everything that is wrong.
@@ -96,7 +97,7 @@ def mesh(
         _mesh_topology.check_transit(one, ends, problems)
     _mesh_conflicts.check(meshes, ends, problems)
     problems.refuse()
-    return {"ends": ends, "meshes": meshes}
+    return {"ends": ends, "meshes": meshes, "without": list(without)}
 
 
 def pack(data: Data) -> Data:

@@ -35,10 +35,11 @@ def tunnels(mesh: Data, host: str) -> t.List[Data]:
             f"{host} is not a member of a mesh ({meshes}); add it to the group, or leave it out of the play"
         )
     found: t.Dict[str, Data] = {}
+    without = set(mesh.get("without", ()))
     for one in mesh["meshes"]:
         if host in one["members"]:
             for peer in topology.neighbours(one, ends, host):
-                if peer not in found:
+                if peer not in found and peer not in without:
                     found[peer] = tunnel(one, ends, host, peer)
     return sorted(found.values(), key=lambda one: str(one["name"]))
 
