@@ -133,8 +133,10 @@ def _show_words(value: object) -> str:
 
 def plan_credentials(old: Configuration, new: Configuration) -> list[str]:
     """What changes in `secrets` and `authorities`, without showing any secret."""
+    before, after = ({key.name: key for key in one.shared_keys} for one in (old, new))
     return [
-        *_named("shared key", {key.name: key for key in old.shared_keys}, {key.name: key for key in new.shared_keys}),
+        *_named("shared key", before, after),
+        *_order("shared keys", before, after),
         *_named(
             "private key", {key.name: key for key in old.private_keys}, {key.name: key for key in new.private_keys}
         ),
@@ -151,6 +153,12 @@ def _named(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> I
             yield f"{kind} {name}: removed"
         elif old[name] != new[name]:
             yield f"{kind} {name}: changed"
+
+
+def _order(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[str]:
+    """Of several keys for the same identities the first is used."""
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        yield f"{kind}: in another order"
 
 
 def plan_pools(old: Mapping[str, PoolConfig], new: Mapping[str, PoolConfig]) -> list[str]:

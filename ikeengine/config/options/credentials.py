@@ -48,7 +48,12 @@ MANUAL_PREFIX = "manual"
 _MANUAL = Section(
     "secrets.manual<suffix>", "A key of a manually keyed SA (`manual`).", (SECRET, SECRET_FILE, ALLOW_WEAK)
 )
-_IKE = Section("secrets.ike<suffix>", "A pre-shared key.", (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK))
+_IKE = Section(
+    "secrets.ike<suffix>",
+    "A pre-shared key. Of several keys for the same identities a peer may use any, and is answered with the same one. "
+    "We initiate with the first in the configuration.",
+    (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK),
+)
 _PRIVATE = {
     prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
     for prefix in PRIVATE_KEY_PREFIXES

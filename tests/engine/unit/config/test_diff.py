@@ -122,6 +122,16 @@ def test_changed_credentials_are_named_but_never_shown() -> None:
     assert plan_credentials(Configuration(), old)[0] == "shared key ike-1: added"
 
 
+def test_the_order_of_shared_keys_is_a_change() -> None:
+    def configuration(*names: str) -> Configuration:
+        return Configuration(shared_keys=tuple(SharedKey(name, Secret(name.encode())) for name in names))
+
+    old = configuration("one", "two")
+    assert plan_credentials(old, configuration("two", "one")) == ["shared keys: in another order"]
+    assert plan_credentials(old, configuration("zero", "one", "two")) == ["shared key zero: added"]
+    assert plan_credentials(old, configuration("two")) == ["shared key one: removed"]
+
+
 def test_engine_changes_say_whether_they_wait_for_a_restart() -> None:
     old = EngineConfig()
     new = EngineConfig(
