@@ -27,7 +27,7 @@ class PlanAction(Enum):
 
     UNCHANGED = "unchanged"
     CHILD = "child"
-    """Only Child SA configurations, or what the device looks like, change; the IKE SA stays."""
+    """Only Child SA configurations, what the device looks like, or certificates change; the IKE SA stays."""
     REPLACE = "replace"
     """The IKE SA is closed and, where `start_action` says so, established again."""
     ADD = "add"
@@ -132,7 +132,7 @@ def _show_words(value: object) -> str:
 
 
 def plan_credentials(old: Configuration, new: Configuration) -> list[str]:
-    """What changes in `secrets` and `authorities`, without showing any secret."""
+    """What changes in `secrets`, `authorities` and `x509crl`, without showing any secret."""
     before, after = ({key.name: key for key in one.shared_keys} for one in (old, new))
     return [
         *_named("shared key", before, after),
@@ -142,6 +142,7 @@ def plan_credentials(old: Configuration, new: Configuration) -> list[str]:
         ),
         *_named("authority", {ca.name: ca for ca in old.authorities}, {ca.name: ca for ca in new.authorities}),
         *_named("manual SA", old.manual, new.manual),
+        *(["CRLs: changed"] if set(old.crls) != set(new.crls) else []),
     ]
 
 

@@ -83,7 +83,10 @@ SECRETS = Section(
 )
 
 CACERT = Option(
-    "cacert", _FILE, "The authority's certificate: a file in the directory `x509ca`, or with an absolute path."
+    "cacert",
+    _FILE,
+    "The certificate of the authority: a file in the directory `x509ca`, or with an absolute path. With several "
+    "certificates in it, such as one and the one that is to replace it, all of them are trusted.",
 )
 AUTHORITY_FILE = Option("file", _FILE, "The same as `cacert`, relative to the configuration's directory.")
 

@@ -273,7 +273,7 @@ def test_profiles_of_ones_own() -> None:
         ({"name": "a"}, "ike_meshes must be a list of meshes"),
         ([{"group": "gateways"}], "ike_meshes must be a list of meshes"),
         ([{"name": "a", "group": "nobody"}], "the mesh a: group: there is no group nobody in the inventory"),
-        ([dict(FULL, topologie="full")], "the mesh backbone: topologie is not a setting of a mesh; there are name, group, topology"),
+        ([dict(FULL, topolog="full")], "the mesh backbone: topolog is not a setting of a mesh; there are name, group, topology"),
         ([dict(FULL, topology="ring")], "the mesh backbone: topology: 'ring' is not one of full, hub_spoke, pairs"),
         ([dict(FULL, auth="eap")], "'eap' is not one of psk, cert"),
         ([dict(FULL, connection=["a"])], "the mesh backbone: connection: ['a'] is not a dictionary of options"),
