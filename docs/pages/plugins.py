@@ -31,8 +31,8 @@ module_defaults:
 _PLUGINS = """\
 # Filters, tests and lookups
 
-This page is generated from the documentation in `plugins/filter/`, `plugins/test/` and `plugins/lookup/` (`make docs`). The roles use
-them; `ansible-doc -t filter keymesh.ike.mesh_tunnels` shows the same on the command line.
+This page is generated from the documentation in `plugins/filter/`, `plugins/test/` and `plugins/lookup/` (`make docs`).
+The roles use them; `ansible-doc -t filter keymesh.ike.mesh_tunnels` shows the same on the command line.
 """
 
 
