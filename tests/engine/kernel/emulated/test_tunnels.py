@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import pytest
 
 from tests.engine.interop.lab import PSK, Lab, child, lab, merged
 from tests.engine.interop.test_route_based import addresses, mtu, route_based, routes
+from tests.engine.kernel.inside.gateways import transfer
 from tests.lab.charon import NETLINK
 from tests.lab.control import Refused
 from tests.lab.netns import wait_until
 from tests.lab.topology import Site
-from tests.lab.traffic import captured, iperf3
+from tests.lab.traffic import captured
 
 IDS = {"if_id_in": "42", "if_id_out": "42"}
 POOL = "10.3.0.0/28"
@@ -33,18 +34,27 @@ def _fresh(site: Lab) -> Iterator[None]:
     site.reset()
     yield
     print("--- engine", site.engine.log(), "--- charon", site.charon.log(), sep="\n")
-    for gateway in (site.left.gateway, site.right.gateway):
-        gateway.run("ip", "link", "del", "ipsec0", check=False)
-        gateway.run("ip", "link", "del", "ipsec1", check=False)
 
 
-def add_interface(here: Site, name: str, if_id: int, *networks: str) -> None:
-    """An XFRM interface made by hand, and what is routed into it."""
-    here.gateway.ip(
-        f"link add {name} type xfrm dev eth0 if_id {if_id}",
-        f"link set {name} up mtu 1400",
-        *(f"route add {network} dev {name}" for network in networks),
-    )
+AddInterface = Callable[..., None]
+
+
+@pytest.fixture
+def add_interface() -> Iterator[AddInterface]:
+    """Makes an XFRM interface by hand, and leads networks into it."""
+    made: list[tuple[Site, str]] = []
+
+    def add(here: Site, name: str, if_id: int, *networks: str) -> None:
+        made.append((here, name))
+        here.gateway.ip(
+            f"link add {name} type xfrm dev eth0 if_id {if_id}",
+            f"link set {name} up mtu 1400",
+            *(f"route add {network} dev {name}" for network in networks),
+        )
+
+    yield add
+    for here, name in made:
+        here.gateway.ip(f"link del {name}")
 
 
 def interface_id(site: Lab, device: str) -> str:
@@ -66,28 +76,26 @@ def assert_nothing_is_left(site: Lab) -> None:
 
 
 @pytest.mark.scenario("route-based/net2net-xfrmi-ike")
-def test_interface_of_the_engine(site: Lab, initiator: str, tmp_path: Path) -> None:
+def test_interface_of_the_engine(site: Lab, add_interface: AddInterface, initiator: str, tmp_path: Path) -> None:
     """Mirrors route-based/net2net-xfrmi-ike: the connections have the IDs, and the engine makes its own device."""
     add_interface(site.right, "ipsec0", 42, site.left.net)
-    site.connect(engine=merged(route_based("vpn0", addresses=["169.254.7.1/30"]), IDS), charon=IDS)
-    assert (interface_id(site, "vpn0"), addresses(site, "vpn0")[0]) == ("0x2a", "169.254.7.1/30")
-    site.daemon(initiator).initiate("net")
-    site.assert_same_child()
-    assert (site.engine.ike()["interface"], site.engine.ike()["if-id-in"]) == ("vpn0", "0000002a")
-    assert entries(site, "state").count("if_id 0x2a") == 2
-    assert entries(site, "policy").count("if_id 0x2a") == 3
-    wait_until(lambda: routes(site, "vpn0") == {"169.254.7.0/30", site.right.net})
-    assert "220" not in site.left.gateway.run("ip", "route", "show", "table", "all").stdout
-    site.assert_traffic()
-    assert mtu(site, "vpn0") == 1446
     with captured(site.left.gateway, tmp_path / "out.pcap", direction="out") as capture:
+        site.connect(engine=merged(route_based("vpn0", addresses=["169.254.7.1/30"]), IDS), charon=IDS)
+        assert (interface_id(site, "vpn0"), addresses(site, "vpn0")[0]) == ("0x2a", "169.254.7.1/30")
+        site.daemon(initiator).initiate("net")
+        site.assert_same_child()
+        site.assert_traffic()
+        assert mtu(site, "vpn0") == 1446
         assert site.left.client.ping(site.right.host, "-M", "do", "-s", str(1446 - 28))
         assert not site.left.client.ping(site.right.host, "-M", "do", "-s", str(1446 - 27), wait=0.5)
-        assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=1) > 0
-        assert iperf3(site.right.client, site.left.client, site.left.host, megabytes=1) > 0
+        assert transfer(site.left.client, site.right.client, site.right.host) > 0
     capture.assert_only_ike_and_esp()
     assert capture.count("esp and ip[6:2] & 0x3fff != 0") == 0, "nothing needs fragments"
-    assert "maxseg size set 1398" in site.left.gateway.run("nft", "list", "ruleset").stdout
+    assert "maxseg size set 1406" in site.left.gateway.run("nft", "list", "ruleset").stdout
+    assert (site.engine.ike()["interface"], site.engine.ike()["if-id-in"]) == ("vpn0", "0000002a")
+    assert (entries(site, "state").count("if_id 0x2a"), entries(site, "policy").count("if_id 0x2a")) == (2, 3)
+    assert routes(site, "vpn0") == {"169.254.7.0/30", site.right.net}
+    assert "220" not in site.left.gateway.run("ip", "route", "show", "table", "all").stdout
     for daemon in ("engine", "charon"):
         site.rekey_child(daemon)
     site.rekey_ike(initiator)
@@ -97,7 +105,7 @@ def test_interface_of_the_engine(site: Lab, initiator: str, tmp_path: Path) -> N
 
 
 @pytest.mark.scenario("route-based/net2net-xfrmi")
-def test_interfaces_made_by_hand(site: Lab, initiator: str) -> None:
+def test_interfaces_made_by_hand(site: Lab, add_interface: AddInterface, initiator: str) -> None:
     """Mirrors route-based/net2net-xfrmi: the children have the IDs, another one for each direction."""
     for here, there in ((site.left, site.right), (site.right, site.left)):
         add_interface(here, "ipsec0", 7, there.net)
@@ -121,7 +129,7 @@ def packets(site: Lab, device: str) -> tuple[int, int]:
     return int(link["stats64"]["rx"]["packets"]), int(link["stats64"]["tx"]["packets"])
 
 
-def test_unique_id(site: Lab) -> None:
+def test_unique_id(site: Lab, add_interface: AddInterface) -> None:
     """With %unique the engine chooses, and whoever makes the device asks it for the number."""
     site.connect(engine={"if_id_in": "%unique", "if_id_out": "%unique"})
     site.engine.initiate("net")
@@ -210,7 +218,7 @@ def test_road_warriors_share_the_engines_interface(site: Lab) -> None:
 
 
 @pytest.mark.scenario("route-based/rw-shared-xfrmi", role="initiator")
-def test_road_warriors_share_charons_interface(site: Lab) -> None:
+def test_road_warriors_share_charons_interface(site: Lab, add_interface: AddInterface) -> None:
     """Mirrors route-based/rw-shared-xfrmi with engines as clients, each behind a device of its own."""
     add_interface(site.right, "ipsec0", 42, POOL)
     site.charon.load_psk(PSK)
