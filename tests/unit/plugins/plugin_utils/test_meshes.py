@@ -222,14 +222,14 @@ def test_a_pair_takes_the_family_that_both_have(first: t.Any, second: t.Any, cho
     assert (back["remote"]["address"], back["local"]["address"]) == chosen
 
 
-def test_the_local_address_is_of_the_same_family() -> None:
+@pytest.mark.parametrize(("peer", "local"), [("192.0.2.2", "10.0.0.5"), ("2001:db8::2", "2001:db8::1")])
+def test_the_local_address_is_of_the_same_family(peer: str, local: str) -> None:
     changes: t.Dict[str, Data] = {
         "gw1": {"ike_address": ["192.0.2.1", "2001:db8::1"], "ike_local_address": "10.0.0.5"},
-        "gw2": {"ike_address": "2001:db8::2"},
+        "gw2": {"ike_address": peer},
     }
-    assert tunnels("gw1", **dict(changes, gw2={"ike_address": "192.0.2.2"}))["gw2"]["local"]["local_address"] == "10.0.0.5"
     pairs = {"name": "a", "topology": "pairs", "pairs": [["gw1", "gw2"]]}
-    assert tunnels("gw1", [pairs], **changes)["gw2"]["local"]["local_address"] == "2001:db8::1"
+    assert tunnels("gw1", [pairs], **changes)["gw2"]["local"]["local_address"] == local
 
 
 def test_probes_are_of_one_family() -> None:
