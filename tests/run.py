@@ -49,6 +49,7 @@ STAGES = (
     Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s certificates", "collection", 2),
     Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
     Stage("removal", f"{MOLECULE} -s removal", "collection", 2),
+    Stage("hub_spoke", f"{MOLECULE} -s hub_spoke", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 
