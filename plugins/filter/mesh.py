@@ -83,7 +83,8 @@ _value:
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2.exceptions import UndefinedError
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 
@@ -97,7 +98,7 @@ def mesh(
 ) -> t.Dict[str, t.Any]:
     """The meshes, see the documentation of the filter."""
     try:
-        return _mesh.pack(_mesh.mesh(hostvars, groups, hosts, group, without))
+        return _mesh.pack(_mesh.mesh(hostvars, groups, hosts, group, without, (AnsibleError, UndefinedError)))
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.mesh: {error}") from error
 

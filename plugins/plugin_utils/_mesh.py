@@ -71,16 +71,18 @@ def mesh(
     hosts: t.Sequence[str],
     group: str = _mesh_definitions.DEFAULT_GROUP,
     without: t.Sequence[str] = (),
+    unreadable: t.Tuple[t.Type[Exception], ...] = (),
 ) -> Data:
     """The meshes of these hosts as plain data: C(ends) by host, and C(meshes).
 
-    C(group) is the default of C(ike_group). Nobody has tunnels with the hosts in C(without).
+    C(group) is the default of C(ike_group). Nobody has tunnels with the hosts in C(without). C(unreadable) are the
+    errors that a variable raises which cannot be templated.
 
     Of the other members of their meshes nothing more is needed than that they are in the inventory. Raises
     InventoryError with everything that is wrong.
     """
     problems = Problems()
-    known = _read(hostvars, groups, hosts, group, problems)
+    known = _read(_Reader(hostvars, group, unreadable, problems), groups, hosts)
     meshes = _mesh_definitions.meshes(known, groups, problems)
     ends = {
         host: end(host, variables, [one["name"] for one in meshes if host in one["members"]], problems)
@@ -140,21 +142,41 @@ def mesh_tunnels(
     return tunnels(mesh(inventory, groups, [host]), host)
 
 
-def _read(
-    hostvars: t.Mapping[str, t.Any], groups: Groups, hosts: t.Sequence[str], group: str, problems: Problems
-) -> t.Dict[str, Data]:
+class _Reader(t.NamedTuple):
+    """Reads the variables of a host."""
+
+    hostvars: t.Mapping[str, t.Any]
+    group: str
+    unreadable: t.Tuple[t.Type[Exception], ...]
+    problems: Problems
+
+    def variables(self, host: str) -> Data:
+        """All that matter, as plain data."""
+        looked_up = self.hostvars[host]
+        found = {name: self._value(host, name, looked_up) for name in VARIABLES}
+        found["ike_group"] = str(found["ike_group"] or self.group)
+        found["managed"] = flag(host, found, "ike_managed", True, self.problems)
+        return found
+
+    def _value(self, host: str, name: str, looked_up: t.Mapping[str, t.Any]) -> t.Any:
+        try:
+            return plain(looked_up.get(name))
+        except self.unreadable as error:
+            reason = str(error).splitlines()[0]
+            self.problems.add(f"{host}: {name} cannot be had: {reason}; correct its template, or define what it needs")
+            return None
+
+
+def _read(reader: _Reader, groups: Groups, hosts: t.Sequence[str]) -> t.Dict[str, Data]:
     """The variables of the hosts and of everybody who is in a mesh with them, each host looked up once."""
     known: t.Dict[str, Data] = {}
     seen: t.Set[str] = set()
     waiting = list(hosts)
     while waiting:
         host = str(waiting.pop())
-        if host in known or host not in hostvars:
+        if host in known or host not in reader.hostvars:
             continue
-        looked_up = hostvars[host]
-        known[host] = {name: plain(looked_up.get(name)) for name in VARIABLES}
-        known[host]["ike_group"] = str(known[host]["ike_group"] or group)
-        known[host]["managed"] = flag(host, known[host], "ike_managed", True, problems)
+        known[host] = reader.variables(host)
         for definition in _mesh_definitions.definitions_of(host, known[host], Problems()):
             text = repr(definition)
             if text not in seen:

@@ -25,6 +25,7 @@ if ansible-playbook -i broken.yml render.yml -e output="$output/broken" >"$outpu
 fi
 [ -z "$(ls "$output/broken")" ]
 for message in \
+    "gw1: ike_id cannot be had: 'nobody' is undefined" \
     "gw2: ike_address is not set" \
     "gw2: ike_subnets must be a list" \
     "gw3: ike_subnets: 10.3.0.1/16 has host bits set" \
