@@ -27,6 +27,7 @@ packages-demo:
 
 packages-test:
 	@tests/lab/provision.sh packages test
+	@tests/lab/provision.sh kernel .build/kernel
 
 demo: packages-demo $(STAMP)
 	@$(BIN)/python -m tests.lab.demo $(if $(KEEP),--keep)

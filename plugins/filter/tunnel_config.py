@@ -13,16 +13,13 @@ version_added: 0.1.0
 author:
   - keymesh.ike contributors (@keymesh)
 description:
-  - Makes C(connections), C(secrets) and C(authorities) from tunnels. Secrets are named by their files and are not part of the result.
+  - Makes C(connections), C(secrets) and C(authorities) from tunnels. No secret is part of the result. Private keys are named by their files, and
+    pre-shared keys are in a file of their own (role P(keymesh.ike.psk#role)).
 options:
   _input:
     description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter).
     type: list
     elements: dict
-    required: true
-  psk_dir:
-    description: Directory with the pre-shared keys, C(NAME-OF-TUNNEL.psk) each.
-    type: str
     required: true
   private_key:
     description: File with the private key of the host.
@@ -62,7 +59,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: >-
       {{ hostvars | keymesh.ike.mesh_tunnels(groups['gateways'], inventory_hostname)
-         | keymesh.ike.tunnel_config(psk_dir='/etc/ikeengine/psk', private_key='/etc/ikeengine/private/host.key',
+         | keymesh.ike.tunnel_config(private_key='/etc/ikeengine/private/host.key',
            certificate='/etc/ikeengine/x509/host.pem', authority='/etc/ikeengine/x509ca/mesh.pem') }}
 """
 

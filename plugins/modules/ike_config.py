@@ -15,6 +15,8 @@ description:
   - First the whole new configuration is validated. If it has errors, all of them are reported and nothing is changed.
   - Then the daemon plans what to do. SAs of connections that do not change are left alone.
   - In check mode with diff the plan and the change of the file are shown, without secrets.
+  - With O(confirm), the target undoes the change by itself unless O(state=confirmed) comes in time. So a change that takes the way to the
+    target away does not lock anybody out.
   - Needs ikeengine; strongSwan has neither plans nor this format.
 author:
   - keymesh.ike contributors (@keymesh)
@@ -53,18 +55,43 @@ options:
     description:
       - V(present) applies the configuration, with O(content) if given.
       - V(absent) applies it without the file O(file), which is removed.
+      - V(checkpoint) keeps a copy of the configuration as it is. Everything that is changed in the directory after that, by whatever task, is undone
+        unless V(confirmed) comes within O(confirm) seconds. Does nothing on a target without a configuration.
+      - V(confirmed) keeps what was applied with O(confirm), or changed after V(checkpoint). It fails if the target has undone it already.
     type: str
     choices:
       - present
       - absent
+      - checkpoint
+      - confirmed
     default: present
-  expected_keys:
+  confirm:
     description:
-      - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
-      - Check mode takes random keys in place of those that do not exist yet, so that it can plan for the rest. Otherwise this has no effect.
-    type: list
-    elements: str
-    default: []
+      - How many seconds the change stays in force if nobody confirms it with O(state=confirmed). Then files and running state are as before.
+      - The target does this on its own, also if it cannot be reached any longer, or if the daemon or the host is restarted meanwhile.
+      - Without a checkpoint, one is made before the file is changed. O(path) must be a directory.
+      - Required with O(state=checkpoint).
+    type: int
+    version_added: 0.2.0
+  restart_command:
+    description:
+      - How to restart the daemon, if undoing the change needs that.
+    type: str
+    version_added: 0.2.0
+  purge:
+    description:
+      - Remove other files of the directory O(path) that begin with the same comment line as O(content), as part of the same change.
+      - So what was written under another name before is not there twice. Files without this line, such as those of operators, stay.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  expect_keys:
+    description:
+      - Earlier tasks of the play install pre-shared keys.
+      - Check mode takes a random key where one is missing, so that it can plan for the rest. Otherwise this has no effect.
+    type: bool
+    default: false
+    version_added: 0.2.0
   binary:
     description:
       - The command line of ikeengine on the target, which validates the configuration.
@@ -97,6 +124,22 @@ EXAMPLES = r"""
     path: /etc/ikeengine
     file: partner.yml
     state: absent
+
+- name: Apply it for two minutes
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    file: partner.yml
+    content: "{{ lookup('ansible.builtin.template', 'partner.yml.j2') }}"
+    mode: "0600"
+    confirm: 120
+
+- name: Come back over a new connection
+  ansible.builtin.meta: reset_connection
+
+- name: Keep it
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    state: confirmed
 """
 
 RETURN = r"""
@@ -123,12 +166,51 @@ plan:
       type: list
       elements: str
       sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+purged:
+  description: Names of the files that O(purge) removes.
+  type: list
+  elements: str
+  returned: success
 others:
   description: What changes in the credentials and in the daemon itself, without secrets.
   type: list
   elements: str
   returned: success
   sample: ["shared key ike-branch--headquarters: changed"]
+drops:
+  description:
+    - The SAs that go down (in check mode, that would), with everything in them. Child SAs that only change are not among them, because the daemon
+      establishes the new one before it deletes the old one.
+    - Empty if the daemon does not run or does not know it.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    connection:
+      description: Name of the connection.
+      type: str
+    child:
+      description: Name of the Child SA that goes alone; empty if the whole IKE SA goes.
+      type: str
+    unique_id:
+      description: Number of the SA.
+      type: int
+    remote_host:
+      description: Address of the peer.
+      type: str
+    remote_id:
+      description: Identity of the peer.
+      type: str
+    established:
+      description: Since how many seconds it is up; V(none) if it is not yet.
+      type: int
+    children:
+      description: Names of the Child SAs that go with it.
+      type: list
+      elements: str
+    again:
+      description: Whether the connection stays configured, so that the SA comes back with other parameters.
+      type: bool
 errors:
   description: Every error of the configuration.
   type: list
@@ -144,8 +226,16 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
-from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, file_diff, read_text
+from ansible_collections.keymesh.ike.plugins.module_utils._config import (
+    SUFFIXES,
+    Candidate,
+    Removal,
+    file_diff,
+    read_text,
+    siblings,
+)
 from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING, Plan, from_response
+from ansible_collections.keymesh.ike.plugins.module_utils._trial import Trial
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciError,
     ViciSession,
@@ -153,6 +243,10 @@ from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciUnreachable,
 )
 
+NO_KEY = "no pre-shared key for "
+"""How ikeengine says that a connection lacks its key."""
+
+MAX_CONFIRM = 86400
 NOT_IKEENGINE = "; ike_config needs ikeengine, other daemons have no such configuration"
 
 
@@ -176,7 +270,7 @@ class ConfigManager:
 
     @property
     def changes_content(self) -> bool:
-        return self.candidate.changes_file and self.before != self.after
+        return self.candidate.changes_file and (self.before != self.after or bool(self.candidate.obsolete))
 
     def prepare(self) -> None:
         """The daemon must be able to read the copy like the real file, in check mode too."""
@@ -195,14 +289,28 @@ class ConfigManager:
                 self.module.warn(f"{binary} does not exist yet, the configuration was not validated")
                 return False
             self.module.fail_json(msg=f"{binary} is not there; install ikeengine first or set the option binary")
-        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
-        if status == 0:
+        errors = self._errors(binary)
+        if self._expects_keys and any(NO_KEY in error for error in errors):
+            self.candidate.invent_key()
+            errors = self._errors(binary)
+        if not errors:
             return True
-        errors = [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
         if self.module.check_mode and all(error.endswith("does not exist") for error in errors):
             self.module.warn("files that other tasks create are missing, so the effect is not known: " + "; ".join(errors))
             return False
         self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
+
+    @property
+    def _expects_keys(self) -> bool:
+        params = self.module.params
+        return bool(self.module.check_mode and params["expect_keys"] and params["file"])
+
+    def _errors(self, binary: str) -> t.List[str]:
+        """What is wrong with the candidate."""
+        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
+        if status == 0:
+            return []
+        return [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
 
     def plan(self) -> Plan:
         """What the daemon would do. Empty in check mode if there is no daemon yet."""
@@ -227,19 +335,29 @@ class ConfigManager:
 
     def apply(self) -> Plan:
         """Write the file and let the daemon apply the configuration. If it refuses, the old file comes back."""
-        if self.changes_content:
-            self._write()
+        params = self.module.params
+        trial = Trial(self.module) if params["confirm"] else None
+        if trial is not None:
+            trial.begin(params["confirm"], params["restart_command"])
         try:
-            return self._ask("apply", self.candidate.path)
+            with Removal(self.candidate.path, self.candidate.obsolete):
+                if self.changes_content:
+                    self._write()
+                return self._ask("apply", self.candidate.path, params["confirm"])
         except ViciError as error:
+            if trial is not None:
+                trouble = trial.roll_back()
+                self.module.fail_json(msg=f"{error}; " + (trouble or "the configuration is as it was before"))
             if self.changes_content:
                 self._restore()
             self.module.fail_json(msg=f"{error}; the file is as it was before" if self.changes_content else str(error))
 
-    def _ask(self, command: str, path: str) -> Plan:
+    def _ask(self, command: str, path: str, confirm: t.Optional[int] = None) -> Plan:
         timeout = self.module.params["timeout"]
         with ViciSession(self.module.params["socket"], timeout) as session:
-            return from_response(session.request(command, {"path": os.path.abspath(path)}))
+            return from_response(
+                session.request(command, {"path": os.path.abspath(path), "confirm-within": confirm})
+            )
 
     def _write(self) -> None:
         target = self.candidate.target
@@ -265,13 +383,34 @@ class ConfigManager:
     def diff(self, plan: Plan) -> t.List[t.Dict[str, str]]:
         """The change of the file and the plan, each without secrets."""
         prepared = [file_diff(self.candidate.target, self.before, self.after)] if self.changes_content else []
+        for name in self.candidate.obsolete:
+            path = os.path.join(self.candidate.path, name)
+            prepared.append(file_diff(path, read_text(path), None))
         if not plan.is_empty:
             prepared.append(f"plan for the daemon at {self.module.params['socket']}\n{plan}")
         return [{"prepared": part} for part in prepared if part]
 
 
+def try_or_keep(module: AnsibleModule) -> None:
+    """The states V(checkpoint) and V(confirmed)."""
+    trial = Trial(module)
+    if module.params["file"] is not None or module.params["content"] is not None:
+        module.fail_json(msg=f"state={module.params['state']} takes neither file nor content")
+    changed = False
+    if trial.is_possible and not module.check_mode:
+        if module.params["state"] == "confirmed":
+            changed = trial.confirm()
+        else:
+            changed = trial.begin(module.params["confirm"], module.params["restart_command"])
+    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[])
+
+
 def check_arguments(module: AnsibleModule) -> None:
     path, file, content = (module.params[key] for key in ("path", "file", "content"))
+    if module.params["confirm"] is not None and not 0 < module.params["confirm"] <= MAX_CONFIRM:
+        module.fail_json(msg=f"confirm: {module.params['confirm']} is not between 1 and {MAX_CONFIRM} seconds")
+    if module.params["confirm"] is not None and os.path.isfile(path):
+        module.fail_json(msg=f"confirm: {path} is a file; only a configuration directory can be restored")
     if file is not None and (os.path.basename(file) != file or not file.endswith(SUFFIXES)):
         module.fail_json(msg=f"file: {file!r} is not the name of a YAML file; it must end in .yml or .yaml")
     if module.params["state"] == "absent":
@@ -286,7 +425,7 @@ def check_arguments(module: AnsibleModule) -> None:
         if not module.check_mode:
             module.fail_json(msg=f"the directory {directory} does not exist")
         module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
-        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[])
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[])
 
 
 def main() -> None:
@@ -296,24 +435,36 @@ def main() -> None:
             "file": {"type": "str"},
             # It may hold secrets, although files of their own are the better place for them.
             "content": {"type": "str", "no_log": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            # Names of files, not keys.
-            "expected_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "checkpoint", "confirmed"],
+                "default": "present",
+            },
+            "purge": {"type": "bool", "default": False},
+            "confirm": {"type": "int"},
+            "restart_command": {"type": "str"},
+            # Whether, not which.
+            "expect_keys": {"type": "bool", "default": False, "no_log": False},
             "binary": {"type": "path", "default": "/opt/ikeengine/current/bin/ikeengine"},
             "timeout": {"type": "int", "default": 60},
             **socket_spec(),
         },
         add_file_common_args=True,
         supports_check_mode=True,
+        required_if=[("state", "checkpoint", ["confirm"])],
     )
+    if module.params["state"] in ("checkpoint", "confirmed"):
+        try_or_keep(module)
     check_arguments(module)
     params = module.params
+    wants_purge = params["purge"] and params["file"] and params["content"] is not None
+    obsolete = siblings(params["path"], params["file"], params["content"]) if wants_purge else []
     candidate = Candidate(
         params["path"],
         params["file"],
         params["content"],
         absent=params["state"] == "absent",
-        expected_keys=params["expected_keys"] if module.check_mode and params["file"] else (),
+        obsolete=obsolete,
     )
     with candidate:
         manager = ConfigManager(module, candidate)
@@ -325,7 +476,7 @@ def main() -> None:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, **result)
 
 
 if __name__ == "__main__":

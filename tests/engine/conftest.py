@@ -5,24 +5,31 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.engine import scenarios
-
-# In CI the examples are the same each time.
-settings.register_profile(
-    "ikeengine",
-    deadline=None,
-    derandomize=bool(os.environ.get("CI")),
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("ikeengine")
+from tests.lab import guest
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect what the tests say of strongSwan's scenarios; a worker's reports reach the one that started it."""
+    if guest.inside():
+        return
+    prepare_hypothesis()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(scenarios.Recorder(), "scenarios")
+
+
+def prepare_hypothesis() -> None:
+    """In CI the examples are the same each time. Kernels of the tests' own have no use for it, and import slowly."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "ikeengine",
+        deadline=None,
+        derandomize=bool(os.environ.get("CI")),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("ikeengine")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,7 @@ set -euo pipefail
 DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping sysctl:procps tcpdump:tcpdump iperf3:iperf3)
 TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark linux.uml:user-mode-linux modprobe:kmod
   swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
-  systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus)
+  qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus)
 # Plugins have no command of their own; a file tells that they are there.
 TEST_FILES=(/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-extra-plugins
   /usr/lib/ipsec/plugins/libstrongswan-xauth-generic.so:libcharon-extauth-plugins
@@ -56,6 +56,28 @@ packages() {
   fi
 }
 
+# A kernel with XFRM interfaces, for qemu. It is only unpacked: an installed one would change how this machine boots.
+kernel() {
+  local dir=$1 log=/tmp/keymesh-kernel.log
+  compgen -G "$dir/boot/vmlinuz-*" >/dev/null && return 0
+  say "unpacking a Debian kernel below $dir"
+  if ! unpack_kernel "$dir" >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    say "keymesh.ike: there is no kernel for qemu, so the tests of XFRM interfaces cannot run (all of it: $log)" >&2
+  fi
+}
+
+unpack_kernel() {
+  local dir=$1 work image package
+  work=$(mktemp -d) || return
+  apt-get update -qq
+  image=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: //p')
+  (cd "$work" && apt-get download -o APT::Sandbox::User=root "$image" busybox-static) || return
+  for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/files" || return; done
+  PATH=$PATH:/usr/sbin:/sbin depmod -b "$work/files" "${image#linux-image-}" || return
+  rm -rf "$dir" && mkdir -p "$(dirname "$dir")" && mv "$work/files" "$dir" && rm -rf "$work"
+}
+
 venv() {
   local python=$1 dir=$2
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -78,6 +100,7 @@ venv() {
 
 case ${1:-} in
   packages) packages "$2" ;;
+  kernel) kernel "$2" ;;
   venv) venv "$2" "$3" ;;
-  *) die "usage: provision.sh packages demo|test | venv PYTHON DIR" ;;
+  *) die "usage: provision.sh packages demo|test | kernel DIR | venv PYTHON DIR" ;;
 esac

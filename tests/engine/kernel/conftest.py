@@ -1,74 +1,43 @@
-"""Runs the tests below `inside/` in a kernel that has ESP: all selected ones in one boot of user-mode-linux.
+"""Runs the tests below `inside/` in kernels that have ESP and those below `emulated/` in one with XFRM interfaces.
 
-Outside, each of those tests is replaced by one that reports what came of it inside.
+Outside, each of those tests is replaced by one that reports what came of it inside; the first one boots the kernels.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.lab import uml
+from tests.engine.kernel.boots import Boots, Kind, kind_of, report, take
+from tests.lab import guest
 from tests.lab.needs import give_up
-
-INSIDE = Path(__file__).parent / "inside"
-REPORT = "IKEENGINE_UML_REPORT"
-"""Inside, this variable names the file that takes the outcomes, one JSON object a line."""
 
 GROUP = "kernel"
 """With `--dist loadgroup` one worker of pytest-xdist gets all these tests."""
-
-BOOT_SECONDS = 60
-SECONDS_PER_TEST = 60
-
-
-@dataclass
-class KernelRun:
-    """One boot, and what it reported."""
-
-    directory: Path
-    outcomes: dict[str, dict[str, str]] = field(default_factory=dict)
-    result: uml.UmlResult | None = None
-
-    def boot(self, root: Path, tests: list[str]) -> None:
-        report = self.directory / "report"
-        arguments = self.directory / "tests"
-        arguments.write_text("\n".join(tests) + "\n")
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--basetemp=/run/pytest", f"@{arguments}"]
-        self.result = uml.run(
-            command,
-            self.directory,
-            environment={REPORT: str(report)},
-            working_directory=root,
-            timeout=BOOT_SECONDS + SECONDS_PER_TEST * len(tests),
-        )
-        lines = report.read_text().splitlines() if report.exists() else []
-        self.outcomes = {outcome["test"]: outcome for outcome in map(json.loads, lines)}
 
 
 class KernelTest(pytest.Item):
     """Stands for a test that runs inside. `inside` is its name there, which has no xdist group at its end."""
 
     inside: str
+    kind: Kind
+    callspec: object
+    """The parameters of the test inside, which tell the engine's role."""
 
     def runtest(self) -> None:
-        run = self.session.stash.get(RUN, None)
-        if run is None:
-            if reason := uml.missing():
+        boots = self.session.stash.setdefault(BOOTS, {})
+        if self.kind.folder not in boots:
+            if reason := self.kind.lab.missing():
                 give_up(reason)
-            run = self._boot()
-        assert run.result is not None
+            boots[self.kind.folder] = self._boot()
+        run = boots[self.kind.folder]
         outcome = run.outcomes.get(self.inside)
         if outcome is None:
-            pytest.fail(f"the kernel did not get to this test: {run.result.explain()}", pytrace=False)
+            pytest.fail(f"the kernel did not get to this test: {run.explain()}", pytrace=False)
         if outcome["outcome"] == "skipped":
             pytest.skip(outcome["text"])
         if outcome["outcome"] != "passed":
@@ -77,20 +46,22 @@ class KernelTest(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, self.name
 
-    def _boot(self) -> KernelRun:
-        directory = Path(tempfile.mkdtemp(prefix="ikeengine-uml-"))
+    def _boot(self) -> Boots:
+        directory = Path(tempfile.mkdtemp(prefix="ikeengine-kernel-"))
         self.config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
-        run = self.session.stash[RUN] = KernelRun(directory)
-        run.boot(self.config.rootpath, [item.inside for item in self.session.items if isinstance(item, KernelTest)])
+        items = (item for item in self.session.items if isinstance(item, KernelTest))
+        tests = [item.inside for item in items if item.kind is self.kind]
+        run = Boots(self.kind, directory, tests, self.config.rootpath)
+        run.run()
         return run
 
 
-RUN = pytest.StashKey[KernelRun]()
+BOOTS = pytest.StashKey[dict[Path, Boots]]()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark before pytest deselects by marker."""
-    if INSIDE in item.path.parents:
+    """Outside, mark before pytest deselects by marker."""
+    if kind_of(item.path) is not None and not guest.inside():
         item.add_marker(pytest.mark.kernel)
         item.add_marker(pytest.mark.xdist_group(GROUP))
 
@@ -98,34 +69,48 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Outside, put a KernelTest in the place of each test that needs the kernel."""
-    if REPORT in os.environ:
+    if guest.inside():
         return
     for position, item in enumerate(items):
-        if INSIDE in item.path.parents and item.parent is not None:
+        kind = kind_of(item.path)
+        if kind is not None and item.parent is not None:
             stand_in = KernelTest.from_parent(item.parent, name=item.name, nodeid=item.nodeid)
-            stand_in.inside = item.nodeid.removesuffix(f"@{GROUP}")
+            stand_in.inside, stand_in.kind = item.nodeid.removesuffix(f"@{GROUP}"), kind
             stand_in.own_markers = item.own_markers
+            stand_in.callspec = getattr(item, "callspec", None)
             stand_in.keywords.update(item.keywords)
             items[position] = stand_in
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Inside, run the tests that no other kernel has taken. What comes next decides which fixtures stay."""
+    if not guest.inside():
+        return None
+    items = take(session.items)
+    item = next(items, None)
+    while item is not None:
+        following = next(items, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        item = following
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Inside, tell how a test went as soon as it is known, so that a kernel that dies later loses nothing."""
-    report = yield
-    if REPORT in os.environ and _decides(report):
-        outcome = {"test": report.nodeid, "outcome": report.outcome, "text": _text(report)}
-        with Path(os.environ[REPORT]).open("a") as file:
-            file.write(json.dumps(outcome) + "\n")
-    return report
+    """Inside, let the outside know."""
+    made = yield
+    if guest.inside() and _decides(made):
+        report(made.nodeid, made.outcome, _text(made))
+    return made
 
 
-def _decides(report: pytest.TestReport) -> bool:
-    return report.when == "call" or report.outcome != "passed"
+def _decides(made: pytest.TestReport) -> bool:
+    return made.when == "call" or made.outcome != "passed"
 
 
-def _text(report: pytest.TestReport) -> str:
-    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
-        return report.longrepr[2]
-    sections = "\n".join(f"--- {title}\n{content}" for title, content in report.sections)
-    return f"{report.longreprtext}\n{sections}" if report.outcome == "failed" else ""
+def _text(made: pytest.TestReport) -> str:
+    if made.outcome == "skipped" and isinstance(made.longrepr, tuple):
+        return made.longrepr[2]
+    sections = "\n".join(f"--- {title}\n{content}" for title, content in made.sections)
+    return f"{made.longreprtext}\n{sections}" if made.outcome == "failed" else ""

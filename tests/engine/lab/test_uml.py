@@ -19,7 +19,7 @@ def _kernel() -> None:
 
 
 def test_a_command_runs_inside_and_reports(tmp_path: Path):
-    script = 'uname -r; pwd; echo "$GREETING"; cat /proc/net/xfrm_stat; cat "$UML_DIRECTORY/input"; exit 3'
+    script = 'uname -r; pwd; echo "$GREETING"; cat /proc/net/xfrm_stat; cat "$GUEST_DIRECTORY/input"; exit 3'
     (tmp_path / "input").write_text("a file of the host\n")
     result = uml.run(
         ["sh", "-c", script], tmp_path, environment={"GREETING": "it's me"}, working_directory=tmp_path, timeout=120

@@ -91,7 +91,7 @@ def test_proposals_as_swanctl_prints_them() -> None:
 
 
 def test_a_connection_becomes_data() -> None:
-    found = _sa.connection("a--b", CONNECTION["a--b"])
+    found = _sa.connection("a--b", CONNECTION)
     assert found["local_id"] == "a.example" and found["remote_id"] == "b.example"
     assert [child["name"] for child in found["children"]] == ["backup", "net"]
 
