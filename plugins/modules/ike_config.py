@@ -166,6 +166,10 @@ plan:
       type: list
       elements: str
       sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+file_changed:
+  description: Whether the content of the file differs from O(content).
+  type: bool
+  returned: success
 purged:
   description: Names of the files that O(purge) removes.
   type: list
@@ -402,7 +406,7 @@ def try_or_keep(module: AnsibleModule) -> None:
             changed = trial.confirm()
         else:
             changed = trial.begin(module.params["confirm"], module.params["restart_command"])
-    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[])
+    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[], file_changed=False)
 
 
 def check_arguments(module: AnsibleModule) -> None:
@@ -425,7 +429,7 @@ def check_arguments(module: AnsibleModule) -> None:
         if not module.check_mode:
             module.fail_json(msg=f"the directory {directory} does not exist")
         module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
-        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[])
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[], file_changed=False)
 
 
 def main() -> None:
@@ -471,12 +475,13 @@ def main() -> None:
         manager.prepare()
         plan = manager.plan() if manager.validate() else NOTHING
         result: t.Dict[str, t.Any] = {"diff": manager.diff(plan)} if module._diff else {}
+        file_changed = manager.changes_content
         changed = manager.settle_attributes()
         if manager.changes_content or not plan.is_empty:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, file_changed=file_changed, **result)
 
 
 if __name__ == "__main__":
