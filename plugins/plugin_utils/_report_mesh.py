@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from xml.etree import ElementTree
 
@@ -93,7 +94,9 @@ def _hubs(degrees: t.Mapping[str, int]) -> t.Set[str]:
 def junit(report: Data) -> str:
     """One test case for each direction, in a suite for each host."""
     root = ElementTree.Element("testsuites", {"name": "keymesh.ike.verify"})
-    hosts = sorted({one["from"] for tunnel in report["tunnels"] for one in tunnel["directions"]} | set(report["missing"]))
+    hosts = sorted(
+        {one["from"] for tunnel in report["tunnels"] for one in tunnel["directions"]} | set(report["missing"])
+    )
     total = failed = 0
     for host in hosts:
         found = [one for tunnel in report["tunnels"] for one in tunnel["directions"] if one["from"] == host]
@@ -105,7 +108,9 @@ def junit(report: Data) -> str:
         for one in found:
             _case(suite, one)
         if host in report["missing"]:
-            case = ElementTree.SubElement(suite, "testcase", {"classname": f"ike.{host}", "name": "reached", "time": "0"})
+            case = ElementTree.SubElement(
+                suite, "testcase", {"classname": f"ike.{host}", "name": "reached", "time": "0"}
+            )
             ElementTree.SubElement(case, "failure", {"message": f"{host} was not reached", "type": "Missing"})
         total, failed = total + int(suite.attrib["tests"]), failed + failures
     root.attrib.update(tests=str(total), failures=str(failed), errors="0", time="0")
@@ -120,5 +125,10 @@ def _case(suite: ElementTree.Element, result: Data) -> None:
     case = ElementTree.SubElement(suite, "testcase", attributes)
     if not result["ok"]:
         kind = "Down" if not result["established"] else "Failed"
-        failure = ElementTree.SubElement(case, "failure", {"message": result["problem"], "type": kind})
-        failure.text = result["advice"]
+        failure = ElementTree.SubElement(case, "failure", {"message": _printable(result["problem"]), "type": kind})
+        failure.text = _printable(result["advice"])
+
+
+def _printable(text: str) -> str:
+    """XML 1.0 has no place for control characters."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
