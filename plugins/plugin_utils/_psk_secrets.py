@@ -73,7 +73,7 @@ def all_keys(tunnels: t.Iterable[Data], source: Source) -> t.List[PairKeys]:
     try:
         epochs = wanted_epochs(source) if source.derives else None
         return [pair_keys(tunnel, source, epochs) for tunnel in psk_tunnels(tunnels)]
-    except StoreError as error:
+    except (StoreError, ValueError) as error:
         raise PskError(str(error)) from error
 
 

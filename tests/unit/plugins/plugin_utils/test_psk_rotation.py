@@ -32,7 +32,7 @@ class Site:
     def keys(self, host: str, **options: t.Any) -> t.Dict[str, str]:
         return {name: one["secret"] for name, one in secrets_section(TUNNELS[host], self.source(**options)).items()}
 
-    def step(self, state: str, hosts: t.Sequence[str] = HOSTS, **options: t.Any) -> t.Dict[str, Rotation]:
+    def step(self, state: str, hosts: t.Sequence[str] = tuple(HOSTS), **options: t.Any) -> t.Dict[str, Rotation]:
         return {host: step(TUNNELS[host], self.source(**options), state, hosts, []) for host in hosts}
 
 
