@@ -15,25 +15,7 @@ description:
   - The ends are computed from the variables C(ike_*), and from the options that a host can have of its own, such as C(tunnels_connection_options).
     Variables of the roles must be in the inventory, in the play, or on the command line, to be seen.
   - The playbooks of this collection run it first. Run it once (C(run_once)), because it looks at all hosts.
-author:
-  - keymesh.ike contributors (@keymesh)
-extends_documentation_fragment:
-  - keymesh.ike._attributes
-attributes:
-  check_mode:
-    support: full
-    details:
-      - This action does not modify state.
-  diff_mode:
-    support: N/A
-    details:
-      - This action does not modify state.
-  idempotent:
-    support: full
-    details:
-      - This action does not modify state.
-notes:
-  - The rules are these.
+  - The rules demand the following.
   - V(inventory) - the variables of hosts and meshes can become tunnels.
   - V(identity-duplicate) - no two hosts that somebody must tell apart have the same identity.
   - V(subnets-overlap) - no two hosts have the same network behind them.
@@ -64,6 +46,23 @@ notes:
   - V(secret-shared) - no two tunnels have the same pre-shared key.
   - V(certificate-expiry) - certificates and CRLs that lie on the controller are valid long enough.
   - V(certificate-settings) - certificates are renewed before they end, and do not outlive their authority.
+author:
+  - keymesh.ike contributors (@keymesh)
+extends_documentation_fragment:
+  - keymesh.ike._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This action does not modify state.
+  diff_mode:
+    support: N/A
+    details:
+      - This action does not modify state.
+  idempotent:
+    support: full
+    details:
+      - This action does not modify state.
 options:
   hosts:
     description:
