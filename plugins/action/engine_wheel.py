@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils._download import DownloadError, Platform, download
-from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, build_wheel
+from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, build_wheel, read_wheel
 
 EPOCH = 315532800
 """1980-01-01, the first moment that a zip file knows; SOURCE_DATE_EPOCH overrides it."""
@@ -45,9 +45,11 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            wheel = build_wheel(
-                arguments["source"], arguments["directory"], int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
-            )
+            if os.path.isfile(arguments["source"]):
+                wheel = read_wheel(arguments["source"])
+            else:
+                epoch = int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
+                wheel = build_wheel(arguments["source"], arguments["directory"], epoch)
             wheels: t.List[str] = []
             if arguments["download_for"] is not None:
                 wheels = download(wheel.requirements, Platform(**arguments["download_for"]), arguments["directory"])

@@ -61,9 +61,8 @@ EXAMPLES = r"""
 - name: Show the configuration of this host
   ansible.builtin.debug:
     msg: >-
-      {{ mesh_data | keymesh.ike.tunnel_config(host=inventory_hostname,
-           private_key='/etc/ikeengine/private/host.key', certificate='/etc/ikeengine/x509/host.pem',
-           authority='/etc/ikeengine/x509ca/mesh.pem') }}
+      {{ mesh_data | keymesh.ike.tunnel_config(host=inventory_hostname, private_key='/etc/ikeengine/private/host.key',
+           certificate='/etc/ikeengine/x509/host.pem', authority='/etc/ikeengine/x509ca/mesh.pem') }}
 """
 
 RETURN = r"""
@@ -85,11 +84,7 @@ def tunnel_config(tunnels: t.Any, host: t.Optional[str] = None, **options: t.Any
         found = tunnels if host is None else _mesh.tunnels(_mesh.unpack(tunnels), host)
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.tunnel_config: {error}") from error
-    return {
-        "connections": _mesh.connections(found, options),
-        "secrets": _mesh.secrets(found, options),
-        "authorities": _mesh.authorities(found, options),
-    }
+    return _mesh.configuration(found, options)
 
 
 class FilterModule:

@@ -31,7 +31,7 @@ attributes:
 options:
   source:
     description:
-      - Directory on the controller with C(pyproject.toml) and C(ikeengine/).
+      - Directory on the controller with C(pyproject.toml) and C(ikeengine/), or a wheel that was built before.
     type: path
     required: true
   directory:

@@ -15,7 +15,13 @@ import json
 import typing as t
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh_conflicts, _mesh_definitions, _mesh_topology
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_config import authorities, connections, secrets
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_config import (
+    authorities,
+    configuration,
+    connections,
+    file_text,
+    secrets,
+)
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_ends import end, flag
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_problems import InventoryError, Problems
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_profiles import PROFILES
@@ -26,11 +32,14 @@ __all__ = [
     "InventoryError",
     "PROFILES",
     "authorities",
+    "configuration",
     "connections",
+    "file_text",
     "mesh",
     "mesh_tunnels",
     "pack",
     "pair_name",
+    "plain",
     "secrets",
     "tunnels",
     "unpack",
@@ -143,7 +152,7 @@ def _read(
         if host in known or host not in hostvars:
             continue
         looked_up = hostvars[host]
-        known[host] = {name: _plain(looked_up.get(name)) for name in VARIABLES}
+        known[host] = {name: plain(looked_up.get(name)) for name in VARIABLES}
         known[host]["ike_group"] = known[host]["ike_group"] or group
         known[host]["managed"] = flag(host, known[host], "ike_managed", True, problems)
         for definition in _mesh_definitions.definitions_of(host, known[host], Problems()):
@@ -156,14 +165,14 @@ def _read(
     return known
 
 
-def _plain(value: t.Any) -> t.Any:
+def plain(value: t.Any) -> t.Any:
     """Plain Python data, without what Ansible attaches to it."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
         return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, t.Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return str(value)

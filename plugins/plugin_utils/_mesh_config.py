@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+import yaml
+
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_tunnels import CHILD
 
 Data = t.Dict[str, t.Any]
@@ -40,6 +42,22 @@ def authorities(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Da
     if any(tunnel["auth"] == "cert" for tunnel in tunnels):
         return {"mesh": {"file": options["authority"]}}
     return {}
+
+
+def configuration(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> Data:
+    """All sections."""
+    return {
+        "connections": connections(tunnels, options),
+        "secrets": secrets(tunnels, options),
+        "authorities": authorities(tunnels, options),
+    }
+
+
+def file_text(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> str:
+    """The configuration as a file."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(configuration(tunnels, options), Dumper=dumper, indent=2, sort_keys=False, width=120)
+    return f"# Managed by Ansible: keymesh.ike.tunnels\n{text}"
 
 
 def _connection(tunnel: Data, options: t.Mapping[str, t.Any]) -> Data:

@@ -40,11 +40,12 @@ def tunnels(mesh: Data, host: str) -> t.List[Data]:
         if host in one["members"]:
             for peer in topology.neighbours(one, ends, host):
                 if peer not in found and peer not in without:
-                    found[peer] = _tunnel(one, ends, host, peer)
-    return sorted(found.values(), key=lambda tunnel: str(tunnel["name"]))
+                    found[peer] = tunnel(one, ends, host, peer)
+    return sorted(found.values(), key=lambda one: str(one["name"]))
 
 
-def _tunnel(mesh: Data, ends: t.Mapping[str, Data], host: str, peer: str) -> Data:
+def tunnel(mesh: Data, ends: t.Mapping[str, Data], host: str, peer: str) -> Data:
+    """The tunnel of a host with a neighbour in a mesh."""
     initiator = topology.begins(mesh, ends[host], ends[peer])
     first, second = (host, peer) if initiator else (peer, host)
     addresses = topology.addresses(ends[first], ends[second]) or (ANY, ANY)

@@ -273,7 +273,7 @@ def test_profiles_of_ones_own() -> None:
         ({"name": "a"}, "ike_meshes must be a list of meshes"),
         ([{"group": "gateways"}], "ike_meshes must be a list of meshes"),
         ([{"name": "a", "group": "nobody"}], "the mesh a: group: there is no group nobody in the inventory"),
-        ([dict(FULL, topologie="full")], "the mesh backbone: topologie is not a setting of a mesh; there are name, group, topology"),
+        ([dict(FULL, topolog="full")], "the mesh backbone: topolog is not a setting of a mesh; there are name, group, topology"),
         ([dict(FULL, topology="ring")], "the mesh backbone: topology: 'ring' is not one of full, hub_spoke, pairs"),
         ([dict(FULL, auth="eap")], "'eap' is not one of psk, cert"),
         ([dict(FULL, connection=["a"])], "the mesh backbone: connection: ['a'] is not a dictionary of options"),
@@ -306,6 +306,8 @@ def test_definitions_that_are_wrong(meshes: t.Any, message: str) -> None:
         ({"gw2": {"ike_address": "2001:db8::2"}}, "ike_address: gw1 and gw2 have no family (IPv4 or IPv6) in common"),
         ({"gw2": {"ike_subnets": ["2001:db8::/48"]}}, "ike_subnets: gw1 and gw2 have no family (IPv4 or IPv6) in common"),
         ({"gw1": {"ike_dynamic": True}, "gw2": {"ike_dynamic": True}}, "ike_dynamic: gw1 and gw2 both wait to be found"),
+        ({"gw2": {"ike_probe_address": 7}}, "gw2: ike_probe_address: 7 is not an address, nor a list of addresses"),
+        ({"gw2": {"ike_subnets": 7}}, "gw2: ike_subnets must be a list"),
         ({"gw2": {"ike_profiles": ["x"]}}, "gw2: ike_profiles must be a dictionary"),
     ],
 )
