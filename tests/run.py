@@ -48,6 +48,7 @@ STAGES = (
     Stage("integration", "tests/collection/integration.sh", "collection", 2),
     Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s certificates", "collection", 2),
     Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
+    Stage("removal", f"{MOLECULE} -s removal", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 

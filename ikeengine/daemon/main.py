@@ -159,6 +159,7 @@ class Daemon:
         try:
             await self._network.start()
             self._serve()
+            await self._server.serve()
         except BaseException:
             self._network.stop()
             await self._server.stop()

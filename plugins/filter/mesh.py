@@ -16,7 +16,7 @@ description:
   - Reads the variables C(ike_*) of all members of the meshes, each host once, checks them, and returns what tunnels are computed from.
   - The inventory alone decides who is a member, whether the play targets a host or not.
   - Fails with everything that is wrong with the inventory, each with the host, the variable and what to do.
-positional: groups, hosts, group
+positional: groups, hosts, group, without
 options:
   _input:
     description: The variable C(hostvars).
@@ -35,6 +35,12 @@ options:
     description: Group whose members are all connected with each other, for hosts that have neither C(ike_meshes) nor C(ike_group).
     type: str
     default: gateways
+  without:
+    description: Hosts that are being removed. Nobody has tunnels with them.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
 seealso:
   - plugin: keymesh.ike.mesh_tunnels
     plugin_type: filter
@@ -53,20 +59,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The ends of all tunnels, and the meshes.
+  description: The members and the meshes. Other filters compute the tunnels of a host from it.
   type: dict
   contains:
-    ends:
-      description:
-        - What the variables of each member say, with the keys C(host), C(managed), C(dynamic), C(addresses), C(local_addresses), C(id),
-          C(subnets) and C(probe_addresses).
-      type: dict
+    hosts:
+      description: The members that are ours.
+      type: list
+      elements: str
+    peers:
+      description: The members that are not ours (C(ike_managed=false)).
+      type: list
+      elements: str
     meshes:
       description:
         - The meshes ordered by name, with the keys C(name), C(members), C(topology), C(hubs), C(pairs), C(transit), C(auth), C(proposal),
           C(version), C(connection) and C(child).
       type: list
       elements: dict
+    plain:
+      description: All of it as JSON, for the other filters.
+      type: str
 """
 
 import typing as t
@@ -81,10 +93,11 @@ def mesh(
     groups: t.Mapping[str, t.Sequence[str]],
     hosts: t.Sequence[str],
     group: str = "gateways",
+    without: t.Sequence[str] = (),
 ) -> t.Dict[str, t.Any]:
     """The meshes, see the documentation of the filter."""
     try:
-        return _mesh.mesh(hostvars, groups, hosts, group)
+        return _mesh.pack(_mesh.mesh(hostvars, groups, hosts, group, without))
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.mesh: {error}") from error
 

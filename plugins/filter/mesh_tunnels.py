@@ -33,6 +33,22 @@ options:
   host:
     description: With C(hostvars), the host whose tunnels are wanted, usually C(inventory_hostname).
     type: str
+  auth:
+    description: Only tunnels with this kind of authentication.
+    type: str
+    choices:
+      - psk
+      - cert
+    version_added: 0.2.0
+  initiator:
+    description: Only tunnels that the host begins, or only those that it does not begin.
+    type: bool
+    version_added: 0.2.0
+  peers:
+    description: Only tunnels with one of these hosts.
+    type: list
+    elements: str
+    version_added: 0.2.0
 seealso:
   - plugin: keymesh.ike.mesh
     plugin_type: filter
@@ -101,19 +117,33 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_tunnels import tunnels
 
 
 def mesh_tunnels(
-    inventory: t.Mapping[str, t.Any], members: t.Any, host: t.Optional[str] = None
+    inventory: t.Mapping[str, t.Any],
+    members: t.Any,
+    host: t.Optional[str] = None,
+    auth: t.Optional[str] = None,
+    initiator: t.Optional[bool] = None,
+    peers: t.Optional[t.Sequence[str]] = None,
 ) -> t.List[t.Dict[str, t.Any]]:
     """The tunnels of a host, see the documentation of the filter."""
+    chosen = None if peers is None else set(peers)
     try:
-        if host is None:
-            return tunnels(inventory, members)
-        return _mesh.mesh_tunnels(inventory, members, host)
+        found = (
+            _mesh.tunnels(_mesh.unpack(inventory), members)
+            if host is None
+            else _mesh.mesh_tunnels(inventory, members, host)
+        )
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.mesh_tunnels: {error}") from error
+    return [
+        tunnel
+        for tunnel in found
+        if auth in (None, tunnel["auth"])
+        and initiator in (None, tunnel["initiator"])
+        and (chosen is None or tunnel["peer"] in chosen)
+    ]
 
 
 class FilterModule:

@@ -39,12 +39,14 @@ class Candidate:
         content: t.Optional[str],
         absent: bool = False,
         obsolete: t.Sequence[str] = (),
+        pruned: t.Iterable[t.Tuple[str, str]] = (),
     ) -> None:
         self.path = path
         self.file = file
         self.content = content
         self.absent = absent
         self.obsolete = obsolete
+        self.pruned = tuple(pruned)
         self._directory = ""
 
     @property
@@ -121,6 +123,10 @@ class Candidate:
             else:
                 # Keys and certificates that the configuration names relative to its directory.
                 os.symlink(os.path.abspath(source), copy)
+        for name, text in self.pruned:
+            # The mode and the owner are those of the file.
+            with open(os.path.join(self.root, name), "w", encoding="utf-8") as out:
+                out.write(text)
 
     def in_words_of_the_real_path(self, text: str) -> str:
         """Messages about the copy, as if they were about the configuration."""
@@ -155,6 +161,23 @@ class Removal:
                 os.rename(os.path.join(self._aside, name), os.path.join(self.directory, name))
         if self._aside:
             shutil.rmtree(self._aside, ignore_errors=True)
+
+
+def prune(text: str, keep: t.Collection[str]) -> str:
+    """A file as the roles write it, in block style, without those C(connections) that are not to be kept."""
+    lines: t.List[str] = []
+    inside = dropping = False
+    found = 0
+    for line in text.splitlines(keepends=True):
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and indent == 0:
+            inside, dropping = line.rstrip() == "connections:", False
+        elif inside and indent == 2 and not line.lstrip().startswith(("#", "- ")):
+            dropping = line.strip().rstrip(":").strip("'\"") not in keep
+            found += not dropping
+        if not dropping:
+            lines.append(line)
+    return "".join("connections: {}\n" if line.rstrip() == "connections:" and not found else line for line in lines)
 
 
 def siblings(directory: str, file: str, content: str) -> t.List[str]:

@@ -85,6 +85,19 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  prune_file:
+    description:
+      - Name of another file in the directory O(path), as the role P(keymesh.ike.tunnels#role) writes it. Connections in it that are not in O(prune_keep)
+        are removed as part of the same change, because their keys go too. Without this file nothing happens.
+    type: str
+    version_added: 0.2.0
+  prune_keep:
+    description:
+      - Names of the connections that stay in O(prune_file).
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   expect_keys:
     description:
       - Earlier tasks of the play install pre-shared keys.
@@ -166,6 +179,10 @@ plan:
       type: list
       elements: str
       sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+file_changed:
+  description: Whether the content of the file differs from O(content).
+  type: bool
+  returned: success
 purged:
   description: Names of the files that O(purge) removes.
   type: list
@@ -231,6 +248,7 @@ from ansible_collections.keymesh.ike.plugins.module_utils._config import (
     Candidate,
     Removal,
     file_diff,
+    prune,
     read_text,
     siblings,
 )
@@ -270,7 +288,8 @@ class ConfigManager:
 
     @property
     def changes_content(self) -> bool:
-        return self.candidate.changes_file and (self.before != self.after or bool(self.candidate.obsolete))
+        others = bool(self.candidate.obsolete or self.candidate.pruned)
+        return self.candidate.changes_file and (self.before != self.after or others)
 
     def prepare(self) -> None:
         """The daemon must be able to read the copy like the real file, in check mode too."""
@@ -340,7 +359,9 @@ class ConfigManager:
         if trial is not None:
             trial.begin(params["confirm"], params["restart_command"])
         try:
-            with Removal(self.candidate.path, self.candidate.obsolete):
+            with Removal(self.candidate.path, [*self.candidate.obsolete, *dict(self.candidate.pruned)]):
+                for name in dict(self.candidate.pruned):
+                    os.rename(os.path.join(self.candidate.root, name), os.path.join(self.candidate.path, name))
                 if self.changes_content:
                     self._write()
                 return self._ask("apply", self.candidate.path, params["confirm"])
@@ -383,12 +404,23 @@ class ConfigManager:
     def diff(self, plan: Plan) -> t.List[t.Dict[str, str]]:
         """The change of the file and the plan, each without secrets."""
         prepared = [file_diff(self.candidate.target, self.before, self.after)] if self.changes_content else []
-        for name in self.candidate.obsolete:
+        rest = dict(self.candidate.pruned)
+        for name in [*self.candidate.obsolete, *rest]:
             path = os.path.join(self.candidate.path, name)
-            prepared.append(file_diff(path, read_text(path), None))
+            prepared.append(file_diff(path, read_text(path), rest.get(name)))
         if not plan.is_empty:
             prepared.append(f"plan for the daemon at {self.module.params['socket']}\n{plan}")
         return [{"prepared": part} for part in prepared if part]
+
+
+def pruned_file(params: t.Dict[str, t.Any]) -> t.Tuple[t.Tuple[str, str], ...]:
+    """Name and new content of the file that loses connections, if it loses any."""
+    name = params["prune_file"]
+    if not (name and params["file"]):
+        return ()
+    before = read_text(os.path.join(params["path"], name))
+    after = prune(before, params["prune_keep"]) if before is not None else None
+    return ((name, after),) if after is not None and after != before else ()
 
 
 def try_or_keep(module: AnsibleModule) -> None:
@@ -402,7 +434,7 @@ def try_or_keep(module: AnsibleModule) -> None:
             changed = trial.confirm()
         else:
             changed = trial.begin(module.params["confirm"], module.params["restart_command"])
-    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[])
+    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[], file_changed=False)
 
 
 def check_arguments(module: AnsibleModule) -> None:
@@ -425,7 +457,7 @@ def check_arguments(module: AnsibleModule) -> None:
         if not module.check_mode:
             module.fail_json(msg=f"the directory {directory} does not exist")
         module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
-        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[])
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[], file_changed=False)
 
 
 def main() -> None:
@@ -441,6 +473,8 @@ def main() -> None:
                 "default": "present",
             },
             "purge": {"type": "bool", "default": False},
+            "prune_file": {"type": "str"},
+            "prune_keep": {"type": "list", "elements": "str", "default": []},
             "confirm": {"type": "int"},
             "restart_command": {"type": "str"},
             # Whether, not which.
@@ -465,18 +499,20 @@ def main() -> None:
         params["content"],
         absent=params["state"] == "absent",
         obsolete=obsolete,
+        pruned=pruned_file(params),
     )
     with candidate:
         manager = ConfigManager(module, candidate)
         manager.prepare()
         plan = manager.plan() if manager.validate() else NOTHING
         result: t.Dict[str, t.Any] = {"diff": manager.diff(plan)} if module._diff else {}
+        file_changed = manager.changes_content
         changed = manager.settle_attributes()
         if manager.changes_content or not plan.is_empty:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, file_changed=file_changed, **result)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ connections:
       type: str
       sample: branch--headquarters
     source:
-      description: V(vici) if the connection was loaded over the control socket, as all of strongSwan's are with swanctl. V(file) if it is one of the daemon's own configuration.
+      description:
+        - V(vici) if the connection was loaded over the control socket, as all of strongSwan's are with swanctl.
+        - V(file) if it is one of the daemon's own configuration.
       type: str
       sample: file
     version:

@@ -5,16 +5,23 @@
 """From the inventory to tunnels. Private to the collection. Pure functions.
 
 An inventory becomes tunnels in two steps. C(mesh) reads the variables of all hosts once, checks everything, and returns
-plain data; reading them is what takes long in Ansible. C(mesh_tunnels) computes the tunnels of a host from that. Both
-look at the inventory and never at the play, so C(--limit) changes nothing.
+plain data; reading them is what takes long in Ansible. C(tunnels) computes the tunnels of a host from that. Both look
+at the inventory and never at the play, so C(--limit) changes nothing.
 """
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh_conflicts, _mesh_definitions, _mesh_topology
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_config import authorities, connections, secrets
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_config import (
+    authorities,
+    configuration,
+    connections,
+    file_text,
+    secrets,
+)
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_ends import end, flag
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_problems import InventoryError, Problems
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_profiles import PROFILES
@@ -25,11 +32,17 @@ __all__ = [
     "InventoryError",
     "PROFILES",
     "authorities",
+    "configuration",
     "connections",
+    "file_text",
     "mesh",
     "mesh_tunnels",
+    "pack",
     "pair_name",
+    "plain",
     "secrets",
+    "tunnels",
+    "unpack",
 ]
 
 Data = t.Dict[str, t.Any]
@@ -57,10 +70,11 @@ def mesh(
     groups: Groups,
     hosts: t.Sequence[str],
     group: str = _mesh_definitions.DEFAULT_GROUP,
+    without: t.Sequence[str] = (),
 ) -> Data:
     """The meshes of these hosts as plain data: C(ends) by host, and C(meshes).
 
-    C(group) is the default of C(ike_group).
+    C(group) is the default of C(ike_group). Nobody has tunnels with the hosts in C(without).
 
     Of the other members of their meshes nothing more is needed than that they are in the inventory. Raises
     InventoryError with everything that is wrong.
@@ -83,7 +97,30 @@ def mesh(
         _mesh_topology.check_transit(one, ends, problems)
     _mesh_conflicts.check(meshes, ends, problems)
     problems.refuse()
-    return {"ends": ends, "meshes": meshes}
+    return {"ends": ends, "meshes": meshes, "without": list(without)}
+
+
+def pack(data: Data) -> Data:
+    """The meshes as a fact of Ansible: what playbooks ask for, and C(plain), the whole as JSON.
+
+    Ansible wraps each value that a filter reads from a fact, which takes twenty times as long as to compute with it.
+    """
+    members = sorted(data["ends"])
+    return {
+        "hosts": [host for host in members if data["ends"][host]["managed"]],
+        "peers": [host for host in members if not data["ends"][host]["managed"]],
+        "meshes": data["meshes"],
+        "plain": json.dumps(data),
+    }
+
+
+def unpack(fact: t.Mapping[str, t.Any]) -> Data:
+    """The meshes from a fact. Raises InventoryError."""
+    if not isinstance(fact, t.Mapping) or "plain" not in fact:
+        raise InventoryError(
+            "this is not what the filter keymesh.ike.mesh returns; the role keymesh.ike.mesh sets mesh_data to it"
+        )
+    return t.cast(Data, json.loads(fact["plain"]))
 
 
 def mesh_tunnels(
@@ -115,7 +152,7 @@ def _read(
         if host in known or host not in hostvars:
             continue
         looked_up = hostvars[host]
-        known[host] = {name: _plain(looked_up.get(name)) for name in VARIABLES}
+        known[host] = {name: plain(looked_up.get(name)) for name in VARIABLES}
         known[host]["ike_group"] = known[host]["ike_group"] or group
         known[host]["managed"] = flag(host, known[host], "ike_managed", True, problems)
         for definition in _mesh_definitions.definitions_of(host, known[host], Problems()):
@@ -128,14 +165,14 @@ def _read(
     return known
 
 
-def _plain(value: t.Any) -> t.Any:
+def plain(value: t.Any) -> t.Any:
     """Plain Python data, without what Ansible attaches to it."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
         return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, t.Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return str(value)

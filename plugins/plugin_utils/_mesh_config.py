@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+import yaml
+
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_tunnels import CHILD
 
 Data = t.Dict[str, t.Any]
@@ -42,6 +44,22 @@ def authorities(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Da
     return {}
 
 
+def configuration(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> Data:
+    """All sections."""
+    return {
+        "connections": connections(tunnels, options),
+        "secrets": secrets(tunnels, options),
+        "authorities": authorities(tunnels, options),
+    }
+
+
+def file_text(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> str:
+    """The configuration as a file."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(configuration(tunnels, options), Dumper=dumper, indent=2, sort_keys=False, width=120)
+    return f"# Managed by Ansible: keymesh.ike.tunnels\n{text}"
+
+
 def _connection(tunnel: Data, options: t.Mapping[str, t.Any]) -> Data:
     local, remote = tunnel["local"], tunnel["remote"]
     ours: Data = {"auth": "psk", "id": local["id"]}
@@ -53,16 +71,16 @@ def _connection(tunnel: Data, options: t.Mapping[str, t.Any]) -> Data:
         **({"version": tunnel["version"]} if tunnel["version"] != 2 else {}),
         "local_addrs": [local["local_address"]],
         "remote_addrs": [remote["address"]],
-        "proposals": tunnel["proposal"]["ike"],
+        "proposals": list(tunnel["proposal"]["ike"]),
         **options.get("connection", {}),
         **tunnel["connection"],
         "local": ours,
         "remote": theirs,
         "children": {
             CHILD: {
-                "local_ts": local["subnets"],
-                "remote_ts": remote["subnets"],
-                "esp_proposals": tunnel["proposal"]["esp"],
+                "local_ts": list(local["subnets"]),
+                "remote_ts": list(remote["subnets"]),
+                "esp_proposals": list(tunnel["proposal"]["esp"]),
                 **_actions(tunnel, options),
                 **options.get("child", {}),
                 **tunnel["child"],

@@ -67,6 +67,8 @@ def meshes(known: t.Mapping[str, Data], groups: Groups, problems: Problems) -> t
         if variables.get("ike_meshes") is None and not variables["managed"]:
             continue
         for definition in definitions_of(host, variables, problems):
+            if variables.get("ike_meshes") is not None and not members_of(definition, groups):
+                _tell_emptiness(definition, groups, problems)
             found.setdefault(definition["name"], {}).setdefault(json.dumps(definition, sort_keys=True), []).append(host)
     result = []
     for name in sorted(found):
@@ -78,6 +80,16 @@ def meshes(known: t.Mapping[str, Data], groups: Groups, problems: Problems) -> t
         if members:
             result.append(_mesh(copies[0][0], members, known, groups, problems))
     return result
+
+
+def _tell_emptiness(definition: Data, groups: Groups, problems: Problems) -> None:
+    name, group = definition["name"], definition.get("group", DEFAULT_GROUP)
+    if definition.get("topology") == "pairs" and "group" not in definition:
+        problems.add(f"the mesh {name}: pairs is not set; list the pairs of hosts, such as [[gw1, gw2]]")
+    elif group not in groups:
+        problems.add(f"the mesh {name}: group: there is no group {group} in the inventory; name one, or create it")
+    else:
+        problems.add(f"the mesh {name}: group: nobody is in the group {group}")
 
 
 def _refuse_differences(
@@ -122,8 +134,6 @@ def _mesh(
     }
     if mesh["auth"] not in AUTH:
         problems.add(f"the mesh {name}: ike_auth: {mesh['auth']!r} is not one of {', '.join(AUTH)}")
-    if "group" in definition and definition["group"] not in groups:
-        problems.add(f"the mesh {name}: group: there is no group {definition['group']} in the inventory")
     mesh.update(_cryptography(definition, members, known, problems))
     return mesh
 

@@ -137,7 +137,10 @@ def _probe_addresses(
 ) -> t.Dict[str, t.List[str]]:
     """For each mesh the addresses of the host that answer pings, one for each family at most, the best first."""
     configured = []
-    for one in [value] if isinstance(value, str) else value or []:
+    if value and not isinstance(value, (str, list)):
+        problems.add(f"{host}: ike_probe_address: {value!r} is not an address, nor a list of addresses")
+        value = None
+    for one in [value] if isinstance(value, str) and value else value or []:
         try:
             configured.append(ipaddress.ip_address(str(one)))
         except ValueError as error:

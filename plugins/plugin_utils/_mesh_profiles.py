@@ -79,7 +79,7 @@ def proposals(profile: t.Any, own: t.Optional[t.Mapping[str, t.Any]] = None) -> 
     lists = {kind: [profile[kind]] if isinstance(profile[kind], str) else profile[kind] for kind in KINDS}
     for kind, found in lists.items():
         if not found or not isinstance(found, (list, tuple)):
-            return _NOTHING, [f"{kind} must be a list of proposals, such as [{_proposals.EXAMPLES[kind]}]"]
+            return _NOTHING, [f"{kind} must be a list of proposals, such as [{_proposals.SAMPLES[kind]}]"]
     return {kind: list(found) for kind, found in lists.items()} | {"version": profile.get("version", 2)}, []
 
 

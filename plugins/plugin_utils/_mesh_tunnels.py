@@ -24,7 +24,7 @@ def pair_name(one: str, other: str) -> str:
 
 
 def tunnels(mesh: Data, host: str) -> t.List[Data]:
-    """The tunnels of one host, ordered by name. C(mesh) is what P(keymesh.ike.mesh#filter) returns.
+    """The tunnels of one host, ordered by name. C(mesh) is what C(_mesh.mesh) returns.
 
     A pair that is in several meshes has one tunnel, that of the mesh whose name comes first. Raises InventoryError.
     """
@@ -35,15 +35,17 @@ def tunnels(mesh: Data, host: str) -> t.List[Data]:
             f"{host} is not a member of a mesh ({meshes}); add it to the group, or leave it out of the play"
         )
     found: t.Dict[str, Data] = {}
+    without = set(mesh.get("without", ()))
     for one in mesh["meshes"]:
         if host in one["members"]:
             for peer in topology.neighbours(one, ends, host):
-                if peer not in found:
-                    found[peer] = _tunnel(one, ends, host, peer)
-    return sorted(found.values(), key=lambda tunnel: str(tunnel["name"]))
+                if peer not in found and peer not in without:
+                    found[peer] = tunnel(one, ends, host, peer)
+    return sorted(found.values(), key=lambda one: str(one["name"]))
 
 
-def _tunnel(mesh: Data, ends: t.Mapping[str, Data], host: str, peer: str) -> Data:
+def tunnel(mesh: Data, ends: t.Mapping[str, Data], host: str, peer: str) -> Data:
+    """The tunnel of a host with a neighbour in a mesh."""
     initiator = topology.begins(mesh, ends[host], ends[peer])
     first, second = (host, peer) if initiator else (peer, host)
     addresses = topology.addresses(ends[first], ends[second]) or (ANY, ANY)

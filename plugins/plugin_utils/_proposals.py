@@ -29,7 +29,7 @@ ONLY_ADDITIONAL = {"mlkem768", "mlkem1024"}
 NO_KEY_EXCHANGE = {"none", "modpnone"}
 SEQUENCE_NUMBERS = {"esn", "noesn"}
 
-_WORDS = AEAD | CIPHERS | INTEGRITY | PRFS | KEY_EXCHANGES | NO_KEY_EXCHANGE | SEQUENCE_NUMBERS
+WORDS = AEAD | CIPHERS | INTEGRITY | PRFS | KEY_EXCHANGES | NO_KEY_EXCHANGE | SEQUENCE_NUMBERS
 _ADDITIONAL = re.compile(r"ke[1-7]_(.+)")
 _WEAK = re.compile(r"(3des|null|(prf)?sha1|sha|modp(768|1024|1536))$")
 
@@ -37,7 +37,7 @@ _WEAK = re.compile(r"(3des|null|(prf)?sha1|sha|modp(768|1024|1536))$")
 def problems(kind: str, text: t.Any, allow_weak: bool = False) -> t.List[str]:
     """What is wrong with a proposal for C(ike) or C(esp), each in a sentence."""
     if not isinstance(text, str) or not text:
-        return [f"{text!r} is not a proposal, such as {EXAMPLES[kind]}"]
+        return [f"{text!r} is not a proposal, such as {SAMPLES[kind]}"]
     if text == "default":
         return []
     words = text.strip().lower().split("-")
@@ -49,7 +49,14 @@ def problems(kind: str, text: t.Any, allow_weak: bool = False) -> t.List[str]:
     return [f"proposal {text}: {problem}" for problem in found]
 
 
-EXAMPLES = {"ike": "aes256gcm16-prfsha384-x25519", "esp": "aes256gcm16-x25519"}
+GROUP_NUMBERS = {
+    **{"modp1024": 2, "modp1536": 5, "modp2048": 14, "modp3072": 15, "modp4096": 16, "modp6144": 17, "modp8192": 18},
+    **{"ecp256": 19, "ecp384": 20, "ecp521": 21, "ecp256bp": 28, "ecp384bp": 29, "ecp512bp": 30},
+    **{"x25519": 31, "curve25519": 31, "x448": 32, "curve448": 32, "mlkem768": 36, "mlkem1024": 37},
+}
+"""IANA numbers of the key exchanges, which many appliances call Diffie-Hellman groups."""
+
+SAMPLES = {"ike": "aes256gcm16-prfsha384-x25519", "esp": "aes256gcm16-x25519"}
 
 
 def weak(text: str) -> t.List[str]:
@@ -66,13 +73,13 @@ def _plain(word: str) -> str:
 def _is_word(word: str) -> bool:
     if _ADDITIONAL.fullmatch(word):
         return _plain(word) in KEY_EXCHANGES | ONLY_ADDITIONAL | NO_KEY_EXCHANGE
-    return word in _WORDS
+    return word in WORDS
 
 
 def _unknown(word: str) -> str:
     if word in ONLY_ADDITIONAL:
         return f"{word} comes only after another key exchange; write ke1_{word}"
-    close = difflib.get_close_matches(word, _WORDS, n=1)
+    close = difflib.get_close_matches(word, WORDS, n=1)
     return f"{word!r} is no algorithm that ikeengine has" + (f"; did you mean {close[0]}?" if close else "")
 
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+try:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+except ImportError:
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
 
 KEY_OCTETS = 32
 SHORTEST_TEXT = 32
@@ -27,8 +32,10 @@ class WeakSecret(ValueError):
     """The secret of the mesh could be guessed. The text never contains it."""
 
 
-def hkdf(secret: bytes, salt: bytes, info: bytes, length: int, algorithm: t.Optional[HashAlgorithm] = None) -> bytes:
+def hkdf(secret: bytes, salt: bytes, info: bytes, length: int, algorithm: t.Any = None) -> bytes:
     """HKDF-Extract and HKDF-Expand, by default with SHA-256."""
+    if not HAS_CRYPTOGRAPHY:
+        raise ValueError("the Python library cryptography is missing on the controller")
     return HKDF(algorithm=algorithm or SHA256(), length=length, salt=salt, info=info).derive(secret)
 
 

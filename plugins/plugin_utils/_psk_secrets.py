@@ -73,7 +73,7 @@ def all_keys(tunnels: t.Iterable[Data], source: Source) -> t.List[PairKeys]:
     try:
         epochs = wanted_epochs(source) if source.derives else None
         return [pair_keys(tunnel, source, epochs) for tunnel in psk_tunnels(tunnels)]
-    except StoreError as error:
+    except (StoreError, ValueError) as error:
         raise PskError(str(error)) from error
 
 
@@ -122,7 +122,7 @@ def _with_epoch(ring: Ring, wanted: str) -> Ring:
 
 
 def _given(pair: str, value: t.Any) -> t.List[str]:
-    keys = [value] if isinstance(value, str) else list(value or [])
+    keys = list(value) if isinstance(value, (list, tuple)) else [value]
     if not keys or not all(is_key(key) for key in keys):
         raise PskError(f"psk_keys: {pair}: a key of at least 128 bits (16 characters) is wanted, or a list of them")
     return [str(key) for key in keys]

@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
+from tests.lab import guest
 from tests.lab.control import Control, Section
 from tests.lab.netns import Namespace, wait_until
+from tests.lab.preforked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
-BYTECODE = ROOT / ".build" / "bytecode"
 QUICK = {"retransmit_timeout": "1s", "log": {"default": 1, "ike": 2}}
 START_TIMEOUT = 60
 """Seconds. In a kernel in user mode, on a busy machine, a daemon may need more than ten of them."""
@@ -42,7 +43,7 @@ class Engine(Control):
         self.configuration = directory / "config.yml"
         self._settings: dict[str, Any] = {"datapath": datapath, **QUICK, **(settings or {})}
         self.configure(more or {})
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -59,10 +60,7 @@ class Engine(Control):
         """Start the daemon and wait until it takes commands."""
         self.socket_path.unlink(missing_ok=True)
         arguments = ["run", "--config", str(self.configuration), "--run-dir", str(self.run_directory)]
-        with self.log_file.open("a") as output:
-            self._process = self.namespace.popen(
-                *self._command(*arguments), env=self._environment(), stdout=output, stderr=output
-            )
+        self._process = self._started(arguments)
         try:
             wait_until(self._is_up, timeout=START_TIMEOUT)
         except TimeoutError:
@@ -93,20 +91,28 @@ class Engine(Control):
         answer = self.request("failures", {"connection": connection} if connection else {})
         return list(answer["failures"].values())
 
+    def _started(self, arguments: list[str]) -> subprocess.Popen[str] | Forked:
+        if guest.inside():
+            return Forked(self.namespace.name, arguments, self.log_file)
+        with self.log_file.open("a") as output:
+            return self.namespace.popen(
+                *self._command(*arguments), env=self._environment(), stdout=output, stderr=output
+            )
+
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "ikeengine.cli.main", *arguments]
 
     def _environment(self) -> dict[str, str]:
-        """With bytecode kept for the next daemon: compiling all sources takes as long as everything else of a start."""
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(BYTECODE)}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        return environment
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def _is_up(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
             raise RuntimeError(f"ikeengine ended at once: {self.log()[-2000:]}")
-        return self.answers()
+        try:
+            return bool(self.request("version"))
+        except OSError:
+            return False
 
 
 @contextlib.contextmanager

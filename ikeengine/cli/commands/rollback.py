@@ -35,7 +35,10 @@ def _arm(point: Checkpoint, seconds: int, restart: str, socket: Path | None) -> 
     taken = point.take()
     old = point.pending()
     pending = point.arm(seconds, tuple(shlex.split(restart)) or (old.restart if old else ()))
-    return taken, guard.set_up(point, pending, socket)
+    by = guard.set_up(point, pending, socket)
+    if old is not None:
+        guard.dismiss(old)
+    return taken, by
 
 
 def rearm(config: Path, seconds: int, socket: Path | None) -> bool:

@@ -36,10 +36,15 @@ class ViciServer:
         self._group = -1
 
     async def start(self) -> None:
-        """Listen. A stale socket is replaced, a living one is not. Raises LocalMisuse."""
+        """Listen. A stale socket is replaced, a living one is not. Clients wait for `serve`. Raises LocalMisuse."""
         sock = listening_socket(self.path)
         self._group = self.path.stat().st_gid
-        self._server = await asyncio.start_unix_server(self._accept, sock=sock)
+        self._server = await asyncio.start_unix_server(self._accept, sock=sock, start_serving=False)
+
+    async def serve(self) -> None:
+        """Answer clients from now on."""
+        if self._server is not None:
+            await self._server.start_serving()
 
     async def stop(self) -> None:
         """Stop listening, cut all clients off and remove the socket."""

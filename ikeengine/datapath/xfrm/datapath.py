@@ -163,7 +163,9 @@ class XfrmDatapath:
         self._kernel.interfaces.remove(name)
 
     def network_changed(self) -> None:
-        """The host has other addresses or routes: look after those of tunnels."""
+        """The host has other addresses or routes: look after those of tunnels, if there are any yet."""
+        if self._opened is None:
+            return
         self._kernel.routes.refresh()
         self._kernel.interfaces.refresh()
 

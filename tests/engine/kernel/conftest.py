@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.kernel.boots import Boots, Kind, kind_of, report, take
-from tests.lab import guest
+from tests.lab import guest, preforked
 from tests.lab.needs import give_up
 
 GROUP = "kernel"
@@ -57,6 +57,12 @@ class KernelTest(pytest.Item):
 
 
 BOOTS = pytest.StashKey[dict[Path, Boots]]()
+
+
+def pytest_configure() -> None:
+    """Inside, import what daemons need while the tests are collected."""
+    if guest.inside():
+        preforked.prepare()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

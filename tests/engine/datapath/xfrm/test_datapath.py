@@ -294,6 +294,10 @@ def test_usage_is_that_of_the_kernel(kernel: FakeKernel, monkeypatch):
     assert datapath.usage(FOREIGN_SA.id) is None
 
 
+def test_the_first_look_at_the_network_comes_before_the_start(kernel: FakeKernel):
+    XfrmDatapath().network_changed()
+
+
 def test_esp_packets_are_the_kernels_business(kernel: FakeKernel):
     datapath, host = started()
     datapath.receive_esp(b"packet", IkePath(LEFT, 4500, RIGHT, 4500))

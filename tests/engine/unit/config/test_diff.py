@@ -166,3 +166,11 @@ def test_engine_changes_say_whether_they_wait_for_a_restart() -> None:
         "engine.port: 500 -> 5000 (after a restart)",
         "engine.retransmit_base: 1.8 -> 2",
     ]
+
+
+def test_a_private_key_is_what_is_in_the_file_not_where_it_lies() -> None:
+    """A copy of the configuration in another directory is asked about before it becomes real."""
+    here, copy = (
+        Configuration(private_keys=(PrivateKeyFile("private-1", path, Secret(b"a")),)) for path in ("/here", "/copy")
+    )
+    assert plan_credentials(here, copy) == []

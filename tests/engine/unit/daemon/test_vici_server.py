@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -27,7 +28,7 @@ from ikeengine.daemon.vici.codec import (
 )
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.peer import Peer, may_control, peer_of
-from ikeengine.daemon.vici.server import MAX_CLIENTS, listening_socket
+from ikeengine.daemon.vici.server import MAX_CLIENTS, ViciServer, listening_socket
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.sa import Usage
@@ -50,6 +51,26 @@ from tests.engine.unit.daemon.vici_rig import ViciRig, text
 def rig(tmp_path: Path) -> Iterator[ViciRig]:
     with ViciRig(tmp_path) as rig:
         yield rig
+
+
+def test_who_comes_before_the_daemon_is_ready_waits(tmp_path: Path) -> None:
+    """Its command is carried out when the configuration is loaded, not in between."""
+
+    async def scenario() -> None:
+        server = ViciServer(tmp_path / "vici", EventHub(), lambda name: None, print)
+        await server.start()
+        reader, writer = await asyncio.open_unix_connection(server.path)
+        writer.write(encode_packet(Packet(PacketType.CMD_REQUEST, "version")))
+        answer = asyncio.ensure_future(reader.readexactly(5))
+        for _round in range(20):
+            await asyncio.sleep(0)
+        assert not answer.done()
+        await server.serve()
+        assert (await answer)[4] == PacketType.CMD_UNKNOWN
+        writer.close()
+        await server.stop()
+
+    asyncio.run(scenario())
 
 
 class RawClient:

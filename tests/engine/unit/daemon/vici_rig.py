@@ -71,6 +71,7 @@ class ViciRig:
         control = Control(self.service, self.loader, self.credentials, self.observer, self.bridge, self.trial, now)
         self.server = ViciServer(self.socket_path, self.hub, control.find_command, self.observer.say)
         await self.server.start()
+        await self.server.serve()
 
     async def _stop(self) -> None:
         await self.server.stop()

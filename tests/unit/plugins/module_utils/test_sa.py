@@ -31,6 +31,7 @@ def test_an_ike_sa_becomes_data(daemon: FakeDaemon) -> None:
         "responder_spi": "c3b235402fe50780",
         "nat": ["remote"],
         "proposal": "AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519",
+        "shared_key": None,
         "age": 5,
         "rekey_in": 13538,
         "reauth_in": None,

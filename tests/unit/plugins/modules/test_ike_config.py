@@ -353,3 +353,37 @@ class TestPurge:
     def test_only_on_request(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
         assert host.config(**dict(self.NEW, purge=False))["purged"] == []
         assert files["old.yml"].exists()
+
+
+class TestPrune:
+    """Keys and the connections that need them leave together."""
+
+    TUNNELS = "# Managed by x\nconnections:\n  a--b:\n    proposals:\n    - x\n  a--c:\n    children: {}\nsecrets: {}\n"
+    NEW: t.ClassVar = {"file": "psk.yml", "content": "keys\n", "prune_file": "tunnels.yml", "prune_keep": ["a--b"]}
+
+    def test_they_leave_together(self, host: Host) -> None:
+        host.file.write_text(self.TUNNELS)
+        host.file.chmod(0o640)
+        forecast = host.config(check_mode=True, diff=True, **self.NEW)
+        assert forecast["changed"] and "-  a--c:" in "".join(part["prepared"] for part in forecast["diff"])
+        assert host.file.read_text() == self.TUNNELS
+        assert host.config(**self.NEW)["changed"]
+        assert host.file.read_text() == self.TUNNELS.replace("  a--c:\n    children: {}\n", "")
+        assert stat.S_IMODE(host.file.stat().st_mode) == 0o640
+        assert not host.config(**self.NEW)["changed"]
+
+    def test_they_stay_together(self, host: Host) -> None:
+        host.file.write_text(self.TUNNELS)
+        host.daemon.plan_answer = ADDED
+        host.daemon.apply_answer = {"success": "no", "errmsg": "no"}
+        assert host.config(**self.NEW)["failed"]
+        assert host.file.read_text() == self.TUNNELS and not (host.path / "psk.yml").exists()
+
+    def test_the_last_one_leaves_an_empty_section(self, host: Host) -> None:
+        host.file.write_text(self.TUNNELS)
+        host.config(**dict(self.NEW, prune_keep=[]))
+        assert host.file.read_text() == "# Managed by x\nconnections: {}\nsecrets: {}\n"
+
+    def test_without_the_file_nothing_happens(self, host: Host) -> None:
+        assert host.config(**self.NEW)["changed"]
+        assert not host.file.exists()

@@ -31,9 +31,13 @@ CERTIFIED = {"a": "a", "b": "c"}
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 POOL = "10.4.0.1-10.4.0.14"
 PROPOSAL = "aes256gcm16-prfsha384-x25519"
+PLUGINS = (
+    "random nonce x509 constraints pubkey pkcs1 pkcs8 pem openssl curve25519 aes sha1 sha2 hmac kdf gcm drbg"
+    " kernel-libipsec kernel-netlink socket-default vici counters"
+)
 CHARON = """
 charon-systemd {
-  load = random nonce x509 pubkey pem openssl curve25519 aes sha1 sha2 hmac kdf gcm drbg kernel-libipsec kernel-netlink socket-default vici counters constraints pkcs1 pkcs8
+  load = %(plugins)s
   plugins { vici { socket = unix://%(directory)s/vici } }
   filelog { log { path = %(directory)s/log } }
 }
@@ -108,6 +112,7 @@ class Host:
             "remote_net": f"10.{other}.0.0/16",
             "proposal": PROPOSAL,
             "key": KEY,
+            "plugins": PLUGINS,
             "cert_id": f"{CERTIFIED[name]}.example",
             "cert_peer": f"{CERTIFIED['ab'[other - 1]]}.example",
             "address": "vips = 0.0.0.0" if name == "a" else "pools = guests",
