@@ -80,6 +80,7 @@ def _play(what: str, inventory: Path, playbook: str, options: argparse.Namespace
         env=environment,
         capture_output=True,
         text=True,
+        check=False,
     )
     seconds = time.monotonic() - started
     recap = RECAP.findall(done.stdout)
@@ -118,7 +119,7 @@ def _inventory(directory: Path, count: int, interpreters: dict[str, str]) -> Pat
 
 
 def _render() -> list[dict[str, Any]]:
-    """The part of the roll-out that depends on the size of the mesh: read the inventory, write the tunnels of the host."""
+    """What depends on the size of the mesh: reading the inventory, and writing the tunnels of the host."""
     role = f"{ROOT}/roles/tunnels"
     write = {"content": "{{ __tunnels_content }}", "dest": "{{ engine_config_dir }}/tunnels.yml", "mode": "0600"}
     folder = {"path": "{{ engine_config_dir }}", "state": "directory", "mode": "0700"}
@@ -155,9 +156,9 @@ def _network(count: int) -> Iterator[dict[str, str]]:
                 interpreters[_name(number)] = str(path)
             yield interpreters
     finally:
-        listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
+        listed = subprocess.run(["ip", "netns", "list"], check=True, capture_output=True, text=True).stdout
         for space in (line.split()[0] for line in listed.splitlines() if line.startswith(prefix)):
-            subprocess.run(["ip", "netns", "delete", space])
+            subprocess.run(["ip", "netns", "delete", space], check=False)
 
 
 def _connect(number: int, space: str, switch: str) -> None:
@@ -175,7 +176,7 @@ def _connect(number: int, space: str, switch: str) -> None:
 def _stop(directory: Path, interpreters: dict[str, str]) -> None:
     for host, python in interpreters.items():
         command = [python, f"{directory}/opt/supervise.py", "stop", "--run-dir", f"{directory}/{host}/run"]
-        subprocess.run(command, capture_output=True)
+        subprocess.run(command, check=False, capture_output=True)
 
 
 def _ip(*commands: str) -> None:
