@@ -51,6 +51,7 @@ STAGES = (
     Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
     Stage("upgrade", f"{MOLECULE} -s upgrade", "collection", 2),
     Stage("removal", f"{MOLECULE} -s removal", "collection", 2),
+    Stage("hub_spoke", f"{MOLECULE} -s hub_spoke", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 
