@@ -46,7 +46,7 @@ STAGES = (
     Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
     Stage("units", "tests/collection/units.sh", "collection", 2),
     Stage("integration", "tests/collection/integration.sh", "collection", 2),
-    Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s certificates", "collection", 2),
+    Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s mesh_cert", "collection", 2),
     Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
