@@ -50,4 +50,4 @@ class ActionModule(ActionBase):
         try:
             return dict(step(arguments["tunnels"], source, *wanted)._asdict())
         except PskError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None

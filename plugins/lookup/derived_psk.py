@@ -78,6 +78,6 @@ class LookupModule(LookupBase):
         try:
             return [derived_psk(*map(self.get_option, ("secret", "mesh", "epoch")), terms)]
         except WeakSecret as error:
-            raise AnsibleLookupError(f"keymesh.ike.derived_psk: the secret {error}") from error
+            raise AnsibleLookupError(f"keymesh.ike.derived_psk: the secret {error}") from None
         except ValueError as error:
-            raise AnsibleLookupError(f"keymesh.ike.derived_psk: {error}") from error
+            raise AnsibleLookupError(f"keymesh.ike.derived_psk: {error}") from None

@@ -85,7 +85,7 @@ class LookupModule(LookupBase):
         try:
             rings = [store.ring(pair, keep=self.get_option("create")) for pair in terms]
         except StoreError as error:
-            raise AnsibleLookupError(f"keymesh.ike.psk: {error}") from error
+            raise AnsibleLookupError(f"keymesh.ike.psk: {error}") from None
         keys = [getattr(ring, generation) for ring in rings]
         for pair, key in zip(terms, keys):
             if key is None:

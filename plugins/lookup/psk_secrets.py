@@ -103,4 +103,4 @@ class LookupModule(LookupBase):
             tunnels = terms if host is None else _mesh.tunnels(_mesh.unpack(terms[0]), host)
             return [secrets_section(tunnels, source)]
         except (PskError, _mesh.InventoryError) as error:
-            raise AnsibleLookupError(f"keymesh.ike.psk_secrets: {error}") from error
+            raise AnsibleLookupError(f"keymesh.ike.psk_secrets: {error}") from None

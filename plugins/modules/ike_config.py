@@ -385,10 +385,23 @@ class ConfigManager:
         if self.candidate.absent:
             os.unlink(target)
             return
-        self.module.atomic_move(self.candidate.changed_file, target, unsafe_writes=self.module.params["unsafe_writes"])
+        if not self._create():
+            self.module.atomic_move(
+                self.candidate.changed_file, target, unsafe_writes=self.module.params["unsafe_writes"]
+            )
         self.module.set_fs_attributes_if_different(
             self.module.load_file_common_arguments(self.module.params, path=target), True
         )
+
+    def _create(self) -> bool:
+        """Move a new file into place with the mode that it has; atomic_move would open it to others for a moment."""
+        if self.before is not None:
+            return False
+        try:
+            os.rename(self.candidate.changed_file, self.candidate.target)
+        except OSError:
+            return False
+        return True
 
     def _restore(self) -> None:
         target = self.candidate.target

@@ -50,7 +50,7 @@ def step(
             return _step_epochs(mine, source, state, hosts, confirmed)
         return _step_pairs(mine, source, state, hosts, confirmed)
     except StoreError as error:
-        raise PskError(str(error)) from error
+        raise PskError(str(error)) from None
 
 
 def _step_pairs(

@@ -74,7 +74,7 @@ def all_keys(tunnels: t.Iterable[Data], source: Source) -> t.List[PairKeys]:
         epochs = wanted_epochs(source) if source.derives else None
         return [pair_keys(tunnel, source, epochs) for tunnel in psk_tunnels(tunnels)]
     except (StoreError, ValueError) as error:
-        raise PskError(str(error)) from error
+        raise PskError(str(error)) from None
 
 
 def pair_keys(tunnel: Data, source: Source, epochs: t.Optional[Ring]) -> PairKeys:
@@ -101,7 +101,7 @@ def wanted_epochs(source: Source) -> Ring:
     try:
         mesh_secret(source.secret)
     except WeakSecret as error:
-        raise PskError(f"ike_psk_secret {error}") from error
+        raise PskError(f"ike_psk_secret {error}") from None
     wanted = str(source.epoch)
     if not _EPOCH.fullmatch(wanted):
         raise PskError(f"ike_psk_epoch: {wanted!r} is not a number or a word, such as 2 or 2026-11")

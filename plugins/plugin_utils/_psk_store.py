@@ -104,14 +104,14 @@ class PskStore:
                 self._write(path, ring, self._vault, replace=True)
             return ring
         except OSError as error:
-            raise StoreError(f"{path} (psk_store): {error.strerror}") from error
+            raise StoreError(f"{path} (psk_store): {error.strerror}") from None
 
     def _change(self, path: str, before: Ring, after: Ring, keep: bool, vault: Vault) -> Ring:
         if keep and after != before:
             try:
                 self._write(path, after, vault, replace=True)
             except OSError as error:
-                raise StoreError(f"{path} (psk_store): {error.strerror}") from error
+                raise StoreError(f"{path} (psk_store): {error.strerror}") from None
         return after
 
     def _write(self, path: str, ring: Ring, vault: Vault, replace: bool) -> None:
@@ -149,7 +149,7 @@ class PskStore:
         try:
             text = self._vault.open(data).strip()
         except VaultError as error:
-            raise StoreError(f"{path} (psk_store) {error}") from error
+            raise StoreError(f"{path} (psk_store) {error}") from None
         return _parse(path, text), self._vault.is_encrypted(data)
 
 

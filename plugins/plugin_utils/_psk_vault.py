@@ -49,8 +49,8 @@ class Vault:
             raise VaultError(f"is encrypted with ansible-vault, and there is no vault password: {GIVE_ONE}")
         try:
             return self._library.decrypt(data).decode("utf-8", "replace")
-        except AnsibleVaultError as error:
+        except AnsibleVaultError:
             raise VaultError(
                 f"cannot be decrypted with the vault password of this run: {GIVE_ONE}, and use the one that it was "
                 "encrypted with (`ansible-vault rekey` changes it)"
-            ) from error
+            ) from None
