@@ -42,7 +42,7 @@ openssl crl -noout -text -in "$directory/gw1/x509crl/mesh.crl" | grep -F 'X509v3
 is_refused 'pki_ca_passphrase: is not the one for' -e pki_ca_host=gw2 -e pki_ca_passphrase=wrong
 is_refused 'pki_ca_host: down cannot be reached' -e pki_ca_host=down
 is_refused "pki_revoked: 'gw9' is neither a host that has a certificate" "${own[@]}" -e '{"pki_revoked": ["gw9"]}'
-openssl genpkey -algorithm ED25519 -out "$directory/store/ca.key"
+openssl genpkey -algorithm ED25519 -aes256 -pass 'pass:open sesame' -out "$directory/store/ca.key"
 is_refused 'is not the key of' "${own[@]}"
 
 # A vault that nobody has the password of.
