@@ -9,7 +9,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 
+from ansible_collections.keymesh.ike.plugins.filter.tunnel_config import tunnel_config
+from ansible_collections.keymesh.ike.plugins.filter.tunnel_file import tunnel_file
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 
 Data = t.Dict[str, t.Any]
@@ -219,14 +222,14 @@ def test_a_pair_takes_the_family_that_both_have(first: t.Any, second: t.Any, cho
     assert (back["remote"]["address"], back["local"]["address"]) == chosen
 
 
-def test_the_local_address_is_of_the_same_family() -> None:
+@pytest.mark.parametrize(("peer", "local"), [("192.0.2.2", "10.0.0.5"), ("2001:db8::2", "2001:db8::1")])
+def test_the_local_address_is_of_the_same_family(peer: str, local: str) -> None:
     changes: t.Dict[str, Data] = {
         "gw1": {"ike_address": ["192.0.2.1", "2001:db8::1"], "ike_local_address": "10.0.0.5"},
-        "gw2": {"ike_address": "2001:db8::2"},
+        "gw2": {"ike_address": peer},
     }
-    assert tunnels("gw1", **dict(changes, gw2={"ike_address": "192.0.2.2"}))["gw2"]["local"]["local_address"] == "10.0.0.5"
     pairs = {"name": "a", "topology": "pairs", "pairs": [["gw1", "gw2"]]}
-    assert tunnels("gw1", [pairs], **changes)["gw2"]["local"]["local_address"] == "2001:db8::1"
+    assert tunnels("gw1", [pairs], **changes)["gw2"]["local"]["local_address"] == local
 
 
 def test_probes_are_of_one_family() -> None:
@@ -262,7 +265,8 @@ def test_profiles_of_ones_own() -> None:
     mesh = dict(FULL, proposal="ours")
     everywhere: t.Dict[str, Data] = {host: {"ike_profiles": ours} for host in HOSTS}
     assert tunnels("gw1", [mesh], **everywhere)["gw2"]["proposal"] == ours["ours"]
-    assert errors([mesh], **dict(everywhere, gw2={})) == [
+    everywhere["gw2"] = {}
+    assert errors([mesh], **everywhere) == [
         "the mesh backbone: ike_profiles.ours differs between gw1, gw3, gw4 and gw2; set it for the whole group"
     ]
 
@@ -361,3 +365,38 @@ def test_the_fact_holds_everything() -> None:
     assert _mesh.unpack(fact) == data
     with pytest.raises(_mesh.InventoryError, match="the role keymesh.ike.mesh sets mesh_data"):
         _mesh.unpack({"ends": {}})
+
+
+def test_the_file_of_a_host() -> None:
+    hosts = inventory([FULL])
+    fact = _mesh.pack(_mesh.mesh(hosts, groups(hosts), ["gw1"]))
+    options = {"private_key": "k", "certificate": "c", "authority": "a"}
+    text = tunnel_file(fact, "gw1", **options)
+    assert text.startswith("# Managed by Ansible: keymesh.ike.tunnels\n")
+    assert yaml.safe_load(text) == tunnel_config(fact, host="gw1", **options)
+    assert "&" not in text, "shared lists would be written once and referred to"
+    through = tunnel_file(fact, "gw1", session="10.2.0.9 50000 192.0.2.1 22", **options)
+    assert list(yaml.safe_load(through)["connections"]) == ["gw1--gw2", "gw1--gw3", "gw1--gw4", "management"]
+    assert tunnel_file(fact, "gw1", session="203.0.113.5 50000 192.0.2.1 22", **options) == text
+
+
+GARBAGE: t.Tuple[t.Any, ...] = (
+    *(0, 7, -1, 1.5, True, False, "", " ", "x", "%any", "10.0.0.0/33", "::/0", "a\nb"),
+    *([], [[]], [None], [7], ["x", 7], [["gw1"]], [["gw1", 7]], [{}], {}, {"a": 1}, {"backbone": 7}, {"ike": 7, "esp": [7]}),
+)
+
+
+@pytest.mark.parametrize("value", GARBAGE, ids=repr)
+def test_garbage_is_refused_in_words(value: t.Any) -> None:
+    """Whatever a variable or a setting is, there is a message and no traceback, or it makes sense."""
+    definitions = [dict(FULL, **{key: value}) for key in (*STAR, *PAIRS, "transit", "auth", "proposal", "version", "child")]
+    inventories = [inventory([definition]) for definition in [*definitions, value]]
+    inventories += [inventory(gw2={variable: value}) for variable in _mesh.VARIABLES]
+    inventories += [inventory([dict(STAR, hubs=value)]), inventory([dict(PAIRS, pairs=value)]), inventory(value)]
+    for hosts in inventories:
+        try:
+            data = _mesh.mesh(hosts, groups(hosts), list(hosts))
+        except _mesh.InventoryError as error:
+            assert error.problems
+        else:
+            assert all(_mesh.file_text(_mesh.tunnels(data, host), {}) for host in data["ends"])
