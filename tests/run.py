@@ -20,9 +20,6 @@ LAST = 3
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 
 
-MOLECULE = "tests/collection/molecule.sh test"
-
-
 @dataclass(frozen=True)
 class Stage:
     """One command of the test run. The stages of a lane run one after the other, the lanes side by side."""
@@ -47,11 +44,7 @@ STAGES = (
     Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
     Stage("units", "tests/collection/units.sh", "collection", 2),
     Stage("integration", "tests/collection/integration.sh", "collection", 2),
-    Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s certificates", "collection", 2),
-    Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
-    Stage("upgrade", f"{MOLECULE} -s upgrade", "collection", 2),
-    Stage("removal", f"{MOLECULE} -s removal", "collection", 2),
-    Stage("hub_spoke", f"{MOLECULE} -s hub_spoke", "collection", 2),
+    Stage("molecule", "tests/collection/molecule.sh", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 

@@ -17,6 +17,7 @@ import hashlib
 import io
 import os
 import re
+import tarfile
 import tempfile
 import time
 import tomllib
@@ -56,6 +57,24 @@ def build_wheel(source: str, directory: str, epoch: int) -> Wheel:
     if not os.path.exists(path):
         _write(path, data)
     return Wheel(path, version, digest, project["dependencies"], project["requires-python"])
+
+
+def write_bundle(path: str, wheels: t.Sequence[str]) -> str:
+    """One archive with these wheels, so that a target gets them in one go. Raises OSError."""
+    if not os.path.exists(path):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            for wheel in wheels:
+                archive.add(wheel, os.path.basename(wheel), filter=_plain)
+        _write(path, out.getvalue())
+    return path
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.mode = 0o644
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
 
 
 def read_wheel(path: str) -> Wheel:
