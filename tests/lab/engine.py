@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 
-from tests.lab import guest
+from tests.lab import guest, preforked
 from tests.lab.control import Control, Section
 from tests.lab.netns import Namespace, wait_until
-from tests.lab.preforked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"retransmit_timeout": "1s", "log": {"default": 1, "ike": 2}}
@@ -43,7 +42,7 @@ class Engine(Control):
         self.configuration = directory / "config.yml"
         self._settings: dict[str, Any] = {"datapath": datapath, **QUICK, **(settings or {})}
         self.configure(more or {})
-        self._process: subprocess.Popen[str] | Forked | None = None
+        self._process: subprocess.Popen[str] | preforked.Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -83,7 +82,13 @@ class Engine(Control):
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a client command of the command line, such as `cli("explain", "net")`."""
-        command = self._command(*arguments, "--socket", str(self.socket_path))
+        arguments = (*arguments, "--socket", str(self.socket_path))
+        if guest.inside():
+            result = preforked.run(self.namespace.name, list(arguments))
+            if check:
+                result.check_returncode()
+            return result
+        command = self._command(*arguments)
         return self.namespace.run(*command, check=check, env=self._environment())
 
     def failures(self, connection: str = "") -> list[dict[str, Any]]:
@@ -91,9 +96,9 @@ class Engine(Control):
         answer = self.request("failures", {"connection": connection} if connection else {})
         return list(answer["failures"].values())
 
-    def _started(self, arguments: list[str]) -> subprocess.Popen[str] | Forked:
+    def _started(self, arguments: list[str]) -> subprocess.Popen[str] | preforked.Forked:
         if guest.inside():
-            return Forked(self.namespace.name, arguments, self.log_file)
+            return preforked.Forked(self.namespace.name, arguments, self.log_file)
         with self.log_file.open("a") as output:
             return self.namespace.popen(
                 *self._command(*arguments), env=self._environment(), stdout=output, stderr=output

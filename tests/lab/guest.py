@@ -12,7 +12,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,3 +87,21 @@ class Guest:
     def _read(self, name: str) -> str:
         path = self.directory / name
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+@contextlib.contextmanager
+def urgent(cpu: int) -> Iterator[None]:
+    """Let what this thread starts in the block have one CPU, and first.
+
+    A kernel in user mode changes from one of its processes to another for each system call. On a busy machine each
+    change would wait for a CPU, which makes everything several times slower. Where it is not allowed, so it is.
+    """
+    cpus, policy, priority = os.sched_getaffinity(0), os.sched_getscheduler(0), os.sched_getparam(0)
+    os.sched_setaffinity(0, {cpu})
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
+        os.sched_setaffinity(0, cpus)

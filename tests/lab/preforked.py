@@ -1,6 +1,6 @@
-"""Daemons that do not begin with an interpreter: forked off a process that has imported all of ikeengine already.
+"""`ikeengine` without the start of an interpreter: forked off a process that has imported all of it already.
 
-In a guest kernel the imports take most of the time of a start. Outside, daemons are started as everybody does it.
+In a guest kernel the imports take most of the time of a command. Outside, it is started as everybody does it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -53,6 +54,14 @@ class Forked:
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired("ikeengine", timeout)
         return self._process.exitcode
+
+
+def run(namespace: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end. What it prints to the two streams is not kept apart."""
+    with tempfile.TemporaryDirectory() as directory:
+        output = Path(directory, "output")
+        code = Forked(namespace, arguments, output).wait(60)
+        return subprocess.CompletedProcess(arguments, code, output.read_text(), "")
 
 
 def _run(namespace: str, arguments: list[str], log: str) -> None:

@@ -25,16 +25,20 @@ STILL_UNDER_WAY = 25
 
 
 class Ping:
-    """A ping that runs until `stop`; the gaps in what came back are the losses."""
+    """A ping that runs from the start until `stop`; the gaps in what came back are the losses."""
 
     def __init__(self, source: Namespace, destination: str, *, interval: float = 0.02) -> None:
         options = ["-n", "-i", str(interval), "-W", "5"]
         self._process = source.popen("stdbuf", "-oL", "ping", *options, destination, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
+        self._output.readline()
 
     def stop(self) -> tuple[int, list[int]]:
         """Returns how many came back, and the sequence numbers of the lost ones."""
         self._process.send_signal(signal.SIGINT)
-        output, _ = self._process.communicate(timeout=20)
+        output = self._output.read()
+        self._process.wait(20)
         received = [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)]
         transmitted = re.search(r"(\d+) packets transmitted", output)
         assert transmitted is not None, output
@@ -102,6 +106,12 @@ def captured(
     process.stderr.readline()
     try:
         yield Capture(file)
+        wait_until(lambda: _sleeps(process.pid))
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether a process has nothing to do: a capture that waits for packets has written all earlier ones."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("S")

@@ -37,18 +37,18 @@ BACKWARDS = "IKEENGINE_GUEST_BACKWARDS"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of kernel: the folder with its tests, and how many of them run side by side."""
+    """A kind of kernel: the folder with its tests, and how many of them run side by side where there are CPUs."""
 
     folder: Path
     lab: ModuleType
-    boots: int
+    most_boots: int
     boot_seconds: int
     seconds_per_test: int
 
 
 KINDS = (
-    Kind(HERE / "inside", uml, boots=2, boot_seconds=60, seconds_per_test=60),
-    Kind(HERE / "emulated", qemu, boots=1, boot_seconds=300, seconds_per_test=120),
+    Kind(HERE / "inside", uml, most_boots=2, boot_seconds=60, seconds_per_test=60),
+    Kind(HERE / "emulated", qemu, most_boots=1, boot_seconds=300, seconds_per_test=120),
 )
 
 
@@ -68,15 +68,17 @@ class Boots:
     results: list[GuestResult] = field(default_factory=list)
     outcomes: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    @property
+    def count(self) -> int:
+        """How many kernels there are. Half of the CPUs are left to whatever else is running."""
+        return min(self.kind.most_boots, max(1, len(os.sched_getaffinity(0)) // 2), len(self.tests))
+
     def run(self) -> None:
         """Boot them, and wait until all have halted. Compiled sources come from here, inside none are kept."""
         compileall.compile_dir(self.root / "ikeengine", quiet=1)
         (self.directory / "taken").mkdir()
         (self.directory / "tests").write_text("\n".join(self.tests) + "\n")
-        threads = [
-            threading.Thread(target=self._boot, args=(number,))
-            for number in range(min(self.kind.boots, len(self.tests)))
-        ]
+        threads = [threading.Thread(target=self._boot, args=(number,)) for number in range(self.count)]
         for thread in threads:
             thread.start()
         for thread in threads:
