@@ -45,7 +45,7 @@ def fixture_answers(tmp_path_factory: pytest.TempPathFactory) -> t.Dict[str, t.A
                 "os_family": family,
                 "distribution": distribution,
                 "distribution_version": version,
-                "distribution_major_version": version.split(".")[0],
+                "distribution_major_version": version.partition(".")[0],
             }
         }
         for name, ((family, distribution, version), unused) in CASES.items()

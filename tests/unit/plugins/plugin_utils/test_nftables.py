@@ -25,6 +25,10 @@ WANTED: t.Dict[str, t.Any] = {
 }
 
 
+def opened(found: t.Dict[str, t.Any], **changes: t.Any) -> t.Dict[str, str]:
+    return nftables_opening(found, **{**WANTED, **changes})
+
+
 def base(
     hook: str, policy: str = "drop", family: str = "inet", table: str = "filter", name: str = ""
 ) -> t.Dict[str, t.Any]:
@@ -50,7 +54,7 @@ def applied(commands: str) -> t.List[t.Dict[str, t.Any]]:
 
 
 def test_every_base_chain_gets_a_jump() -> None:
-    opening = nftables_opening(ruleset(base("input"), base("forward"), base("output", "accept")), **WANTED)
+    opening = opened(ruleset(base("input"), base("forward"), base("output", "accept")))
     assert opening["file"] == opening["commands"]
     lines = opening["file"].splitlines()
     assert "add rule inet filter keymesh_ike_input udp dport { 500, 4500 } accept" in lines
@@ -64,17 +68,15 @@ def test_every_base_chain_gets_a_jump() -> None:
 
 def test_a_second_run_has_nothing_to_do() -> None:
     chains = (base("input"), base("forward"))
-    first = nftables_opening(ruleset(*chains), **WANTED)
-    second = nftables_opening(ruleset(*chains, *applied(first["commands"])), **WANTED)
+    first = opened(ruleset(*chains))
+    second = opened(ruleset(*chains, *applied(first["commands"])))
     assert second == {"file": first["file"], "commands": ""}
 
 
 def test_other_wishes_replace_the_rules() -> None:
     chains = (base("input"), base("forward"))
-    first = nftables_opening(ruleset(*chains), **WANTED)
-    second = nftables_opening(
-        ruleset(*chains, *applied(first["commands"])), **dict(WANTED, forward=False, protocols=["esp", "ah"])
-    )
+    first = opened(ruleset(*chains))
+    second = opened(ruleset(*chains, *applied(first["commands"])), forward=False, protocols=["esp", "ah"])
     assert "delete rule inet filter input handle 9\n" in second["commands"]
     assert "meta l4proto { 50, 51 } accept" in second["commands"]
     assert second["commands"].endswith("delete chain inet filter keymesh_ike_forward\n")
@@ -82,38 +84,38 @@ def test_other_wishes_replace_the_rules() -> None:
 
 
 def test_only_what_is_asked_is_opened() -> None:
-    opening = nftables_opening(ruleset(base("input"), base("forward")), **dict(WANTED, input=False, forward=False))
+    opening = opened(ruleset(base("input"), base("forward")), input=False, forward=False)
     rules = [line for line in opening["file"].splitlines() if line.startswith("add rule")]
     assert len(rules) == 2
     assert "forward" not in opening["file"]
 
 
 def test_output_is_opened_if_it_drops() -> None:
-    opening = nftables_opening(ruleset(base("output")), **WANTED)
+    opening = opened(ruleset(base("output")))
     assert "udp sport { 500, 4500 } accept" in opening["file"]
     assert "rt ipsec exists accept" in opening["file"]
 
 
 def test_without_interfaces() -> None:
-    opening = nftables_opening(ruleset(base("input"), base("forward")), **dict(WANTED, interfaces=[]))
+    opening = opened(ruleset(base("input"), base("forward")), interfaces=[])
     assert "ifname" not in opening["file"]
 
 
 @pytest.mark.parametrize("table", ["firewalld", "ikeengine-ike0"])
 def test_tables_of_others_are_left_alone(table: str) -> None:
-    assert nftables_opening(ruleset(base("input", table=table)), **WANTED) == {"file": "", "commands": ""}
+    assert opened(ruleset(base("input", table=table))) == {"file": "", "commands": ""}
 
 
 def test_chains_of_iptables() -> None:
     accepts = base("forward", "accept", "ip", name="FORWARD")
-    assert nftables_opening(ruleset(accepts), **WANTED)["commands"] == ""
+    assert opened(ruleset(accepts))["commands"] == ""
     with pytest.raises(FirewallError, match="chain INPUT of table ip filter belongs to iptables"):
-        nftables_opening(ruleset(base("input", family="ip", name="INPUT")), **WANTED)
+        opened(ruleset(base("input", family="ip", name="INPUT")))
 
 
 def test_closing_takes_everything_out() -> None:
     chains = (base("input"), base("forward"))
-    first = nftables_opening(ruleset(*chains), **WANTED)
+    first = opened(ruleset(*chains))
     assert nftables_closing(ruleset(*chains, *applied(first["commands"]))).splitlines() == [
         "delete rule inet filter input handle 9",
         "delete rule inet filter forward handle 9",
