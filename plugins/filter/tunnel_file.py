@@ -52,6 +52,11 @@ options:
     description: Options for every Child SA.
     type: dict
     default: {}
+  session:
+    description:
+      - C(SSH_CONNECTION) on the host. If a tunnel would swallow this session, the file has the policy of P(keymesh.ike.management_bypass#filter), too.
+    type: str
+    default: ''
 seealso:
   - plugin: keymesh.ike.tunnel_config
     plugin_type: filter
@@ -78,14 +83,16 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
+from ansible_collections.keymesh.ike.plugins.plugin_utils._management import management_bypass
 
 
-def tunnel_file(mesh: t.Mapping[str, t.Any], host: str, **options: t.Any) -> str:
+def tunnel_file(mesh: t.Mapping[str, t.Any], host: str, session: str = "", **options: t.Any) -> str:
     """The text, see the documentation of the filter."""
     try:
-        return _mesh.file_text(_mesh.tunnels(_mesh.unpack(mesh), host), _mesh.plain(options))
+        tunnels = _mesh.tunnels(_mesh.unpack(mesh), host)
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.tunnel_file: {error}") from error
+    return _mesh.file_text(tunnels, _mesh.plain(options), management_bypass(tunnels, session))
 
 
 class FilterModule:

@@ -53,10 +53,12 @@ def configuration(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> 
     }
 
 
-def file_text(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> str:
-    """The configuration as a file."""
+def file_text(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any], more: t.Optional[Data] = None) -> str:
+    """The configuration as a file, with C(more) connections."""
+    sections = configuration(tunnels, options)
+    sections["connections"].update(more or {})
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(configuration(tunnels, options), Dumper=dumper, indent=2, sort_keys=False, width=120)
+    text = yaml.dump(sections, Dumper=dumper, indent=2, sort_keys=False, width=120)
     return f"# Managed by Ansible: keymesh.ike.tunnels\n{text}"
 
 

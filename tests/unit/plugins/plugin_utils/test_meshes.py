@@ -9,7 +9,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 
+from ansible_collections.keymesh.ike.plugins.filter.tunnel_config import tunnel_config
+from ansible_collections.keymesh.ike.plugins.filter.tunnel_file import tunnel_file
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 
 Data = t.Dict[str, t.Any]
@@ -262,7 +265,8 @@ def test_profiles_of_ones_own() -> None:
     mesh = dict(FULL, proposal="ours")
     everywhere: t.Dict[str, Data] = {host: {"ike_profiles": ours} for host in HOSTS}
     assert tunnels("gw1", [mesh], **everywhere)["gw2"]["proposal"] == ours["ours"]
-    assert errors([mesh], **dict(everywhere, gw2={})) == [
+    everywhere["gw2"] = {}
+    assert errors([mesh], **everywhere) == [
         "the mesh backbone: ike_profiles.ours differs between gw1, gw3, gw4 and gw2; set it for the whole group"
     ]
 
@@ -361,3 +365,16 @@ def test_the_fact_holds_everything() -> None:
     assert _mesh.unpack(fact) == data
     with pytest.raises(_mesh.InventoryError, match="the role keymesh.ike.mesh sets mesh_data"):
         _mesh.unpack({"ends": {}})
+
+
+def test_the_file_of_a_host() -> None:
+    hosts = inventory([FULL])
+    fact = _mesh.pack(_mesh.mesh(hosts, groups(hosts), ["gw1"]))
+    options = {"private_key": "k", "certificate": "c", "authority": "a"}
+    text = tunnel_file(fact, "gw1", **options)
+    assert text.startswith("# Managed by Ansible: keymesh.ike.tunnels\n")
+    assert yaml.safe_load(text) == tunnel_config(fact, host="gw1", **options)
+    assert "&" not in text, "shared lists would be written once and referred to"
+    through = tunnel_file(fact, "gw1", session="10.2.0.9 50000 192.0.2.1 22", **options)
+    assert list(yaml.safe_load(through)["connections"]) == ["gw1--gw2", "gw1--gw3", "gw1--gw4", "management"]
+    assert tunnel_file(fact, "gw1", session="203.0.113.5 50000 192.0.2.1 22", **options) == text
