@@ -40,6 +40,7 @@ STAGES = (
     Stage("kernel", f"{PYTEST} tests/engine/kernel -m kernel", "kernel", 1),
     Stage("scenarios", f"{sys.executable} -m docs.pages.scenarios", "interop", 1),
     Stage("ansible-lint", "tests/collection/lint.sh", "lint", 2),
+    Stage("release", "tests/collection/release_check.sh", "lint", 2),
     Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
     Stage("units", "tests/collection/units.sh", "collection", 2),
     Stage("integration", "tests/collection/integration.sh", "collection", 2),

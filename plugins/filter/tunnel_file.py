@@ -53,10 +53,9 @@ options:
     type: dict
     default: {}
   session:
-    description:
-      - C(SSH_CONNECTION) on the host. If a tunnel would swallow this session, the file has the policy of P(keymesh.ike.management_bypass#filter), too.
+    description: An SSH connection that must not disappear in a tunnel, see P(keymesh.ike.management_bypass#filter).
     type: str
-    default: ''
+    default: ""
 seealso:
   - plugin: keymesh.ike.tunnel_config
     plugin_type: filter
@@ -90,9 +89,9 @@ def tunnel_file(mesh: t.Mapping[str, t.Any], host: str, session: str = "", **opt
     """The text, see the documentation of the filter."""
     try:
         tunnels = _mesh.tunnels(_mesh.unpack(mesh), host)
+        return _mesh.file_text(tunnels, _mesh.plain(options), management_bypass(tunnels, str(session)))
     except _mesh.InventoryError as error:
         raise AnsibleFilterError(f"keymesh.ike.tunnel_file: {error}") from error
-    return _mesh.file_text(tunnels, _mesh.plain(options), management_bypass(tunnels, session))
 
 
 class FilterModule:

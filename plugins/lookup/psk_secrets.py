@@ -18,10 +18,13 @@ description:
   - The role P(keymesh.ike.psk#role) uses it. Use it in tasks with C(no_log).
 options:
   _terms:
-    description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter).
+    description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter). With O(host), the result of P(keymesh.ike.mesh#filter).
     type: list
     elements: dict
     required: true
+  host:
+    description: The host whose keys are wanted. This is faster than to make a list of its tunnels first.
+    type: str
   store:
     description: Directory on the controller with the keys, and with the epoch of derived keys. It is created if needed.
     type: path
@@ -54,7 +57,7 @@ EXAMPLES = r"""
   keymesh.ike.ike_config:
     path: /etc/ikeengine
     file: psk.yml
-    content: "{{ {'secrets': query('keymesh.ike.psk_secrets', *tunnels, store=inventory_dir ~ '/.ike/psk') | first} | to_nice_yaml }}"
+    content: "{{ {'secrets': query('keymesh.ike.psk_secrets', mesh_data, host=inventory_hostname, store=inventory_dir ~ '/.ike/psk') | first} | to_nice_yaml }}"
     mode: "0600"
   no_log: true
 """
@@ -71,6 +74,7 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 from ansible_collections.keymesh.ike.plugins.plugin_utils._psk_secrets import PskError, Source, secrets_section
 from ansible_collections.keymesh.ike.plugins.plugin_utils._psk_store import PskStore
 from ansible_collections.keymesh.ike.plugins.plugin_utils._psk_vault import Vault
@@ -94,7 +98,9 @@ class LookupModule(LookupBase):
             self.get_option("epoch"),
             self.get_option("create"),
         )
+        host = self.get_option("host")
         try:
-            return [secrets_section(terms, source)]
-        except PskError as error:
+            tunnels = terms if host is None else _mesh.tunnels(_mesh.unpack(terms[0]), host)
+            return [secrets_section(tunnels, source)]
+        except (PskError, _mesh.InventoryError) as error:
             raise AnsibleLookupError(f"keymesh.ike.psk_secrets: {error}") from error

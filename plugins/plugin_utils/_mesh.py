@@ -153,7 +153,7 @@ def _read(
             continue
         looked_up = hostvars[host]
         known[host] = {name: plain(looked_up.get(name)) for name in VARIABLES}
-        known[host]["ike_group"] = known[host]["ike_group"] or group
+        known[host]["ike_group"] = str(known[host]["ike_group"] or group)
         known[host]["managed"] = flag(host, known[host], "ike_managed", True, problems)
         for definition in _mesh_definitions.definitions_of(host, known[host], Problems()):
             text = repr(definition)

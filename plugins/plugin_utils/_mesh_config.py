@@ -53,11 +53,13 @@ def configuration(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any]) -> 
     }
 
 
-def file_text(tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any], more: t.Optional[Data] = None) -> str:
-    """The configuration as a file, with C(more) connections."""
+def file_text(
+    tunnels: t.Sequence[Data], options: t.Mapping[str, t.Any], more: t.Optional[t.Mapping[str, t.Any]] = None
+) -> str:
+    """The configuration as a file. C(more) are connections that are not tunnels."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     sections = configuration(tunnels, options)
     sections["connections"].update(more or {})
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(sections, Dumper=dumper, indent=2, sort_keys=False, width=120)
     return f"# Managed by Ansible: keymesh.ike.tunnels\n{text}"
 

@@ -44,10 +44,14 @@ def definitions_of(host: str, variables: Data, problems: Problems) -> t.List[Dat
     value = variables.get("ike_meshes")
     if value is None:
         return [{"name": variables["ike_group"], "group": variables["ike_group"]}]
-    if not isinstance(value, list) or not all(isinstance(one, dict) and one.get("name") for one in value):
+    if not isinstance(value, list) or not all(isinstance(one, dict) and _is_name(one.get("name")) for one in value):
         problems.add(f"{host}: ike_meshes must be a list of meshes, such as [{{name: backbone, group: gateways}}]")
         return []
     return value
+
+
+def _is_name(value: t.Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def members_of(definition: Data, groups: Groups) -> t.List[str]:
@@ -56,7 +60,7 @@ def members_of(definition: Data, groups: Groups) -> t.List[str]:
         return list(groups.get(str(definition.get("group", DEFAULT_GROUP)), ()))
     pairs = definition.get("pairs")
     return sorted(
-        {host for pair in pairs if isinstance(pair, list) for host in pair} if isinstance(pairs, list) else ()
+        {host for pair in pairs if isinstance(pair, list) for host in map(str, pair)} if isinstance(pairs, list) else ()
     )
 
 
@@ -83,7 +87,7 @@ def meshes(known: t.Mapping[str, Data], groups: Groups, problems: Problems) -> t
 
 
 def _tell_emptiness(definition: Data, groups: Groups, problems: Problems) -> None:
-    name, group = definition["name"], definition.get("group", DEFAULT_GROUP)
+    name, group = definition["name"], str(definition.get("group", DEFAULT_GROUP))
     if definition.get("topology") == "pairs" and "group" not in definition:
         problems.add(f"the mesh {name}: pairs is not set; list the pairs of hosts, such as [[gw1, gw2]]")
     elif group not in groups:
@@ -120,7 +124,8 @@ def _mesh(
 ) -> Data:
     """One mesh with all its settings."""
     name = definition["name"]
-    _check_types(definition, problems)
+    _check_settings(definition, problems)
+    definition = {key: value for key, value in definition.items() if key in _TYPES and _fits(key, value)}
     mesh = {
         "name": name,
         "members": members,
@@ -191,12 +196,17 @@ def _agreed(
     return json.loads(next(iter(values))) if values else default
 
 
-def _check_types(definition: Data, problems: Problems) -> None:
+def _fits(key: str, value: t.Any) -> bool:
+    kind = _TYPES[key][0]
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _check_settings(definition: Data, problems: Problems) -> None:
     name = definition["name"]
     for key, value in definition.items():
         if key not in _TYPES:
             problems.add(f"the mesh {name}: {key} is not a setting of a mesh; there are {', '.join(_TYPES)}")
-        elif not isinstance(value, _TYPES[key][0]) or (isinstance(value, bool) and _TYPES[key][0] is not bool):
+        elif not _fits(key, value):
             problems.add(f"the mesh {name}: {key}: {value!r} is not {_TYPES[key][1]}")
     for key, computed in _COMPUTED.items():
         options = definition.get(key)

@@ -18,6 +18,8 @@ Data = t.Dict[str, t.Any]
 
 MARK = "keymesh.ike"
 HOOKS = ("input", "forward", "output")
+_NUMBERS = {"esp": 50, "ah": 51}
+"""Not every host has the names (/etc/protocols)."""
 _FOREIGN = ("firewalld", "ikeengine-")
 """How the tables of others begin that are not ours to change."""
 
@@ -68,7 +70,10 @@ def _rules(hook: str, opening: Opening) -> t.List[str]:
         return rules + ([f"iifname {devices} accept", f"oifname {devices} accept"] if opening.interfaces else [])
     # The other end may be behind a NAT and send from any port.
     port = "dport" if hook == "input" else "sport"
-    rules = [f"udp {port} {_set(opening.ports)} accept", f"meta l4proto {_set(opening.protocols)} accept"]
+    rules = [
+        f"udp {port} {_set(opening.ports)} accept",
+        f"meta l4proto {_set(_NUMBERS[name] for name in opening.protocols)} accept",
+    ]
     if opening.input:
         inside = ("meta secpath", "iifname") if hook == "input" else ("rt ipsec", "oifname")
         rules += [f"{inside[0]} exists accept"]

@@ -120,7 +120,12 @@ class Lab:
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": unified},
+                # Their network is their own, and so are its settings in the kernel.
+                env={
+                    **os.environ,
+                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": unified,
+                    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+                },
             ).pid
 
     def _await(self, processes):

@@ -7,8 +7,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils._management import management_bypass
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_config import file_text
 
 
 def tunnels(*subnets: str) -> t.List[t.Dict[str, t.Any]]:
@@ -46,3 +48,10 @@ def test_a_session_that_a_tunnel_would_swallow_passes(
 )
 def test_other_sessions_need_nothing(subnets: t.List[str], session: str) -> None:
     assert management_bypass(tunnels(*subnets), session) == {}
+
+
+def test_the_policy_is_in_the_file_of_the_tunnels() -> None:
+    bypass = management_bypass(tunnels("0.0.0.0/0"), "198.51.100.7 50022 192.0.2.1 22")
+    written = yaml.safe_load(file_text([], {}, bypass))
+    assert written["connections"] == bypass
+    assert yaml.safe_load(file_text([], {}))["connections"] == {}

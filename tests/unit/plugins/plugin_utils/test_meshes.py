@@ -222,14 +222,14 @@ def test_a_pair_takes_the_family_that_both_have(first: t.Any, second: t.Any, cho
     assert (back["remote"]["address"], back["local"]["address"]) == chosen
 
 
-def test_the_local_address_is_of_the_same_family() -> None:
+@pytest.mark.parametrize(("peer", "local"), [("192.0.2.2", "10.0.0.5"), ("2001:db8::2", "2001:db8::1")])
+def test_the_local_address_is_of_the_same_family(peer: str, local: str) -> None:
     changes: t.Dict[str, Data] = {
         "gw1": {"ike_address": ["192.0.2.1", "2001:db8::1"], "ike_local_address": "10.0.0.5"},
-        "gw2": {"ike_address": "2001:db8::2"},
+        "gw2": {"ike_address": peer},
     }
-    assert tunnels("gw1", **dict(changes, gw2={"ike_address": "192.0.2.2"}))["gw2"]["local"]["local_address"] == "10.0.0.5"
     pairs = {"name": "a", "topology": "pairs", "pairs": [["gw1", "gw2"]]}
-    assert tunnels("gw1", [pairs], **changes)["gw2"]["local"]["local_address"] == "2001:db8::1"
+    assert tunnels("gw1", [pairs], **changes)["gw2"]["local"]["local_address"] == local
 
 
 def test_probes_are_of_one_family() -> None:
@@ -378,3 +378,25 @@ def test_the_file_of_a_host() -> None:
     through = tunnel_file(fact, "gw1", session="10.2.0.9 50000 192.0.2.1 22", **options)
     assert list(yaml.safe_load(through)["connections"]) == ["gw1--gw2", "gw1--gw3", "gw1--gw4", "management"]
     assert tunnel_file(fact, "gw1", session="203.0.113.5 50000 192.0.2.1 22", **options) == text
+
+
+GARBAGE: t.Tuple[t.Any, ...] = (
+    *(0, 7, -1, 1.5, True, False, "", " ", "x", "%any", "10.0.0.0/33", "::/0", "a\nb"),
+    *([], [[]], [None], [7], ["x", 7], [["gw1"]], [["gw1", 7]], [{}], {}, {"a": 1}, {"backbone": 7}, {"ike": 7, "esp": [7]}),
+)
+
+
+@pytest.mark.parametrize("value", GARBAGE, ids=repr)
+def test_garbage_is_refused_in_words(value: t.Any) -> None:
+    """Whatever a variable or a setting is, there is a message and no traceback, or it makes sense."""
+    definitions = [dict(FULL, **{key: value}) for key in (*STAR, *PAIRS, "transit", "auth", "proposal", "version", "child")]
+    inventories = [inventory([definition]) for definition in [*definitions, value]]
+    inventories += [inventory(gw2={variable: value}) for variable in _mesh.VARIABLES]
+    inventories += [inventory([dict(STAR, hubs=value)]), inventory([dict(PAIRS, pairs=value)]), inventory(value)]
+    for hosts in inventories:
+        try:
+            data = _mesh.mesh(hosts, groups(hosts), list(hosts))
+        except _mesh.InventoryError as error:
+            assert error.problems
+        else:
+            assert all(_mesh.file_text(_mesh.tunnels(data, host), {}) for host in data["ends"])

@@ -25,7 +25,9 @@ WANTED: t.Dict[str, t.Any] = {
 }
 
 
-def base(hook: str, policy: str = "drop", family: str = "inet", table: str = "filter", name: str = "") -> t.Dict[str, t.Any]:
+def base(
+    hook: str, policy: str = "drop", family: str = "inet", table: str = "filter", name: str = ""
+) -> t.Dict[str, t.Any]:
     chain = {"family": family, "table": table, "name": name or hook, "handle": 1, "type": "filter", "hook": hook}
     return {"chain": dict(chain, prio=0, policy=policy)}
 
@@ -52,7 +54,7 @@ def test_every_base_chain_gets_a_jump() -> None:
     assert opening["file"] == opening["commands"]
     lines = opening["file"].splitlines()
     assert "add rule inet filter keymesh_ike_input udp dport { 500, 4500 } accept" in lines
-    assert "add rule inet filter keymesh_ike_input meta l4proto { esp } accept" in lines
+    assert "add rule inet filter keymesh_ike_input meta l4proto { 50 } accept" in lines
     assert 'add rule inet filter keymesh_ike_forward oifname { "ike0" } accept' in lines
     assert [line.split(" comment ")[0] for line in lines if line.startswith("insert")] == [
         "insert rule inet filter input jump keymesh_ike_input",
@@ -70,9 +72,11 @@ def test_a_second_run_has_nothing_to_do() -> None:
 def test_other_wishes_replace_the_rules() -> None:
     chains = (base("input"), base("forward"))
     first = nftables_opening(ruleset(*chains), **WANTED)
-    second = nftables_opening(ruleset(*chains, *applied(first["commands"])), **dict(WANTED, forward=False, protocols=["esp", "ah"]))
+    second = nftables_opening(
+        ruleset(*chains, *applied(first["commands"])), **dict(WANTED, forward=False, protocols=["esp", "ah"])
+    )
     assert "delete rule inet filter input handle 9\n" in second["commands"]
-    assert "meta l4proto { esp, ah } accept" in second["commands"]
+    assert "meta l4proto { 50, 51 } accept" in second["commands"]
     assert second["commands"].endswith("delete chain inet filter keymesh_ike_forward\n")
     assert "forward" not in second["file"]
 
