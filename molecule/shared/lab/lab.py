@@ -19,7 +19,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PATIENCE = 60
+PATIENCE = 180
 """Seconds that the containers may take to boot."""
 
 # What the machine has installed would start in the containers too.
