@@ -22,6 +22,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 180
 """Seconds that the containers may take to boot."""
 
+INOTIFY_INSTANCES = 1024
+"""The containers share the limit of the machine, which is made for one systemd."""
+
 # What the machine has installed would start in the containers too.
 MASKED = """
 apt-daily-upgrade.timer apt-daily.timer console-getty.service dpkg-db-backup.timer e2scrub_all.timer
@@ -61,6 +64,7 @@ class Lab:
         )
         with open(os.path.join(self.root, "library", "ansible", "__init__.py"), "wb"):
             pass
+        allow_inotify_instances(INOTIFY_INSTANCES)
         self._await({host: self._boot(host, description["releases"]) for host in hosts})
 
     def rebuild(self, host):
@@ -196,6 +200,12 @@ class Lab:
         with open(self._path(host, name), "w", encoding="utf-8") as file:
             file.write(content)
         os.chmod(self._path(host, name), mode)
+
+
+def allow_inotify_instances(wanted):
+    with open("/proc/sys/fs/inotify/max_user_instances", "r+", encoding="ascii") as limit:
+        if int(limit.read()) < wanted:
+            limit.write(str(wanted))
 
 
 def link(source, target):
