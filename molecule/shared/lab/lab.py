@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ PATIENCE = 180
 """Seconds that the containers may take to boot."""
 
 INOTIFY_INSTANCES = 1024
-"""The containers share the limit of the machine, which is made for one systemd."""
+"""What some tens of containers need."""
 
 # What the machine has installed would start in the containers too.
 MASKED = """
@@ -203,9 +204,10 @@ class Lab:
 
 
 def allow_inotify_instances(wanted):
-    with open("/proc/sys/fs/inotify/max_user_instances", "r+", encoding="ascii") as limit:
-        if int(limit.read()) < wanted:
-            limit.write(str(wanted))
+    """The containers share the limit of the machine, which is made for one systemd."""
+    limit = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text(encoding="ascii")) < wanted:
+        limit.write_text(str(wanted), encoding="ascii")
 
 
 def link(source, target):
