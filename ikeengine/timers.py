@@ -33,7 +33,7 @@ class Timer(Enum):
     CHILD_REKEY = "rekey a Child SA"
     CHILD_EXPIRE = "a Child SA is over its lifetime"
     CHILD_LINGER = "the last packets of a replaced Child SA have arrived"
-    CHILD_ACTIVATE = "the peer must have its new Child SA by now"
+    CHILD_DRAIN = "what was sent on a Child SA of an older configuration has arrived"
     CHILD_IDLE = "a Child SA may have been unused for too long"
     CHILD_RETRY = "the peer asked us to try again later"
     CHILD_SEND = "the peer surely has the Child SA that it has asked for"

@@ -20,9 +20,6 @@ LAST = 3
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 
 
-MOLECULE = "tests/collection/molecule.sh test"
-
-
 @dataclass(frozen=True)
 class Stage:
     """One command of the test run. The stages of a lane run one after the other, the lanes side by side."""
@@ -43,11 +40,11 @@ STAGES = (
     Stage("kernel", f"{PYTEST} tests/engine/kernel -m kernel", "kernel", 1),
     Stage("scenarios", f"{sys.executable} -m docs.pages.scenarios", "interop", 1),
     Stage("ansible-lint", "tests/collection/lint.sh", "lint", 2),
+    Stage("release", "tests/collection/release_check.sh", "lint", 2),
     Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
     Stage("units", "tests/collection/units.sh", "collection", 2),
     Stage("integration", "tests/collection/integration.sh", "collection", 2),
-    Stage("molecule", f"{MOLECULE} -s default && {MOLECULE} -s certificates", "collection", 2),
-    Stage("systemd", f"{MOLECULE} -s systemd", "collection", 2),
+    Stage("molecule", "tests/collection/molecule.sh", "collection", 2),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 

@@ -29,10 +29,10 @@ module_defaults:
 ```
 """
 _PLUGINS = """\
-# Filters and lookups
+# Filters, tests and lookups
 
-This page is generated from the documentation in `plugins/filter/` and `plugins/lookup/` (`make docs`). The roles use
-them; `ansible-doc -t filter keymesh.ike.mesh_tunnels` shows the same on the command line.
+This page is generated from the documentation in `plugins/filter/`, `plugins/test/` and `plugins/lookup/` (`make docs`).
+The roles use them; `ansible-doc -t filter keymesh.ike.mesh_tunnels` shows the same on the command line.
 """
 
 
@@ -44,7 +44,7 @@ def modules_page() -> str:
 
 def plugins_page() -> str:
     """The text of plugins.md."""
-    return _page(_PLUGINS, "filter", "lookup")
+    return _page(_PLUGINS, "filter", "test", "lookup")
 
 
 def _page(introduction: str, *kinds: str) -> str:

@@ -9,7 +9,7 @@ from docs.pages.markup import table
 from ikeengine.daemon.vici.commands import COMMANDS
 from ikeengine.daemon.vici.hub import RAISED, STREAMED
 
-OWN = ("plan", "apply", "failures")
+OWN = ("plan", "apply", "confirm", "failures")
 STRONGSWAN = (
     "version", "stats", "reload-settings", "initiate", "terminate", "rekey", "redirect", "install", "uninstall",
     "list-sas", "list-policies", "list-conns", "get-conns", "list-certs", "list-authorities", "get-authorities",

@@ -47,8 +47,8 @@ class CredentialStore:
         """The names of all pre-shared keys."""
         return self._shared.names()
 
-    def find_psk(self, local: Identity, remote: Identity) -> SharedKey | None:
-        """The pre-shared key for a pair of identities, or None. See `shared_keys` for which one is best."""
+    def find_psk(self, local: Identity, remote: Identity) -> tuple[SharedKey, ...]:
+        """The pre-shared keys for a pair of identities, ours first. See `shared_keys` for which ones are best."""
         return self._shared.find(local, remote)
 
     def add_authority(self, authority: Authority) -> None:

@@ -4,6 +4,9 @@ A key fits an identity as well as the best of its owners does; a key without own
 key that fits the peer best wins, then the one that fits us best, then the one that was added first. So a key with both
 identities comes before one with the peer's alone, that before a key without owners, and a key that only names us is
 the last resort.
+
+Several keys can fit a pair equally well, while one is being replaced by another. The first of them is what we prove
+ourselves with; a peer may use any of them. A key that fits less well is never taken instead.
 """
 
 from __future__ import annotations
@@ -48,18 +51,18 @@ class SharedKeys:
         """The names of all keys."""
         return tuple(self._keys)
 
-    def find(self, local: Identity, remote: Identity) -> SharedKey | None:
-        """The best key for a pair of identities, or None. A malformed identity has no key."""
+    def find(self, local: Identity, remote: Identity) -> tuple[SharedKey, ...]:
+        """The best keys for a pair of identities, in the order of their addition. A malformed identity has none."""
         if not is_sound(local) or not is_sound(remote):
-            return None
+            return ()
         of_peer = self._of_identity.get(canonical(remote), {}).values()
         of_us = self._of_identity.get(canonical(local), {}).values()
         if of_peer:
             return _best(of_peer, local, remote)
         patterned = _best(self._with_patterns.values(), local, remote)
-        if patterned is not None and _match(patterned, remote) > NONE:
+        if patterned and _match(patterned[0], remote) > NONE:
             return patterned
-        return next(iter(of_us), patterned)
+        return tuple(of_us) or patterned
 
 
 def _exact_owners(key: SharedKey) -> set[Hashable]:
@@ -70,10 +73,13 @@ def _match(key: SharedKey, identity: Identity) -> int:
     return max((match_quality(owner, identity) for owner in key.owners), default=ANY)
 
 
-def _best(keys: Iterable[SharedKey], local: Identity, remote: Identity) -> SharedKey | None:
-    best, best_score = None, (NONE, NONE)
+def _best(keys: Iterable[SharedKey], local: Identity, remote: Identity) -> tuple[SharedKey, ...]:
+    best: list[SharedKey] = []
+    best_score = (NONE, NONE)
     for key in keys:
         score = _match(key, remote), _match(key, local)
         if score > best_score:
-            best, best_score = key, score
-    return best
+            best, best_score = [key], score
+        elif score == best_score and best:
+            best.append(key)
+    return tuple(best)

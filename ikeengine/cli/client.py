@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ikeengine.cli.arguments import DEFAULT_SOCKET
 from ikeengine.cli.errors import CommandFailed, DaemonUnreachable
-from ikeengine.cli.parser import DEFAULT_SOCKET
 from ikeengine.daemon.vici.codec import (
     Deframer,
     MalformedMessage,

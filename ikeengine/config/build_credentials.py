@@ -73,27 +73,35 @@ def build_authorities(
 ) -> tuple[Authority, ...]:
     """The trusted authorities."""
     found = (_authority(name, values, certificates, problems) for name, values in sections.items())
-    return tuple(authority for authority in found if authority is not None)
+    return tuple(authority for authorities in found for authority in authorities)
 
 
-def _authority(name: str, values: Values, certificates: CertificateSource, problems: Problems) -> Authority | None:
+def _authority(name: str, values: Values, certificates: CertificateSource, problems: Problems) -> tuple[Authority, ...]:
+    """The authorities of a section: one, or while one takes the place of another, all those in the file."""
     option, directory = (options.CACERT, AUTHORITIES) if options.CACERT in values else (options.AUTHORITY_FILE, "")
     file = values[option]
     if file is None:
         if values.sound(options.CACERT, options.AUTHORITY_FILE):
             problems.add(values.mark, values.path, "`cacert` is missing")
-        return None
+        return ()
     try:
         loaded = certificates.load(file, directory)
     except ValueError as error:
         problems.add(values.mark_of(option), values.key(option), str(error))
-        return None
-    if len(loaded) != 1:
-        problems.add(values.mark_of(option), values.key(option), f"{file} holds {len(loaded)} certificates, not one")
-    elif not loaded[0].is_ca:
+        return ()
+    if not all(certificate.is_ca for certificate in loaded):
         problems.add(values.mark_of(option), values.key(option), f"{file} is not the certificate of an authority")
     base = values[options.CERT_URI_BASE]
     if base and not base.lower().startswith("http://"):
         where = values.mark_of(options.CERT_URI_BASE), values.key(options.CERT_URI_BASE)
         problems.add(*where, f"`{base}` does not begin with http://, and nothing else is fetched by peers")
-    return Authority(name, loaded[0].der, values[options.CRL_URIS], values[options.OCSP_URIS], base)
+    return tuple(
+        Authority(
+            name if number == 1 else f"{name}-{number}",
+            certificate.der,
+            values[options.CRL_URIS],
+            values[options.OCSP_URIS],
+            base,
+        )
+        for number, certificate in enumerate(loaded, 1)
+    )

@@ -19,7 +19,8 @@ class PrivateKeyFile:
     """A private key (`secrets.private<suffix>`): the file's octets, PEM or DER, already checked to be loadable."""
 
     name: str
-    path: str
+    path: str = field(compare=False)
+    """Only for messages: a copy of the configuration elsewhere has the same key."""
     data: Secret
     password: Secret | None = None
 

@@ -14,7 +14,7 @@ from ikeengine.config.build_keys import PrivateKeys
 from ikeengine.config.options import connection as options
 from ikeengine.config.problems import Problems
 from ikeengine.crypto.keys import PublicKey
-from ikeengine.model.connection import AuthKind
+from ikeengine.model.connection import AuthKind, Mode
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
 from ikeengine.negotiate.identities import canonical, format_identity, matches, parse_identity
@@ -46,10 +46,18 @@ class _SharedKeys:
         return any(_suits(key, local, remote) for key in self._keys)
 
 
+def _is_never_negotiated(draft: Draft) -> bool:
+    """Whether a connection consists of pass and drop policies alone, which need no peer."""
+    children = draft.config.children.values()
+    return bool(children) and all(child.mode in (Mode.PASS, Mode.DROP) for child in children)
+
+
 def check_credentials(drafts: Sequence[Draft], credentials: Credentials, problems: Problems) -> None:
     """Note every connection that could never authenticate."""
     shared_keys = _SharedKeys(credentials.shared_keys)
     for draft in drafts:
+        if _is_never_negotiated(draft):
+            continue
         for local, remote in _shared_key_pairs(draft):
             _check_shared_key(draft, local, remote, shared_keys, problems)
         for local in draft.local:

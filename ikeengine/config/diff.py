@@ -27,7 +27,7 @@ class PlanAction(Enum):
 
     UNCHANGED = "unchanged"
     CHILD = "child"
-    """Only Child SA configurations, or what the device looks like, change; the IKE SA stays."""
+    """Only Child SA configurations, what the device looks like, or certificates change; the IKE SA stays."""
     REPLACE = "replace"
     """The IKE SA is closed and, where `start_action` says so, established again."""
     ADD = "add"
@@ -132,14 +132,17 @@ def _show_words(value: object) -> str:
 
 
 def plan_credentials(old: Configuration, new: Configuration) -> list[str]:
-    """What changes in `secrets` and `authorities`, without showing any secret."""
+    """What changes in `secrets`, `authorities` and `x509crl`, without showing any secret."""
+    before, after = ({key.name: key for key in one.shared_keys} for one in (old, new))
     return [
-        *_named("shared key", {key.name: key for key in old.shared_keys}, {key.name: key for key in new.shared_keys}),
+        *_named("shared key", before, after),
+        *_order("shared keys", before, after),
         *_named(
             "private key", {key.name: key for key in old.private_keys}, {key.name: key for key in new.private_keys}
         ),
         *_named("authority", {ca.name: ca for ca in old.authorities}, {ca.name: ca for ca in new.authorities}),
         *_named("manual SA", old.manual, new.manual),
+        *(["CRLs: changed"] if set(old.crls) != set(new.crls) else []),
     ]
 
 
@@ -151,6 +154,12 @@ def _named(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> I
             yield f"{kind} {name}: removed"
         elif old[name] != new[name]:
             yield f"{kind} {name}: changed"
+
+
+def _order(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[str]:
+    """Of several keys for the same identities the first is used."""
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        yield f"{kind}: in another order"
 
 
 def plan_pools(old: Mapping[str, PoolConfig], new: Mapping[str, PoolConfig]) -> list[str]:

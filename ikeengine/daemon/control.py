@@ -10,6 +10,7 @@ from ikeengine.daemon.credentials import Credentials, certificate_of
 from ikeengine.daemon.observer import Observer
 from ikeengine.daemon.reload import Loader
 from ikeengine.daemon.service import Service
+from ikeengine.daemon.trial import Trial
 from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.codec import Message
 from ikeengine.daemon.vici.commands import COMMANDS
@@ -29,6 +30,7 @@ class Control:
     credentials: Credentials
     observer: Observer
     bridge: EventBridge
+    trial: Trial
     started: float
     """The core's clock when the daemon began to serve."""
 

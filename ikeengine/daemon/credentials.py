@@ -176,7 +176,7 @@ class Credentials:
     def _sync(self) -> None:
         """Bring both stores from what is in force to the sum of the layers."""
         old, new = self._in_force, _sum(self._file, self._client)
-        _apply(old.shared, new.shared, self._store.remove_shared, self._store.add_shared)
+        self._sync_shared(old, new)
         _apply(old.authorities, new.authorities, self._store.remove_authority, self._store.add_authority)
         _apply(
             old.certificates,
@@ -188,6 +188,15 @@ class Credentials:
         _apply(old.responders, new.responders, self._store.remove_responder, self._store.add_responder)
         _apply(old.keys, new.keys, self._remove_key, self._add_key)
         self._in_force = new
+
+    def _sync_shared(self, old: Layer, new: Layer) -> None:
+        """All of them, since their order counts."""
+        if list(old.shared.values()) == list(new.shared.values()):
+            return
+        for name in old.shared:
+            self._store.remove_shared(name)
+        for key in new.shared.values():
+            self._store.add_shared(key)
 
     def _remove_crl(self, layer: Layer) -> Callable[[bytes], None]:
         return lambda der: self._store.revocation.unload(layer.crls[der])

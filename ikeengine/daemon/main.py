@@ -15,7 +15,6 @@ from pathlib import Path
 from ikeengine import __version__
 from ikeengine.auth.credentials import CredentialStore
 from ikeengine.config.configuration import Configuration, EngineConfig
-from ikeengine.config.load import load
 from ikeengine.config.problems import ConfigErrors
 from ikeengine.config.revocation_files import CRLS
 from ikeengine.daemon import crash_secret
@@ -31,6 +30,7 @@ from ikeengine.daemon.reload import Loader
 from ikeengine.daemon.scrape import MetricsServer
 from ikeengine.daemon.service import Service
 from ikeengine.daemon.systemd import Notifier
+from ikeengine.daemon.trial import Trial, starting_configuration
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.hub import EventHub
@@ -65,7 +65,7 @@ def run(config_path: str, run_dir: str, socket_path: str | None = None) -> int:
     """Run in the foreground until SIGTERM. The exit code: 0 done, 1 cannot run here, 2 invalid configuration."""
     keep_memory_private()
     try:
-        configuration = load(Path(config_path))
+        configuration = starting_configuration(Path(config_path))
     except ConfigErrors as error:
         print(error, file=sys.stderr)
         return EXIT_INVALID
@@ -145,7 +145,8 @@ class Daemon:
         self._leases = LeaseFile(lease_path, self.service.core.leases, self.loop)
         self.observer.listeners.append(self._leases)
         self._started = self.service.now()
-        control = Control(self.service, self.loader, credentials, self.observer, bridge, self._started)
+        self._trial = Trial(self.loader, partial(self.observer.say, "CFG", 0))
+        control = Control(self.service, self.loader, credentials, self.observer, bridge, self._trial, self._started)
         self._server = ViciServer(socket_path, hub, control.find_command, self.observer.say)
         self._metrics = MetricsServer(engine.metrics, self._metrics_page) if engine.metrics else None
 
@@ -175,6 +176,7 @@ class Daemon:
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         self._feed_watchdog()
         self._follow_wall_clock()
+        self._trial.resume()
         self._ready()
 
     def _serve(self) -> None:

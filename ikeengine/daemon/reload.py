@@ -12,6 +12,7 @@ from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.diff import PlanAction, PlanEntry, plan, plan_credentials, plan_engine, plan_pools
 from ikeengine.config.load import load
 from ikeengine.daemon.credentials import Credentials, layer_of
+from ikeengine.daemon.drops import Drop, drops
 from ikeengine.daemon.service import Service
 from ikeengine.daemon.statics import Statics
 from ikeengine.errors import DatapathError
@@ -26,10 +27,11 @@ _STEPS = ((PlanAction.ADD, PlanAction.CHILD), (PlanAction.REPLACE,), (PlanAction
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a reload changes: one entry per connection, and lines about credentials and the engine."""
+    """What a reload changes: one entry per connection, lines about credentials and the engine, and SAs that go."""
 
     entries: tuple[PlanEntry, ...]
     others: tuple[str, ...]
+    drops: tuple[Drop, ...] = ()
 
     def __str__(self) -> str:
         changed = [entry for entry in self.entries if entry.action is not PlanAction.UNCHANGED]
@@ -87,6 +89,11 @@ class Loader:
             self._path = path or self._path
             return made
 
+    async def borrow(self, path: Path) -> Plan:
+        """Use a configuration from elsewhere until the next reload of ours. Raises as `apply` does."""
+        async with self._one_at_a_time:
+            return self._change_to(await self._read(path))
+
     async def reload_engine(self) -> None:
         """Reload only the `engine` section. Raises ConfigErrors; then nothing has changed."""
         async with self._one_at_a_time:
@@ -124,7 +131,8 @@ class Loader:
     def _plan(self, new: Configuration) -> Plan:
         others = plan_credentials(self.configuration, new) + plan_engine(self.configuration.engine, new.engine)
         others += plan_pools(self._pools_in_force(new), new.pools)
-        return Plan(tuple(plan(self._in_force(new), new)), tuple(others))
+        entries = tuple(plan(self._in_force(new), new))
+        return Plan(entries, tuple(others), drops(entries, new.connections, self._service.core.status()))
 
     def _in_force(self, new: Configuration) -> Configuration:
         """What the core really has, apart from what clients have loaded under other names than the file's."""

@@ -115,6 +115,7 @@ def _receive_protected(ctx: Context, sa: IkeSa, what: Trigger, parsed: ParsedMes
     else:
         sa.reply_path = path
         sa.window.begin_answer(data)
+        renewal.peer_goes_on(ctx, sa)
     if error is not None:
         _receive_malformed(ctx, sa, header, error)
         return
@@ -262,12 +263,12 @@ def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.C
         expire_child(sa, child)
     elif timer is Timer.CHILD_IDLE:
         inactivity.check(ctx, sa, child)
-    elif timer is Timer.CHILD_ACTIVATE:
-        renewal.finish(ctx, sa, child)
+    elif timer is Timer.CHILD_DRAIN:
+        renewal.delete_drained(sa, child)
     elif timer is Timer.CHILD_LINGER:
         child_sa.remove(ctx, sa, child, announce=False)
     elif timer is Timer.CHILD_SEND:
-        child_sa.activate_outbound(ctx, child)
+        renewal.start_sending(ctx, sa, child)
 
 
 def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:

@@ -161,6 +161,8 @@ class IkeSa:
     """Responder: the way that the IKE_SA_INIT request took."""
     replaces: bytes = b""
     """Our SPI of the IKE SA that is authenticated again by this one."""
+    shared_key: str = ""
+    """Name of the pre-shared key that the peer has proven to know; empty if it proved itself in another way."""
     predecessor: bytes = b""
     """Our SPI of the IKE SA that was rekeyed to make this one."""
     if_ids: tuple[int, int] | None = None
@@ -247,4 +249,5 @@ class IkeSa:
             interface=self.connection.interface_name,
             local_vips=self.vips.local,
             remote_vips=self.vips.remote,
+            shared_key=self.shared_key,
         )

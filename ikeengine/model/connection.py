@@ -241,9 +241,17 @@ class ConnectionConfig:
         return self.interface.name if self.interface is not None else ""
 
     def has_same_ike(self, other: ConnectionConfig) -> bool:
-        """Whether the two differ at most in their children, and in how their device looks."""
-        alike = replace(self, children={}, interface=other.interface) == replace(other, children={})
-        return alike and self.interface_name == other.interface_name
+        """Whether the two differ at most in their children, in how their device looks, and in what counts from the next
+        authentication on: our certificates, and the authorities that vouch for the peer.
+        """
+        return self._without_children() == replace(other._without_children(), interface=self.interface) and (
+            self.interface_name == other.interface_name
+        )
+
+    def _without_children(self) -> ConnectionConfig:
+        local = tuple(replace(auth, certs=()) for auth in self.local)
+        remote = tuple(replace(auth, cacerts=()) for auth in self.remote)
+        return replace(self, children={}, local=local, remote=remote)
 
 
 @dataclass(frozen=True, slots=True)

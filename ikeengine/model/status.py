@@ -75,3 +75,5 @@ class IkeStatus:
     """Virtual IP addresses that the peer has given to us."""
     remote_vips: tuple[str, ...] = ()
     """Virtual IP addresses that we have given to the peer."""
+    shared_key: str = ""
+    """Name of the pre-shared key that the peer has proven to know."""

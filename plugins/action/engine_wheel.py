@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils._download import DownloadError, Platform, download
-from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, build_wheel
+from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, build_wheel, read_wheel, write_bundle
 
 EPOCH = 315532800
 """1980-01-01, the first moment that a zip file knows; SOURCE_DATE_EPOCH overrides it."""
@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
                 "source": {"type": "path", "required": True},
                 "directory": {"type": "path", "required": True},
                 "depends_on": {"type": "list", "elements": "str", "default": []},
+                "wheels": {"type": "list", "elements": "path", "default": []},
                 "download_for": {
                     "type": "dict",
                     "options": {
@@ -45,20 +46,24 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            wheel = build_wheel(
-                arguments["source"], arguments["directory"], int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
-            )
-            wheels: t.List[str] = []
+            if os.path.isfile(arguments["source"]):
+                wheel = read_wheel(arguments["source"])
+            else:
+                epoch = int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
+                wheel = build_wheel(arguments["source"], arguments["directory"], epoch)
+            wheels = arguments["wheels"]
             if arguments["download_for"] is not None:
                 wheels = download(wheel.requirements, Platform(**arguments["download_for"]), arguments["directory"])
+            parts = [wheel.sha256, *arguments["depends_on"], *map(os.path.basename, wheels)]
+            release = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+            bundle = write_bundle(os.path.join(arguments["directory"], f"{release}.tar"), [wheel.path, *wheels])
         except (BuildError, DownloadError, OSError, ValueError) as error:
             raise AnsibleActionFail(f"ikeengine cannot be built: {error}") from error
-        parts = [wheel.sha256, *arguments["depends_on"], *map(os.path.basename, wheels)]
-        release = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         return {
             "changed": False,
             "path": wheel.path,
             "wheels": wheels,
+            "bundle": bundle,
             "sha256": wheel.sha256,
             "release": release,
             "version": wheel.version,

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author:
   - keymesh.ike contributors (@keymesh)
 description:
-  - An address becomes C(IP:), something with C(@) in it C(email:), anything else C(DNS:).
+  - An address becomes C(IP:), something with C(@) in it C(email:), anything else C(DNS:). The prefixes of the daemon, such as C(fqdn:), say it outright.
+  - Fails for key IDs, which no certificate can hold, and for distinguished names, which are the subject of a certificate.
 options:
   _input:
     description: The identity.
@@ -34,16 +35,19 @@ _value:
   type: str
 """
 
-import ipaddress
 import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils._pki import IdentityError, alternative_name
 
 
 def subject_alt_name(identity: str) -> str:
     """The notation of community.crypto for C(identity)."""
     try:
-        return f"IP:{ipaddress.ip_address(identity)}"
-    except ValueError:
-        return f"email:{identity}" if "@" in identity else f"DNS:{identity}"
+        return alternative_name(str(identity))
+    except IdentityError as error:
+        raise AnsibleFilterError(f"keymesh.ike.subject_alt_name: {error}") from error
 
 
 class FilterModule:

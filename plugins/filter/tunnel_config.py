@@ -13,17 +13,17 @@ version_added: 0.1.0
 author:
   - keymesh.ike contributors (@keymesh)
 description:
-  - Makes C(connections), C(secrets) and C(authorities) from tunnels. Secrets are named by their files and are not part of the result.
+  - Makes C(connections), C(secrets) and C(authorities) from tunnels. No secret is part of the result. Private keys are named by their files, and
+    pre-shared keys are in a file of their own (role P(keymesh.ike.psk#role)).
 options:
   _input:
-    description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter).
-    type: list
-    elements: dict
+    description: Tunnels, from P(keymesh.ike.mesh_tunnels#filter). With O(host), the result of P(keymesh.ike.mesh#filter).
+    type: raw
     required: true
-  psk_dir:
-    description: Directory with the pre-shared keys, C(NAME-OF-TUNNEL.psk) each.
+  host:
+    description: The host whose configuration is wanted. This is faster than to make a list of its tunnels first.
     type: str
-    required: true
+    version_added: 0.2.0
   private_key:
     description: File with the private key of the host.
     type: str
@@ -61,8 +61,7 @@ EXAMPLES = r"""
 - name: Show the configuration of this host
   ansible.builtin.debug:
     msg: >-
-      {{ hostvars | keymesh.ike.mesh_tunnels(groups['gateways'], inventory_hostname)
-         | keymesh.ike.tunnel_config(psk_dir='/etc/ikeengine/psk', private_key='/etc/ikeengine/private/host.key',
+      {{ mesh_data | keymesh.ike.tunnel_config(host=inventory_hostname, private_key='/etc/ikeengine/private/host.key',
            certificate='/etc/ikeengine/x509/host.pem', authority='/etc/ikeengine/x509ca/mesh.pem') }}
 """
 
@@ -74,16 +73,18 @@ _value:
 
 import typing as t
 
-from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh import authorities, connections, secrets
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 
 
-def tunnel_config(tunnels: t.Sequence[t.Dict[str, t.Any]], **options: t.Any) -> t.Dict[str, t.Any]:
+def tunnel_config(tunnels: t.Any, host: t.Optional[str] = None, **options: t.Any) -> t.Dict[str, t.Any]:
     """The configuration, see the documentation of the filter."""
-    return {
-        "connections": connections(tunnels, options),
-        "secrets": secrets(tunnels, options),
-        "authorities": authorities(tunnels, options),
-    }
+    try:
+        found = tunnels if host is None else _mesh.tunnels(_mesh.unpack(tunnels), host)
+    except _mesh.InventoryError as error:
+        raise AnsibleFilterError(f"keymesh.ike.tunnel_config: {error}") from error
+    return _mesh.configuration(found, options)
 
 
 class FilterModule:

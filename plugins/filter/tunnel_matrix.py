@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - keymesh.ike contributors (@keymesh)
 description:
-  - A row for each host and a column for each peer, with the time of a ping or C(FAIL), then a summary and the reasons of all failures.
+  - A row for each host and a column for each peer, with the time of a ping or C(FAIL), then a summary, and the reasons of all failures with an advice.
 options:
   _input:
     description: Host names with their results from P(keymesh.ike.tunnel_results#filter).

@@ -17,6 +17,9 @@ import typing as t
 SUFFIXES = (".yml", ".yaml")
 """Files of a configuration directory that ikeengine reads."""
 
+EXPECTED = "expected-keys.yml"
+"""File of a copy that stands for keys which do not exist yet."""
+
 _SECRET = re.compile(r"((?:^|[\s{,'\"-])(?:secret|password)['\"]?\s*:\s*)[^\s#][^,}\n]*")
 _BLOCK_SECRET = re.compile(r"^(\s*)(?:-\s+)?['\"]?(?:secret|password)['\"]?\s*:\s*[|>]")
 _REDACTED = "********"
@@ -35,13 +38,15 @@ class Candidate:
         file: t.Optional[str],
         content: t.Optional[str],
         absent: bool = False,
-        expected_keys: t.Sequence[str] = (),
+        obsolete: t.Sequence[str] = (),
+        pruned: t.Iterable[t.Tuple[str, str]] = (),
     ) -> None:
         self.path = path
         self.file = file
         self.content = content
         self.absent = absent
-        self.expected_keys = expected_keys
+        self.obsolete = obsolete
+        self.pruned = tuple(pruned)
         self._directory = ""
 
     @property
@@ -97,39 +102,20 @@ class Candidate:
             if os.path.exists(self.target):
                 shutil.copymode(self.target, self.changed_file)
             _same_owner(self.target if os.path.exists(self.target) else self.path, self.changed_file)
-        for key in self.expected_keys:
-            if not os.path.exists(os.path.join(self.path, key)):
-                self._invent_key(key)
         _same_owner(self.path, self._directory)
 
-    def _invent_key(self, name: str) -> None:
-        """Put a pre-shared key where one will be, so that the rest of the configuration can be checked."""
-        path = os.path.join(self.root, name)
-        self._make_real(os.path.dirname(path))
+    def invent_key(self) -> None:
+        """Add a pre-shared key for everybody who has none, so that the rest of the configuration can be checked."""
+        path = os.path.join(self.root, EXPECTED)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
-            out.write("0x" + secrets.token_hex(32))
+            out.write("secrets: {ike-expected: {secret: 0x%s}}\n" % secrets.token_hex(32))
         _same_owner(self.path, path)
-
-    def _make_real(self, directory: str) -> None:
-        """Replace a link to a directory of the configuration by a directory with hard links to its files."""
-        source = os.path.realpath(directory)
-        if os.path.islink(directory):
-            os.unlink(directory)
-        elif os.path.isdir(directory):
-            return
-        os.mkdir(directory, 0o700)
-        if source != directory:
-            shutil.copystat(source, directory)
-            _same_owner(source, directory)
-            for entry in os.scandir(source):
-                if entry.is_file(follow_symlinks=False):
-                    os.link(entry.path, os.path.join(directory, entry.name))
 
     def _copy_directory(self) -> None:
         os.mkdir(self.root, 0o700)
         shutil.copystat(self.path, self.root)
         _same_owner(self.path, self.root)
-        for name in os.listdir(self.path):
+        for name in sorted(set(os.listdir(self.path)).difference(self.obsolete)):
             source, copy = os.path.join(self.path, name), os.path.join(self.root, name)
             if name.endswith(SUFFIXES) and os.path.isfile(source):
                 shutil.copy2(source, copy)
@@ -137,6 +123,10 @@ class Candidate:
             else:
                 # Keys and certificates that the configuration names relative to its directory.
                 os.symlink(os.path.abspath(source), copy)
+        for name, text in self.pruned:
+            # The mode and the owner are those of the file.
+            with open(os.path.join(self.root, name), "w", encoding="utf-8") as out:
+                out.write(text)
 
     def in_words_of_the_real_path(self, text: str) -> str:
         """Messages about the copy, as if they were about the configuration."""
@@ -147,6 +137,56 @@ def _same_owner(like: str, path: str) -> None:
     if os.geteuid() == 0 and os.path.exists(like):
         status = os.stat(like)
         os.chown(path, status.st_uid, status.st_gid)
+
+
+class Removal:
+    """Files that go from a directory, and come back if what follows fails. Used as a context manager."""
+
+    def __init__(self, directory: str, names: t.Sequence[str]) -> None:
+        self.directory = directory.rstrip("/")
+        self.names = names
+        self._aside = ""
+
+    def __enter__(self) -> Removal:
+        if self.names:
+            parent, name = os.path.split(self.directory)
+            self._aside = tempfile.mkdtemp(prefix=f".{name}.obsolete-", dir=parent or ".")
+        for name in self.names:
+            os.rename(os.path.join(self.directory, name), os.path.join(self._aside, name))
+        return self
+
+    def __exit__(self, kind: t.Optional[t.Type[BaseException]], *unused: object) -> None:
+        if kind is not None:
+            for name in os.listdir(self._aside) if self._aside else ():
+                os.rename(os.path.join(self._aside, name), os.path.join(self.directory, name))
+        if self._aside:
+            shutil.rmtree(self._aside, ignore_errors=True)
+
+
+def prune(text: str, keep: t.Collection[str]) -> str:
+    """A file as the roles write it, in block style, without those C(connections) that are not to be kept."""
+    lines: t.List[str] = []
+    inside = dropping = False
+    found = 0
+    for line in text.splitlines(keepends=True):
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and indent == 0:
+            inside, dropping = line.rstrip() == "connections:", False
+        elif inside and indent == 2 and not line.lstrip().startswith(("#", "- ")):
+            dropping = line.strip().rstrip(":").strip("'\"") not in keep
+            found += not dropping
+        if not dropping:
+            lines.append(line)
+    return "".join("connections: {}\n" if line.rstrip() == "connections:" and not found else line for line in lines)
+
+
+def siblings(directory: str, file: str, content: str) -> t.List[str]:
+    """Other files of a configuration directory that begin with the same comment as C(content): from the same author."""
+    mark = content.split("\n", 1)[0].strip()
+    if not mark.startswith("#") or not os.path.isdir(directory):
+        return []
+    names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIXES) and name != file)
+    return [name for name in names if (read_text(os.path.join(directory, name)) or "").split("\n", 1)[0].strip() == mark]
 
 
 def read_text(path: str) -> t.Optional[str]:

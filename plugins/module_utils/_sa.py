@@ -55,6 +55,7 @@ def ike_sa(name: str, section: Message) -> Data:
         "responder_spi": section.get("responder-spi"),
         "nat": [side for side in ("local", "remote", "fake") if _flag(section, "nat-" + side)],
         "proposal": _proposal(section),
+        "shared_key": section.get("shared-key"),
         "age": _number(section, "established"),
         "rekey_in": _number(section, "rekey-time"),
         "reauth_in": _number(section, "reauth-time"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings one SA into the wanted state: the work of the module C(ike_sa). Private to the collection."""
+"""Brings one SA into the wanted state: what the module C(ike_sa) does for each tunnel. Private to the collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.keymesh.ike.plugins.module_utils._failure import Data, empty_record, explain
-from ansible_collections.keymesh.ike.plugins.module_utils._sa import established_children, established_sas, list_sas
+from ansible_collections.keymesh.ike.plugins.module_utils._sa import CHILD_UP, established_children, established_sas, list_sas
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import Message, ViciCommandFailed, ViciSession
 
 _POLL = 0.2
@@ -30,6 +30,8 @@ class Wanted(t.NamedTuple):
     max_age: t.Optional[int] = None
     """Seconds; a younger SA is not rekeyed."""
     force: bool = False
+    reauth: bool = False
+    """Rekey an IKE SA by authenticating again."""
 
 
 class SaFailure(Exception):
@@ -48,13 +50,28 @@ class Outcome(t.NamedTuple):
     after: t.List[Data]
 
 
-class SaManager:
-    """Looks at the SAs of one connection (or of one Child SA in it) and changes them."""
+def label(wanted: Wanted) -> str:
+    """What messages call the SA."""
+    return f"Child SA {wanted.child} of {wanted.name}" if wanted.child else f"IKE SA {wanted.name}"
 
-    def __init__(self, session: ViciSession, wanted: Wanted, check_mode: bool = False) -> None:
+
+def _children_up(sas: t.Sequence[Data]) -> t.Set[str]:
+    return {child["name"] for sa in sas for child in sa["children"] if child["state"] in CHILD_UP}
+
+
+class SaManager:
+    """Looks at the SAs of one connection (or of one Child SA in it) and changes them.
+
+    C(known) are the SAs of the daemon a moment ago, if the caller has looked already.
+    """
+
+    def __init__(
+        self, session: ViciSession, wanted: Wanted, check_mode: bool = False, known: t.Optional[t.List[Data]] = None
+    ) -> None:
         self.session = session
         self.wanted = wanted
         self.check_mode = check_mode
+        self._known = known
         self._deadline = time.monotonic() + wanted.timeout
 
     def established(self) -> Outcome:
@@ -143,7 +160,9 @@ class SaManager:
         kind = "child-id" if self.wanted.child else "ike-id"
         for sa in old:
             try:
-                self.session.request("rekey", {kind: sa["unique_id"]}, self._patience())
+                self.session.request(
+                    "rekey", {kind: sa["unique_id"], "reauth": self.wanted.reauth or None}, self._patience()
+                )
             except ViciCommandFailed as error:
                 raise SaFailure(self._explain(str(error), [])) from error
         if self.wanted.wait and not self._until(lambda: self._is_replaced(old)):
@@ -151,28 +170,37 @@ class SaManager:
 
     def _is_replaced(self, old: t.Sequence[Data]) -> bool:
         now = self._matching()
-        known = {sa["unique_id"] for sa in old}
-        return len(now) >= len(old) and not any(sa["unique_id"] in known for sa in now)
+        replaced = {sa["unique_id"] for sa in old}
+        if len(now) < len(old) or any(sa["unique_id"] in replaced for sa in now):
+            return False
+        # A new authentication makes new Child SAs too, one after the other.
+        return not self.wanted.reauth or _children_up(old) <= _children_up(now)
 
     def _matching(self) -> t.List[Data]:
         """The SAs that are up: Child SAs if a child is wanted, else IKE SAs."""
-        sas = list_sas(self.session, self.wanted.name)
+        sas = self._sas()
         if self.wanted.child:
             return established_children(sas, self.wanted.name, self.wanted.child)
         return established_sas(sas, self.wanted.name)
 
     def _present(self) -> t.List[Data]:
         """The SAs in any state, except Child SAs that were already replaced or deleted."""
-        sas = [sa for sa in list_sas(self.session, self.wanted.name) if sa["name"] == self.wanted.name]
+        sas = self._sas()
         if not self.wanted.child:
             return sas
         gone = ("REKEYED", "DELETED", "DESTROYING")
         children = [child for sa in sas for child in sa["children"] if child["name"] == self.wanted.child]
         return [child for child in children if child["state"] not in gone]
 
+    def _sas(self) -> t.List[Data]:
+        """The IKE SAs of the connection."""
+        known, self._known = self._known, None
+        sas = list_sas(self.session, self.wanted.name) if known is None else known
+        return [sa for sa in sas if sa["name"] == self.wanted.name]
+
     def _negotiating(self) -> bool:
         """Whether a negotiation that can lead to the wanted SA is under way."""
-        sas = [sa for sa in list_sas(self.session, self.wanted.name) if sa["name"] == self.wanted.name]
+        sas = self._sas()
         if any(sa["state"] == "CONNECTING" for sa in sas):
             return True
         return bool(self.wanted.child) and any("CHILD_CREATE" in sa["tasks"] for sa in sas)
@@ -198,9 +226,7 @@ class SaManager:
         }
 
     def _label(self) -> str:
-        if self.wanted.child:
-            return f"Child SA {self.wanted.child} of {self.wanted.name}"
-        return f"IKE SA {self.wanted.name}"
+        return label(self.wanted)
 
     def _explain(self, reason: str, events: t.Sequence[Message]) -> Data:
         return explain(self.session, self.wanted.name, reason, events)

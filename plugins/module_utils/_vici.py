@@ -10,6 +10,8 @@ length field on a unix stream socket. Only the standard library is used, because
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import struct
 import time
@@ -33,6 +35,15 @@ LIST_END = 6
 
 MAX_PACKET = 512 * 1024
 
+ANY_DAEMON = "ikeengine, or strongSwan 5.9 or newer"
+NEEDED = {
+    "get-counters": "ikeengine, or strongSwan 5.9 or newer with its plugin counters",
+    "failures": "ikeengine, because strongSwan keeps no records of failures but logs them",
+    "plan": "ikeengine, because strongSwan cannot plan",
+    "apply": "ikeengine, because strongSwan cannot plan",
+}
+"""Who knows a command that not every daemon knows."""
+
 Message = t.Dict[str, t.Any]
 """A section is a dict, a list is a list, a value is a string."""
 
@@ -50,7 +61,7 @@ class ViciTimeout(ViciError):
 
 
 class ViciUnknownCommand(ViciError):
-    """The daemon does not know the command."""
+    """The daemon does not know the command. The text says which daemon it is, and which ones know it."""
 
 
 class ViciCommandFailed(ViciError):
@@ -77,15 +88,15 @@ def encode(message: t.Mapping[str, t.Any]) -> bytes:
     return bytes(out)
 
 
-def decode(data: bytes) -> Message:
-    """Decode a message. Raises ViciError for octets that are not one."""
+def decode(data: bytes, binary: t.Container[str] = ()) -> Message:
+    """Decode a message. The values of keys in C(binary) stay octets. Raises ViciError for octets that are no message."""
     try:
-        return _decode(data)
+        return _decode(data, binary)
     except (IndexError, struct.error) as error:
         raise ViciError("the daemon sent a truncated message") from error
 
 
-def _decode(data: bytes) -> Message:
+def _decode(data: bytes, binary: t.Container[str]) -> Message:
     root: Message = {}
     sections = [root]
     items: t.Optional[t.List[str]] = None
@@ -102,13 +113,14 @@ def _decode(data: bytes) -> Message:
             sections.pop()
         elif element == KEY_VALUE and items is None:
             name, offset = _read_name(data, offset)
-            sections[-1][name], offset = _read_value(data, offset)
+            value, offset = _read_value(data, offset)
+            sections[-1][name] = value if name in binary else _text(value)
         elif element == LIST_START and items is None:
             name, offset = _read_name(data, offset)
             items = sections[-1][name] = []
         elif element == LIST_ITEM and items is not None:
             value, offset = _read_value(data, offset)
-            items.append(value)
+            items.append(_text(value))
         elif element == LIST_END and items is not None:
             items = None
         else:
@@ -134,26 +146,46 @@ def _read_name(data: bytes, offset: int) -> t.Tuple[str, int]:
     end = offset + 1 + data[offset]
     if end > len(data):
         raise IndexError(end)
-    return data[offset + 1 : end].decode("utf-8", "backslashreplace"), end
+    return _text(data[offset + 1 : end]), end
 
 
-def _read_value(data: bytes, offset: int) -> t.Tuple[str, int]:
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def _read_value(data: bytes, offset: int) -> t.Tuple[bytes, int]:
     end = offset + 2 + struct.unpack_from("!H", data, offset)[0]
     if end > len(data):
         raise IndexError(end)
-    return data[offset + 2 : end].decode("utf-8", "backslashreplace"), end
+    return data[offset + 2 : end], end
+
+
+def service_of(path: str) -> str:
+    """The name of the service whose daemon usually listens there."""
+    return "strongswan" if "charon" in os.path.basename(path) else "ikeengine"
+
+
+def _why_unreachable(path: str, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno == errno.EACCES:
+        return f"may not use the socket {path}: {reason}; set become, or join the group of the socket"
+    if error.errno == errno.ECONNREFUSED:
+        reason += " (the socket is a leftover, or no VICI socket)"
+    return f"no daemon answers at {path}: {reason}; check that the service {service_of(path)} runs, and the option socket"
 
 
 class ViciSession:
     """A connection to the daemon, used as a context manager.
 
-    C(patience) is the number of seconds that one answer may take.
+    C(patience) is the number of seconds that one answer may take. Values of keys in C(binary) are octets, not text.
     """
 
-    def __init__(self, path: str, patience: float = 30.0) -> None:
+    def __init__(self, path: str, patience: float = 30.0, binary: t.Container[str] = ()) -> None:
         self.path = path
+        self.binary = binary
         self.patience = patience
         self._socket: t.Optional[socket.socket] = None
+        self._daemon: t.Optional[str] = None
 
     def __enter__(self) -> ViciSession:
         self._socket = sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -162,7 +194,7 @@ class ViciSession:
             sock.connect(self.path)
         except OSError as error:
             sock.close()
-            raise ViciUnreachable(f"no daemon answers at {self.path}: {error.strerror or error}") from error
+            raise ViciUnreachable(_why_unreachable(self.path, error)) from error
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -211,16 +243,35 @@ class ViciSession:
             kind, body = self._receive(deadline, command)
             if kind == EVENT:
                 if events is not None:
-                    events.append(decode(body))
+                    events.append(decode(body, self.binary))
             elif kind == CMD_UNKNOWN:
-                raise ViciUnknownCommand(f"the daemon at {self.path} does not know the command {command}")
+                raise self._unknown("command", command)
             elif kind == CMD_RESPONSE:
-                response = decode(body)
+                response = decode(body, self.binary)
                 if response.get("success", "yes") != "yes":
                     raise ViciCommandFailed(command, response)
                 return response
             else:
-                raise ViciError(f"the daemon answered {command} with a packet of type {kind}")
+                raise self._not_vici(f"it answers {command} with a packet of type {kind}")
+
+    def daemon(self) -> str:
+        """Which daemon this is, such as C(strongSwan 5.9.8) or C(ikeengine 0.1.0)."""
+        if self._daemon is None:
+            try:
+                answer = self.request("version")
+            except ViciUnknownCommand:
+                answer = {}
+            name = answer.get("daemon", "a daemon without a name")
+            self._daemon = " ".join(["strongSwan" if name.startswith("charon") else name, answer.get("version", "")])
+        return self._daemon.strip()
+
+    def _unknown(self, kind: str, name: str) -> ViciUnknownCommand:
+        daemon = "the daemon" if name == "version" else self.daemon()
+        needed = NEEDED.get(name, ANY_DAEMON)
+        return ViciUnknownCommand(f"{daemon} at {self.path} does not know the {kind} {name}; it needs {needed}")
+
+    def _not_vici(self, found: str) -> ViciError:
+        return ViciError(f"what listens at {self.path} does not speak VICI: {found}; check the option socket")
 
     def _subscribe(self, event: str, kind: int) -> None:
         deadline = time.monotonic() + self.patience
@@ -230,8 +281,10 @@ class ViciSession:
             if answer == EVENT_CONFIRM:
                 return
             # Events that were on their way when we unsubscribed are of no use any more.
+            if answer == EVENT_UNKNOWN:
+                raise self._unknown("event", event)
             if answer != EVENT:
-                raise ViciError(f"the daemon at {self.path} does not know the event {event}")
+                raise self._not_vici(f"it confirms an event with a packet of type {answer}")
 
     def _send(self, packet: bytes) -> None:
         try:
@@ -242,7 +295,7 @@ class ViciSession:
     def _receive(self, deadline: float, purpose: str) -> t.Tuple[int, bytes]:
         (length,) = struct.unpack("!I", self._read(4, deadline, purpose))
         if not 0 < length <= MAX_PACKET:
-            raise ViciError(f"the daemon sent a packet of {length} octets")
+            raise self._not_vici(f"it sends a packet of {length} octets")
         packet = self._read(length, deadline, purpose)
         if packet[0] == EVENT:
             return EVENT, packet[2 + packet[1] :] if length > 1 else b""

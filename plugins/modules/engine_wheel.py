@@ -31,7 +31,7 @@ attributes:
 options:
   source:
     description:
-      - Directory on the controller with C(pyproject.toml) and C(ikeengine/).
+      - Directory on the controller with C(pyproject.toml) and C(ikeengine/), or a wheel that was built before.
     type: path
     required: true
   directory:
@@ -45,6 +45,13 @@ options:
     type: list
     elements: str
     default: []
+  wheels:
+    description:
+      - Wheels on the controller to install with it, instead of what O(download_for) gets. Their names go into RV(release).
+    type: list
+    elements: path
+    default: []
+    version_added: 0.2.0
   download_for:
     description:
       - Also download the wheels of everything that ikeengine needs, for targets without access to PyPI.
@@ -99,8 +106,14 @@ requires_python:
   type: str
   returned: success
   sample: ">=3.11"
+bundle:
+  description: An archive (tar) on the controller with the wheel and all others that are installed with it.
+  type: str
+  returned: success
+  sample: /var/tmp/wheels/9c1d7e0b52aa.tar
+  version_added: 0.2.0
 wheels:
-  description: The downloaded wheels on the controller. Empty without O(download_for).
+  description: The wheels to install with it, given or downloaded. Empty without O(wheels) and O(download_for).
   type: list
   elements: str
   returned: success

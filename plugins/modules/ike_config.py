@@ -15,6 +15,8 @@ description:
   - First the whole new configuration is validated. If it has errors, all of them are reported and nothing is changed.
   - Then the daemon plans what to do. SAs of connections that do not change are left alone.
   - In check mode with diff the plan and the change of the file are shown, without secrets.
+  - With O(confirm), the target undoes the change by itself unless O(state=confirmed) comes in time. So a change that takes the way to the
+    target away does not lock anybody out.
   - Needs ikeengine; strongSwan has neither plans nor this format.
 author:
   - keymesh.ike contributors (@keymesh)
@@ -53,18 +55,56 @@ options:
     description:
       - V(present) applies the configuration, with O(content) if given.
       - V(absent) applies it without the file O(file), which is removed.
+      - V(checkpoint) keeps a copy of the configuration as it is. Everything that is changed in the directory after that, by whatever task, is undone
+        unless V(confirmed) comes within O(confirm) seconds. Does nothing on a target without a configuration.
+      - V(confirmed) keeps what was applied with O(confirm), or changed after V(checkpoint). It fails if the target has undone it already.
     type: str
     choices:
       - present
       - absent
+      - checkpoint
+      - confirmed
     default: present
-  expected_keys:
+  confirm:
     description:
-      - Files with pre-shared keys, relative to the directory O(path), that earlier tasks of the play create.
-      - Check mode takes random keys in place of those that do not exist yet, so that it can plan for the rest. Otherwise this has no effect.
+      - How many seconds the change stays in force if nobody confirms it with O(state=confirmed). Then files and running state are as before.
+      - The target does this on its own, also if it cannot be reached any longer, or if the daemon or the host is restarted meanwhile.
+      - Without a checkpoint, one is made before the file is changed. O(path) must be a directory.
+      - Required with O(state=checkpoint).
+    type: int
+    version_added: 0.2.0
+  restart_command:
+    description:
+      - How to restart the daemon, if undoing the change needs that.
+    type: str
+    version_added: 0.2.0
+  purge:
+    description:
+      - Remove other files of the directory O(path) that begin with the same comment line as O(content), as part of the same change.
+      - So what was written under another name before is not there twice. Files without this line, such as those of operators, stay.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  prune_file:
+    description:
+      - Name of another file in the directory O(path), as the role P(keymesh.ike.tunnels#role) writes it. Connections in it that are not in O(prune_keep)
+        are removed as part of the same change, because their keys go too. Without this file nothing happens.
+    type: str
+    version_added: 0.2.0
+  prune_keep:
+    description:
+      - Names of the connections that stay in O(prune_file).
     type: list
     elements: str
     default: []
+    version_added: 0.2.0
+  expect_keys:
+    description:
+      - Earlier tasks of the play install pre-shared keys.
+      - Check mode takes a random key where one is missing, so that it can plan for the rest. Otherwise this has no effect.
+    type: bool
+    default: false
+    version_added: 0.2.0
   binary:
     description:
       - The command line of ikeengine on the target, which validates the configuration.
@@ -97,6 +137,22 @@ EXAMPLES = r"""
     path: /etc/ikeengine
     file: partner.yml
     state: absent
+
+- name: Apply it for two minutes
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    file: partner.yml
+    content: "{{ lookup('ansible.builtin.template', 'partner.yml.j2') }}"
+    mode: "0600"
+    confirm: 120
+
+- name: Come back over a new connection
+  ansible.builtin.meta: reset_connection
+
+- name: Keep it
+  keymesh.ike.ike_config:
+    path: /etc/ikeengine
+    state: confirmed
 """
 
 RETURN = r"""
@@ -123,12 +179,55 @@ plan:
       type: list
       elements: str
       sample: ["children.net.remote_ts: 10.2.0.0/16 -> 10.2.0.0/15"]
+file_changed:
+  description: Whether the content of the file differs from O(content).
+  type: bool
+  returned: success
+purged:
+  description: Names of the files that O(purge) removes.
+  type: list
+  elements: str
+  returned: success
 others:
   description: What changes in the credentials and in the daemon itself, without secrets.
   type: list
   elements: str
   returned: success
   sample: ["shared key ike-branch--headquarters: changed"]
+drops:
+  description:
+    - The SAs that go down (in check mode, that would), with everything in them. Child SAs that only change are not among them, because the daemon
+      establishes the new one before it deletes the old one.
+    - Empty if the daemon does not run or does not know it.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    connection:
+      description: Name of the connection.
+      type: str
+    child:
+      description: Name of the Child SA that goes alone; empty if the whole IKE SA goes.
+      type: str
+    unique_id:
+      description: Number of the SA.
+      type: int
+    remote_host:
+      description: Address of the peer.
+      type: str
+    remote_id:
+      description: Identity of the peer.
+      type: str
+    established:
+      description: Since how many seconds it is up; V(none) if it is not yet.
+      type: int
+    children:
+      description: Names of the Child SAs that go with it.
+      type: list
+      elements: str
+    again:
+      description: Whether the connection stays configured, so that the SA comes back with other parameters.
+      type: bool
 errors:
   description: Every error of the configuration.
   type: list
@@ -144,8 +243,17 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
-from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, file_diff, read_text
+from ansible_collections.keymesh.ike.plugins.module_utils._config import (
+    SUFFIXES,
+    Candidate,
+    Removal,
+    file_diff,
+    prune,
+    read_text,
+    siblings,
+)
 from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING, Plan, from_response
+from ansible_collections.keymesh.ike.plugins.module_utils._trial import Trial
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciError,
     ViciSession,
@@ -153,6 +261,10 @@ from ansible_collections.keymesh.ike.plugins.module_utils._vici import (
     ViciUnreachable,
 )
 
+NO_KEY = "no pre-shared key for "
+"""How ikeengine says that a connection lacks its key."""
+
+MAX_CONFIRM = 86400
 NOT_IKEENGINE = "; ike_config needs ikeengine, other daemons have no such configuration"
 
 
@@ -176,7 +288,8 @@ class ConfigManager:
 
     @property
     def changes_content(self) -> bool:
-        return self.candidate.changes_file and self.before != self.after
+        others = bool(self.candidate.obsolete or self.candidate.pruned)
+        return self.candidate.changes_file and (self.before != self.after or others)
 
     def prepare(self) -> None:
         """The daemon must be able to read the copy like the real file, in check mode too."""
@@ -195,14 +308,28 @@ class ConfigManager:
                 self.module.warn(f"{binary} does not exist yet, the configuration was not validated")
                 return False
             self.module.fail_json(msg=f"{binary} is not there; install ikeengine first or set the option binary")
-        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
-        if status == 0:
+        errors = self._errors(binary)
+        if self._expects_keys and any(NO_KEY in error for error in errors):
+            self.candidate.invent_key()
+            errors = self._errors(binary)
+        if not errors:
             return True
-        errors = [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
         if self.module.check_mode and all(error.endswith("does not exist") for error in errors):
             self.module.warn("files that other tasks create are missing, so the effect is not known: " + "; ".join(errors))
             return False
         self.module.fail_json(msg="the configuration is not valid: " + "; ".join(errors), errors=errors)
+
+    @property
+    def _expects_keys(self) -> bool:
+        params = self.module.params
+        return bool(self.module.check_mode and params["expect_keys"] and params["file"])
+
+    def _errors(self, binary: str) -> t.List[str]:
+        """What is wrong with the candidate."""
+        status, out, err = self.module.run_command([binary, "check", "--json", "--config", self.candidate.root])
+        if status == 0:
+            return []
+        return [self.candidate.in_words_of_the_real_path(error) for error in found_errors(out, err)]
 
     def plan(self) -> Plan:
         """What the daemon would do. Empty in check mode if there is no daemon yet."""
@@ -227,29 +354,54 @@ class ConfigManager:
 
     def apply(self) -> Plan:
         """Write the file and let the daemon apply the configuration. If it refuses, the old file comes back."""
-        if self.changes_content:
-            self._write()
+        params = self.module.params
+        trial = Trial(self.module) if params["confirm"] else None
+        if trial is not None:
+            trial.begin(params["confirm"], params["restart_command"])
         try:
-            return self._ask("apply", self.candidate.path)
+            with Removal(self.candidate.path, [*self.candidate.obsolete, *dict(self.candidate.pruned)]):
+                for name in dict(self.candidate.pruned):
+                    os.rename(os.path.join(self.candidate.root, name), os.path.join(self.candidate.path, name))
+                if self.changes_content:
+                    self._write()
+                return self._ask("apply", self.candidate.path, params["confirm"])
         except ViciError as error:
+            if trial is not None:
+                trouble = trial.roll_back()
+                self.module.fail_json(msg=f"{error}; " + (trouble or "the configuration is as it was before"))
             if self.changes_content:
                 self._restore()
             self.module.fail_json(msg=f"{error}; the file is as it was before" if self.changes_content else str(error))
 
-    def _ask(self, command: str, path: str) -> Plan:
+    def _ask(self, command: str, path: str, confirm: t.Optional[int] = None) -> Plan:
         timeout = self.module.params["timeout"]
         with ViciSession(self.module.params["socket"], timeout) as session:
-            return from_response(session.request(command, {"path": os.path.abspath(path)}))
+            return from_response(
+                session.request(command, {"path": os.path.abspath(path), "confirm-within": confirm})
+            )
 
     def _write(self) -> None:
         target = self.candidate.target
         if self.candidate.absent:
             os.unlink(target)
             return
-        self.module.atomic_move(self.candidate.changed_file, target, unsafe_writes=self.module.params["unsafe_writes"])
+        if not self._create():
+            self.module.atomic_move(
+                self.candidate.changed_file, target, unsafe_writes=self.module.params["unsafe_writes"]
+            )
         self.module.set_fs_attributes_if_different(
             self.module.load_file_common_arguments(self.module.params, path=target), True
         )
+
+    def _create(self) -> bool:
+        """Move a new file into place with the mode that it has; atomic_move would open it to others for a moment."""
+        if self.before is not None:
+            return False
+        try:
+            os.rename(self.candidate.changed_file, self.candidate.target)
+        except OSError:
+            return False
+        return True
 
     def _restore(self) -> None:
         target = self.candidate.target
@@ -265,13 +417,45 @@ class ConfigManager:
     def diff(self, plan: Plan) -> t.List[t.Dict[str, str]]:
         """The change of the file and the plan, each without secrets."""
         prepared = [file_diff(self.candidate.target, self.before, self.after)] if self.changes_content else []
+        rest = dict(self.candidate.pruned)
+        for name in [*self.candidate.obsolete, *rest]:
+            path = os.path.join(self.candidate.path, name)
+            prepared.append(file_diff(path, read_text(path), rest.get(name)))
         if not plan.is_empty:
             prepared.append(f"plan for the daemon at {self.module.params['socket']}\n{plan}")
         return [{"prepared": part} for part in prepared if part]
 
 
+def pruned_file(params: t.Dict[str, t.Any]) -> t.Tuple[t.Tuple[str, str], ...]:
+    """Name and new content of the file that loses connections, if it loses any."""
+    name = params["prune_file"]
+    if not (name and params["file"]):
+        return ()
+    before = read_text(os.path.join(params["path"], name))
+    after = prune(before, params["prune_keep"]) if before is not None else None
+    return ((name, after),) if after is not None and after != before else ()
+
+
+def try_or_keep(module: AnsibleModule) -> None:
+    """The states V(checkpoint) and V(confirmed)."""
+    trial = Trial(module)
+    if module.params["file"] is not None or module.params["content"] is not None:
+        module.fail_json(msg=f"state={module.params['state']} takes neither file nor content")
+    changed = False
+    if trial.is_possible and not module.check_mode:
+        if module.params["state"] == "confirmed":
+            changed = trial.confirm()
+        else:
+            changed = trial.begin(module.params["confirm"], module.params["restart_command"])
+    module.exit_json(changed=changed, plan=[], others=[], drops=[], purged=[], file_changed=False)
+
+
 def check_arguments(module: AnsibleModule) -> None:
     path, file, content = (module.params[key] for key in ("path", "file", "content"))
+    if module.params["confirm"] is not None and not 0 < module.params["confirm"] <= MAX_CONFIRM:
+        module.fail_json(msg=f"confirm: {module.params['confirm']} is not between 1 and {MAX_CONFIRM} seconds")
+    if module.params["confirm"] is not None and os.path.isfile(path):
+        module.fail_json(msg=f"confirm: {path} is a file; only a configuration directory can be restored")
     if file is not None and (os.path.basename(file) != file or not file.endswith(SUFFIXES)):
         module.fail_json(msg=f"file: {file!r} is not the name of a YAML file; it must end in .yml or .yaml")
     if module.params["state"] == "absent":
@@ -286,7 +470,7 @@ def check_arguments(module: AnsibleModule) -> None:
         if not module.check_mode:
             module.fail_json(msg=f"the directory {directory} does not exist")
         module.warn(f"{directory} does not exist yet, so neither the configuration nor its effect could be checked")
-        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[])
+        module.exit_json(changed=module.params["state"] == "present", plan=[], others=[], drops=[], purged=[], file_changed=False)
 
 
 def main() -> None:
@@ -296,36 +480,52 @@ def main() -> None:
             "file": {"type": "str"},
             # It may hold secrets, although files of their own are the better place for them.
             "content": {"type": "str", "no_log": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            # Names of files, not keys.
-            "expected_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "checkpoint", "confirmed"],
+                "default": "present",
+            },
+            "purge": {"type": "bool", "default": False},
+            "prune_file": {"type": "str"},
+            "prune_keep": {"type": "list", "elements": "str", "default": []},
+            "confirm": {"type": "int"},
+            "restart_command": {"type": "str"},
+            # Whether, not which.
+            "expect_keys": {"type": "bool", "default": False, "no_log": False},
             "binary": {"type": "path", "default": "/opt/ikeengine/current/bin/ikeengine"},
             "timeout": {"type": "int", "default": 60},
             **socket_spec(),
         },
         add_file_common_args=True,
         supports_check_mode=True,
+        required_if=[("state", "checkpoint", ["confirm"])],
     )
+    if module.params["state"] in ("checkpoint", "confirmed"):
+        try_or_keep(module)
     check_arguments(module)
     params = module.params
+    wants_purge = params["purge"] and params["file"] and params["content"] is not None
+    obsolete = siblings(params["path"], params["file"], params["content"]) if wants_purge else []
     candidate = Candidate(
         params["path"],
         params["file"],
         params["content"],
         absent=params["state"] == "absent",
-        expected_keys=params["expected_keys"] if module.check_mode and params["file"] else (),
+        obsolete=obsolete,
+        pruned=pruned_file(params),
     )
     with candidate:
         manager = ConfigManager(module, candidate)
         manager.prepare()
         plan = manager.plan() if manager.validate() else NOTHING
         result: t.Dict[str, t.Any] = {"diff": manager.diff(plan)} if module._diff else {}
+        file_changed = manager.changes_content
         changed = manager.settle_attributes()
         if manager.changes_content or not plan.is_empty:
             changed = True
             if not module.check_mode:
                 plan = manager.apply()
-    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, **result)
+    module.exit_json(changed=changed, plan=plan.connections, others=plan.others, drops=plan.drops, purged=obsolete, file_changed=file_changed, **result)
 
 
 if __name__ == "__main__":

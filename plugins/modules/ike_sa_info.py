@@ -125,6 +125,10 @@ sas:
       description: The negotiated algorithms.
       type: str
       sample: AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519
+    shared_key:
+      description: Name of the pre-shared key that the peer has proven to know. V(none) with strongSwan and if it proved itself in another way.
+      type: str
+      sample: ike-branch--headquarters-1
     age:
       description: Seconds since the SA was established.
       type: int

@@ -2,203 +2,199 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the inventory to tunnels, and from tunnels to a configuration. Private to the collection.
+"""From the inventory to tunnels. Private to the collection. Pure functions.
 
-Pure functions, so that no logic sits in templates. A mesh is a group of the inventory; every pair of its members gets
-a tunnel. Both ends compute the same pair from the whole inventory, so `--limit` changes nothing.
+An inventory becomes tunnels in two steps. C(mesh) reads the variables of all hosts once, checks everything, and returns
+plain data; reading them is what takes long in Ansible. C(tunnels) computes the tunnels of a host from that. Both look
+at the inventory and never at the play, so C(--limit) changes nothing.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import json
 import typing as t
 
+from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh_conflicts, _mesh_definitions, _mesh_topology
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_config import (
+    authorities,
+    configuration,
+    connections,
+    file_text,
+    secrets,
+)
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_ends import end, flag
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_problems import InventoryError, Problems
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_profiles import PROFILES
+from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_tunnels import CHILD, pair_name, tunnels
+
+__all__ = [
+    "CHILD",
+    "InventoryError",
+    "PROFILES",
+    "authorities",
+    "configuration",
+    "connections",
+    "file_text",
+    "mesh",
+    "mesh_tunnels",
+    "pack",
+    "pair_name",
+    "plain",
+    "secrets",
+    "tunnels",
+    "unpack",
+]
+
 Data = t.Dict[str, t.Any]
+Groups = t.Mapping[str, t.Sequence[str]]
 
-PROFILES: t.Dict[str, t.Dict[str, t.List[str]]] = {
-    # What current implementations agree on best: authenticated encryption and Curve25519.
-    "modern": {
-        "ike": ["aes256gcm16-prfsha384-x25519", "aes256gcm16-prfsha384-ecp384"],
-        "esp": ["aes256gcm16-x25519", "aes256gcm16-ecp384"],
-    },
-    # The algorithms of CNSA 1.0 (RFC 9206).
-    "cnsa": {
-        "ike": ["aes256gcm16-prfsha384-ecp384"],
-        "esp": ["aes256gcm16-ecp384"],
-    },
-    # For appliances without Curve25519 or AES-GCM; still nothing below 112 bits of strength.
-    "compatible": {
-        "ike": ["aes256-sha256-ecp256", "aes256-sha256-modp2048"],
-        "esp": ["aes256gcm16-ecp256", "aes256-sha256-ecp256", "aes256-sha256-modp2048"],
-    },
-}
-AUTH = ("psk", "cert")
-CHILD = "net"
-"""Name of the one Child SA of every tunnel."""
+VARIABLES = (
+    "ike_address",
+    "ike_auth",
+    "ike_dynamic",
+    "ike_group",
+    "ike_id",
+    "ike_local_address",
+    "ike_managed",
+    "ike_meshes",
+    "ike_probe_address",
+    "ike_profiles",
+    "ike_proposal",
+    "ike_subnets",
+)
+"""All that a host says about its tunnels."""
 
 
-class InventoryError(ValueError):
-    """The inventory cannot become tunnels. The text names the host and the variable."""
+def mesh(
+    hostvars: t.Mapping[str, t.Any],
+    groups: Groups,
+    hosts: t.Sequence[str],
+    group: str = _mesh_definitions.DEFAULT_GROUP,
+    without: t.Sequence[str] = (),
+    unreadable: t.Tuple[t.Type[Exception], ...] = (),
+) -> Data:
+    """The meshes of these hosts as plain data: C(ends) by host, and C(meshes).
 
+    C(group) is the default of C(ike_group). Nobody has tunnels with the hosts in C(without). C(unreadable) are the
+    errors that a variable raises which cannot be templated.
 
-def pair_name(one: str, other: str) -> str:
-    """The name of a pair, the same whichever end asks."""
-    return "--".join(sorted((one, other)))
-
-
-def proposals(profile: t.Union[str, t.Mapping[str, t.Any]]) -> t.Dict[str, t.List[str]]:
-    """The proposals of a named profile, or of a dictionary with C(ike) and C(esp)."""
-    if isinstance(profile, str):
-        if profile not in PROFILES:
-            raise InventoryError(
-                f"ike_proposal: there is no profile {profile!r}; there are {', '.join(sorted(PROFILES))}"
-            )
-        return PROFILES[profile]
-    if set(profile) != {"ike", "esp"} or not all(profile.values()):
-        raise InventoryError(
-            "ike_proposal: a dictionary must have exactly the keys ike and esp, each a list of proposals"
-        )
-    return {kind: [profile[kind]] if isinstance(profile[kind], str) else list(profile[kind]) for kind in ("ike", "esp")}
-
-
-def mesh_tunnels(hostvars: t.Mapping[str, t.Any], members: t.Sequence[str], host: str) -> t.List[Data]:
-    """The tunnels of one host with all other members, ordered by name.
-
-    The first of each pair in alphabetical order initiates, so that both ends never do at once. Raises InventoryError.
+    Of the other members of their meshes nothing more is needed than that they are in the inventory. Raises
+    InventoryError with everything that is wrong.
     """
-    if host not in members:
-        raise InventoryError(f"{host} is not a member of the mesh ({', '.join(sorted(members)) or 'nobody is'})")
-    # Looking a host up is slow in Ansible, so once is enough.
-    known = {member: hostvars[member] for member in members}
-    ends = {member: end(member, known[member]) for member in members}
-    _refuse_overlaps(list(ends.values()))
-    return [
-        {
-            "name": pair_name(host, peer),
-            "peer": peer,
-            "initiator": host < peer,
-            "auth": _agreed(known, host, peer, "ike_auth", "psk", AUTH),
-            "proposal": proposals(_agreed(known, host, peer, "ike_proposal", "modern")),
-            "local": ends[host],
-            "remote": ends[peer],
-        }
-        for peer in sorted(members)
-        if peer != host
-    ]
+    problems = Problems()
+    known = _read(_Reader(hostvars, group, unreadable, problems), groups, hosts)
+    meshes = _mesh_definitions.meshes(known, groups, problems)
+    ends = {
+        host: end(host, variables, [one["name"] for one in meshes if host in one["members"]], problems)
+        for host, variables in known.items()
+        if any(host in one["members"] for one in meshes)
+    }
+    everybody = {host for group in groups for host in groups[group]}
+    for one in meshes:
+        _mesh_topology.check(one, ends, everybody, problems)
+    # What follows makes sense only if the single values do.
+    problems.refuse()
+    for one in meshes:
+        _mesh_topology.check_reachability(one, ends, problems)
+        _mesh_topology.check_transit(one, ends, problems)
+    _mesh_conflicts.check(meshes, ends, problems)
+    problems.refuse()
+    return {"ends": ends, "meshes": meshes, "without": list(without)}
 
 
-def end(host: str, variables: t.Mapping[str, t.Any]) -> Data:
-    """What the inventory says of one end. Raises InventoryError."""
-    address = variables.get("ike_address")
-    if not address:
-        raise InventoryError(f"{host}: ike_address is not set; it is the address that peers reach the host at")
-    subnets = variables.get("ike_subnets")
-    if not subnets or isinstance(subnets, str):
-        raise InventoryError(
-            f"{host}: ike_subnets must be a list of the networks behind the host, such as [10.1.0.0/16]"
-        )
+def pack(data: Data) -> Data:
+    """The meshes as a fact of Ansible: what playbooks ask for, and C(plain), the whole as JSON.
+
+    Ansible wraps each value that a filter reads from a fact, which takes twenty times as long as to compute with it.
+    """
+    members = sorted(data["ends"])
     return {
-        "host": host,
-        "address": str(address),
-        "local_address": str(variables.get("ike_local_address") or address),
-        "id": str(variables.get("ike_id") or host),
-        "subnets": [str(_network(host, subnet)) for subnet in subnets],
-        "probe_address": _probe_address(host, variables.get("ike_probe_address"), subnets),
+        "hosts": [host for host in members if data["ends"][host]["managed"]],
+        "peers": [host for host in members if not data["ends"][host]["managed"]],
+        "meshes": data["meshes"],
+        "plain": json.dumps(data),
     }
 
 
-def connections(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Data:
-    """The `connections` of ikeengine's configuration.
+def unpack(fact: t.Mapping[str, t.Any]) -> Data:
+    """The meshes from a fact. Raises InventoryError."""
+    if not isinstance(fact, t.Mapping) or "plain" not in fact:
+        raise InventoryError(
+            "this is not what the filter keymesh.ike.mesh returns; the role keymesh.ike.mesh sets mesh_data to it"
+        )
+    return t.cast(Data, json.loads(fact["plain"]))
 
-    Of C(options): C(certificate) and C(authority) are files, C(initiator) and C(responder) are what a Child SA gets
-    in that role (C(start_action) and so on), C(connection) and C(child) are merged into every connection and child.
+
+def mesh_tunnels(
+    inventory: t.Mapping[str, t.Any], members: t.Union[Groups, t.Sequence[str]], host: str
+) -> t.List[Data]:
+    """The tunnels of one host, straight from C(hostvars) and C(groups).
+
+    C(members) is C(groups), or a list of hosts that are all connected with each other. Raises InventoryError.
     """
-    return {tunnel["name"]: _connection(tunnel, options) for tunnel in tunnels}
-
-
-def secrets(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Data:
-    """The `secrets`: a file for each pre-shared key in C(psk_dir), and the C(private_key) if certificates are used."""
-    found: Data = {}
-    for tunnel in tunnels:
-        if tunnel["auth"] == "psk":
-            owners = sorted((tunnel["local"]["id"], tunnel["remote"]["id"]))
-            found["ike-" + tunnel["name"]] = {"file": f"{options['psk_dir']}/{tunnel['name']}.psk", "id": owners}
+    groups = members
+    if not isinstance(groups, t.Mapping):
+        variables = inventory[host] if host in inventory else {}
+        if variables.get("ike_meshes") and variables.get("groups"):
+            groups = variables["groups"]
         else:
-            found["private-" + tunnel["local"]["host"]] = {"file": options["private_key"]}
-    return found
+            groups = {variables.get("ike_group") or _mesh_definitions.DEFAULT_GROUP: list(members)}
+    return tunnels(mesh(inventory, groups, [host]), host)
 
 
-def authorities(tunnels: t.Iterable[Data], options: t.Mapping[str, t.Any]) -> Data:
-    """The `authorities`: the one in C(authority) if certificates are used."""
-    if any(tunnel["auth"] == "cert" for tunnel in tunnels):
-        return {"mesh": {"file": options["authority"]}}
-    return {}
+class _Reader(t.NamedTuple):
+    """Reads the variables of a host."""
+
+    hostvars: t.Mapping[str, t.Any]
+    group: str
+    unreadable: t.Tuple[t.Type[Exception], ...]
+    problems: Problems
+
+    def variables(self, host: str) -> Data:
+        """All that matter, as plain data."""
+        looked_up = self.hostvars[host]
+        found = {name: self._value(host, name, looked_up) for name in VARIABLES}
+        found["ike_group"] = str(found["ike_group"] or self.group)
+        found["managed"] = flag(host, found, "ike_managed", True, self.problems)
+        return found
+
+    def _value(self, host: str, name: str, looked_up: t.Mapping[str, t.Any]) -> t.Any:
+        try:
+            return plain(looked_up.get(name))
+        except self.unreadable as error:
+            reason = str(error).splitlines()[0]
+            self.problems.add(f"{host}: {name} cannot be had: {reason}; correct its template, or define what it needs")
+            return None
 
 
-def _connection(tunnel: Data, options: t.Mapping[str, t.Any]) -> Data:
-    local, remote = tunnel["local"], tunnel["remote"]
-    ours: Data = {"auth": "psk", "id": local["id"]}
-    theirs: Data = {"auth": "psk", "id": remote["id"]}
-    if tunnel["auth"] == "cert":
-        ours.update(auth="pubkey", certs=[options["certificate"]])
-        theirs.update(auth="pubkey", cacerts=[options["authority"]])
-    return {
-        "local_addrs": [local["local_address"]],
-        "remote_addrs": [remote["address"]],
-        "proposals": tunnel["proposal"]["ike"],
-        **options.get("connection", {}),
-        "local": ours,
-        "remote": theirs,
-        "children": {
-            CHILD: {
-                "local_ts": local["subnets"],
-                "remote_ts": remote["subnets"],
-                "esp_proposals": tunnel["proposal"]["esp"],
-                **options.get("initiator" if tunnel["initiator"] else "responder", {}),
-                **options.get("child", {}),
-            }
-        },
-    }
+def _read(reader: _Reader, groups: Groups, hosts: t.Sequence[str]) -> t.Dict[str, Data]:
+    """The variables of the hosts and of everybody who is in a mesh with them, each host looked up once."""
+    known: t.Dict[str, Data] = {}
+    seen: t.Set[str] = set()
+    waiting = list(hosts)
+    while waiting:
+        host = str(waiting.pop())
+        if host in known or host not in reader.hostvars:
+            continue
+        known[host] = reader.variables(host)
+        for definition in _mesh_definitions.definitions_of(host, known[host], Problems()):
+            text = repr(definition)
+            if text not in seen:
+                members = _mesh_definitions.members_of(definition, groups)
+                if host in members:
+                    seen.add(text)
+                    waiting.extend(members)
+    return known
 
 
-def _agreed(
-    hostvars: t.Mapping[str, t.Any], one: str, other: str, name: str, default: str, choices: t.Sequence[str] = ()
-) -> t.Any:
-    """A variable that both ends of a tunnel must have in common."""
-    value, theirs = (hostvars[host].get(name) or default for host in (one, other))
-    if value != theirs:
-        raise InventoryError(f"{name} differs: {value!r} on {one}, {theirs!r} on {other}; set it for the whole group")
-    if choices and value not in choices:
-        raise InventoryError(f"{name}: {value!r} is not one of {', '.join(choices)}")
-    return value
-
-
-def _network(host: str, subnet: t.Any) -> t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]:
-    try:
-        return ipaddress.ip_network(str(subnet))
-    except ValueError as error:
-        raise InventoryError(f"{host}: ike_subnets: {error}") from error
-
-
-def _probe_address(host: str, configured: t.Any, subnets: t.Sequence[t.Any]) -> str:
-    """An address of the host inside its subnets, that answers pings through the tunnels."""
-    networks = [_network(host, subnet) for subnet in subnets]
-    if not configured:
-        first = networks[0]
-        return str(first[0] if first.num_addresses == 1 else first[1])
-    try:
-        address = ipaddress.ip_address(str(configured))
-    except ValueError as error:
-        raise InventoryError(f"{host}: ike_probe_address: {error}") from error
-    if not any(address in network for network in networks):
-        raise InventoryError(f"{host}: ike_probe_address {address} is in none of its ike_subnets")
-    return str(address)
-
-
-def _refuse_overlaps(ends: t.Sequence[Data]) -> None:
-    """Two hosts with the same network behind them: nobody could say whom a packet is for."""
-    networks = [(one["host"], _network(one["host"], subnet)) for one in ends for subnet in one["subnets"]]
-    for index, (host, network) in enumerate(networks):
-        for other, theirs in networks[index + 1 :]:
-            if host != other and network.version == theirs.version and network.overlaps(theirs):
-                raise InventoryError(f"ike_subnets overlap: {network} of {host} and {theirs} of {other}")
+def plain(value: t.Any) -> t.Any:
+    """Plain Python data, without what Ansible attaches to it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, t.Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(one) for one in value]
+    return str(value)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the wheel of ikeengine from the collection's own source. Private to the collection.
+"""Builds the wheel of ikeengine from the collection's own source, or reads a built one. Private to the collection.
 
 A pure-Python wheel is a zip file with four metadata files (PEP 427). Writing it here takes milliseconds, needs
 neither pip nor setuptools nor a network on the controller, and the same source always gives the same octets.
@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import base64
 import configparser
+import email
 import hashlib
 import io
 import os
 import re
+import tarfile
 import tempfile
 import time
 import tomllib
@@ -57,12 +59,48 @@ def build_wheel(source: str, directory: str, epoch: int) -> Wheel:
     return Wheel(path, version, digest, project["dependencies"], project["requires-python"])
 
 
+def write_bundle(path: str, wheels: t.Sequence[str]) -> str:
+    """One archive with these wheels, so that a target gets them in one go. Raises OSError."""
+    if not os.path.exists(path):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            for wheel in wheels:
+                archive.add(wheel, os.path.basename(wheel), filter=_plain)
+        _write(path, out.getvalue())
+    return path
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.mode = 0o644
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
+
+
+def read_wheel(path: str) -> Wheel:
+    """A wheel that was built before, such as the one that a released collection brings along. Raises BuildError."""
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            (name,) = [entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA")]
+            fields = email.message_from_bytes(archive.read(name))
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise BuildError(f"{path} is not a wheel: {error}") from error
+    requirements = fields.get_all("Requires-Dist", [])
+    digest = hashlib.sha256(data).hexdigest()
+    return Wheel(path, fields["Version"], digest, requirements, fields["Requires-Python"])
+
+
 def _project(source: str) -> t.Dict[str, t.Any]:
     try:
         with open(os.path.join(source, "pyproject.toml"), "rb") as file:
             project = tomllib.load(file)["project"]
     except (FileNotFoundError, KeyError, tomllib.TOMLDecodeError) as error:
-        raise BuildError(f"{source} does not hold the source of ikeengine: {error}") from error
+        raise BuildError(
+            f"{source} does not hold the source of ikeengine, and the role engine brings no wheel along in its files/: {error}; "
+            "install the whole collection, or set engine_source"
+        ) from error
     missing = {"name", "requires-python", "dependencies", "scripts"} - set(project)
     if missing:
         raise BuildError(f"{source}/pyproject.toml: [project] lacks {', '.join(sorted(missing))}")

@@ -29,6 +29,7 @@ SHIPPED = {
     "SECURITY.md",
     "changelogs",
     "docs",
+    "examples",
     "ikeengine",
     "meta",
     "playbooks",

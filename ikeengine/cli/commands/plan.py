@@ -7,14 +7,16 @@ from argparse import Namespace
 
 from ikeengine.cli.client import Client
 from ikeengine.cli.commands.check import sound
-from ikeengine.cli.errors import CommandFailed, Exit
+from ikeengine.cli.commands.rollback import rearm
+from ikeengine.cli.errors import CommandFailed, Exit, UsageError
+from ikeengine.cli.guard import RELOAD_TIMEOUT
 from ikeengine.cli.output import complain, print_json
 from ikeengine.cli.tables import Cell, Report, show
-from ikeengine.cli.text import json_ready, printable, string, strings, subsections
+from ikeengine.cli.text import duration, json_ready, number, printable, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
 
-RELOAD_TIMEOUT = 60.0
-"""Seconds that the daemon may take for a large configuration."""
+MAX_CONFIRM = 86400
+"""Seconds that a configuration can wait for its confirmation."""
 
 _MEANINGS = {"unchanged": "dim", "child": "busy", "replace": "busy", "add": "good", "remove": "bad"}
 _EFFECTS = {
@@ -33,15 +35,21 @@ def plan(arguments: Namespace) -> int:
 
 def apply(arguments: Namespace) -> int:
     """Reload the configuration, and show what changed."""
-    return _reload(arguments, "plan" if arguments.dry_run else "apply")
+    if arguments.confirm is not None and not 0 < arguments.confirm <= MAX_CONFIRM:
+        raise UsageError(f"--confirm takes 1 to {MAX_CONFIRM} seconds")
+    return _reload(arguments, "plan" if arguments.dry_run else "apply", arguments.confirm)
 
 
-def _reload(arguments: Namespace, command: str) -> int:
+def _reload(arguments: Namespace, command: str, confirm: int | None = None) -> int:
     if not sound(arguments.config, as_json=arguments.json):
         return Exit.USAGE
+    options: dict[str, object] = {"path": str(arguments.config.resolve())}
+    if confirm is not None:
+        rearm(arguments.config, confirm, arguments.socket)
+        options["confirm-within"] = confirm
     try:
         with Client(arguments.socket) as client:
-            answer = client.request(command, {"path": str(arguments.config.resolve())}, RELOAD_TIMEOUT)
+            answer = client.request(command, options, RELOAD_TIMEOUT)
     except CommandFailed as error:
         if errors := strings(error.answer, "errors"):
             return _refused(errors)
@@ -50,6 +58,8 @@ def _reload(arguments: Namespace, command: str) -> int:
         print_json(json_ready(answer))
     else:
         _show(answer)
+        if confirm is not None:
+            print(f"without `ikeengine confirm` this is undone in {confirm} s")
     return Exit.DONE
 
 
@@ -70,3 +80,25 @@ def _show(answer: Message) -> None:
     show(report, sys.stdout)
     for line in strings(answer, "others"):
         print(printable(line))
+    _show_drops(answer)
+
+
+def _show_drops(answer: Message) -> None:
+    """The SAs that go, with their peers and ages."""
+    drops = list(subsections(answer, "drops").values())
+    if not drops:
+        return
+    print()
+    report = Report(("SA that drops", "peer", "identity", "up for", "afterwards"))
+    for drop in drops:
+        name = string(drop, "connection")
+        child, children = string(drop, "child"), ", ".join(strings(drop, "children"))
+        which = f"{name}/{child}" if child else f"{name} ({children})" if children else name
+        afterwards = "is established again" if string(drop, "again") == "yes" else "is gone"
+        age = duration(number(drop, "established"))
+        peer = (string(drop, "remote-host"), string(drop, "remote-id"))
+        report.add(Cell(which, "name"), *peer, age, Cell(afterwards, "bad"))
+    show(report, sys.stdout)
+    unnamed = (number(answer, "drop-count") or 0) - len(drops)
+    if unnamed > 0:
+        print(f"and {unnamed} more")

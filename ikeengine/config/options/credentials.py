@@ -48,7 +48,12 @@ MANUAL_PREFIX = "manual"
 _MANUAL = Section(
     "secrets.manual<suffix>", "A key of a manually keyed SA (`manual`).", (SECRET, SECRET_FILE, ALLOW_WEAK)
 )
-_IKE = Section("secrets.ike<suffix>", "A pre-shared key.", (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK))
+_IKE = Section(
+    "secrets.ike<suffix>",
+    "A pre-shared key. Of several keys for the same identities a peer may use any, and is answered with the same one. "
+    "We initiate with the first in the configuration.",
+    (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK),
+)
 _PRIVATE = {
     prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
     for prefix in PRIVATE_KEY_PREFIXES
@@ -78,7 +83,10 @@ SECRETS = Section(
 )
 
 CACERT = Option(
-    "cacert", _FILE, "The authority's certificate: a file in the directory `x509ca`, or with an absolute path."
+    "cacert",
+    _FILE,
+    "The certificate of the authority: a file in the directory `x509ca`, or with an absolute path. With several "
+    "certificates in it, such as one and the one that is to replace it, all of them are trusted.",
 )
 AUTHORITY_FILE = Option("file", _FILE, "The same as `cacert`, relative to the configuration's directory.")
 

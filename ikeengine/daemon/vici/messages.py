@@ -71,6 +71,8 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
     if ike.established_at is not None:
         section["established"] = _since(ike.established_at, now)
         section |= _until({"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at}, now)
+    if ike.shared_key:
+        section["shared-key"] = ike.shared_key
     section |= {key: list(vips) for key, vips in _vips(ike).items() if vips}
     tasks = {"tasks-queued": ike.tasks_queued, "tasks-active": ike.tasks_active, "tasks-passive": ike.tasks_passive}
     return section | {key: list(names) for key, names in tasks.items() if names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ikeengine.crypto.rng import fraction
@@ -30,8 +31,8 @@ from ikeengine.outputs import (
 )
 from ikeengine.timers import Timer
 
-SEND_DELAY = 0.5
-"""Seconds after which a peer surely has our answer and with it the Child SA that it has asked for."""
+PEER_HAS_ANSWER = 15.0
+"""Seconds after which a peer surely has our answer, if nothing tells before: it would have asked again meanwhile."""
 
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
@@ -148,7 +149,12 @@ def install_beside(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, twi
     """
     install(ctx, sa, child, keys, delay_outbound=True)
     twin.followed_by = child.unique_id
-    sa.timers.set(Timer.CHILD_SEND, ctx.now + SEND_DELAY, child.unique_id)
+    await_peer(ctx, sa, child)
+
+
+def await_peer(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """Send on a Child SA that the peer has asked for as soon as it surely has our answer."""
+    sa.timers.set(Timer.CHILD_SEND, ctx.now + PEER_HAS_ANSWER, child.unique_id)
 
 
 def confirm(ctx: Context, child: ChildSa, ops: tuple[OpId, ...]) -> None:
@@ -202,9 +208,9 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """Stop sending on a Child SA that is replaced and deleted; packets under way are still accepted for a while."""
     enter(ctx, sa, child, ChildState.DELETED, "replaced and deleted on both sides")
-    replacement = sa.children.get(child.replaced_by)
-    if replacement is not None and child.waiting_outbound is None:
-        activate_outbound(ctx, replacement)
+    heirs = list(_heirs(sa, child))
+    if heirs and child.waiting_outbound is None and all(heir.waiting_outbound is not None for heir in heirs):
+        activate_outbound(ctx, heirs[0])
     sa.timers.stop_child(child.unique_id)
     ctx.emit(DeletePolicies(child.unique_id))
     if child.sa_out is not None and child.waiting_outbound is None:
@@ -212,6 +218,14 @@ def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     child.sa_out = None
     child.waiting_outbound = None
     sa.timers.set(Timer.CHILD_LINGER, ctx.now + ctx.settings.delete_rekeyed_delay, child.unique_id)
+
+
+def _heirs(sa: IkeSa, child: ChildSa) -> Iterator[ChildSa]:
+    """What has replaced a Child SA, and what has replaced that meanwhile."""
+    heir = sa.children.get(child.replaced_by)
+    while heir is not None:
+        yield heir
+        heir = sa.children.get(heir.replaced_by)
 
 
 def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:

@@ -13,14 +13,17 @@ from ikeengine.ikev2.children.child import UP_STATES, ChildSa
 from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.delete import DeleteChild
 from ikeengine.ikev2.sa import IkeSa
+from ikeengine.ikev2.states import ChildState
 from ikeengine.ikev2.tasks import is_queued
 from ikeengine.model.connection import ChildConfig
+from ikeengine.outputs import DeletePolicies
 from ikeengine.timers import Timer
 
 OFFER_AGAIN = 60.0
 """Seconds until a new Child SA is offered again that the peer has refused."""
-PEER_IS_READY = 2.0
-"""Seconds until a peer that made a new Child SA has it, if it does not say so by deleting the old one."""
+DRAIN = 1.0
+"""Seconds between the last packet on a replaced Child SA and its deletion. A peer that has been asked to make another
+Child SA, not to rekey this one, takes nothing on it any more once it has deleted it."""
 
 _LOCAL = ("start_action", "close_action", "dpd_action", "inactivity", "rekey_time", "life_time", "rand_time")
 """What is neither negotiated nor in the datapath changes while a Child SA is up; times count from its next rekeying."""
@@ -48,22 +51,37 @@ def adopt(sa: IkeSa, config: ChildConfig) -> None:
             child.config = config
 
 
-def is_up(sa: IkeSa, config: ChildConfig) -> bool:
-    """Whether a Child SA of just this configuration is up."""
-    return any(child.config == config and child.state in UP_STATES for child in sa.children.values())
+def find_up(sa: IkeSa, config: ChildConfig) -> ChildSa | None:
+    """A Child SA of just this configuration that is up."""
+    return next((c for c in sa.children.values() if c.config == config and c.state in UP_STATES), None)
 
 
-def retire_stale(sa: IkeSa, config: ChildConfig) -> None:
-    """A Child SA of this configuration is up: those that it replaces go, and still take packets for a while."""
-    fresh = next((c for c in sa.children.values() if c.config == config and c.state in UP_STATES), None)
-    if fresh is None:
-        return
-    for old in sa.children.values():
-        if old.config.name == config.name and old.config != config and old.state in UP_STATES:
-            _replace(sa, old, fresh)
+def mark_replaced(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:
+    """A Child SA has its replacement, or is the redundant one of two (RFC 7296 section 2.8.1), and waits to be deleted.
+
+    `winner` is the number of the Child SA that survives.
+    """
+    child.replaced_by = winner
+    sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
+    sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)
+    for task in sa.queue:
+        if isinstance(task, DeleteChild) and task.for_good and task.child_id == child.unique_id:
+            task.child_id = winner
+    if child.state in UP_STATES:
+        child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
 
 
-def resolve_collision(sa: IkeSa, ours: ChildSa) -> None:
+def take_over(ctx: Context, sa: IkeSa, fresh: ChildSa) -> None:
+    """A Child SA of the new configuration is up: those of older ones go, as soon as we can send on it."""
+    for old in stale(sa, fresh.config):
+        mark_replaced(ctx, sa, old, fresh.unique_id)
+    if fresh.waiting_outbound is None:
+        _drain_replaced(ctx, sa, fresh)
+    else:
+        child_sa.await_peer(ctx, sa, fresh)
+
+
+def resolve_collision(ctx: Context, sa: IkeSa, ours: ChildSa) -> None:
     """Both sides have replaced a Child SA at the same time: the one of the original initiator of the IKE SA stays."""
     twins = (
         other
@@ -73,13 +91,8 @@ def resolve_collision(sa: IkeSa, ours: ChildSa) -> None:
     )
     twin = next(twins, None)
     if twin is not None and not sa.is_initiator:
-        _replace(sa, ours, twin)
-
-
-def _replace(sa: IkeSa, old: ChildSa, fresh: ChildSa) -> None:
-    old.replaced_by = fresh.unique_id
-    if not is_queued(sa, DeleteChild.name, old.unique_id):
-        sa.queue.append(DeleteChild(child_id=old.unique_id))
+        mark_replaced(ctx, sa, ours, twin.unique_id)
+        take_over(ctx, sa, twin)
 
 
 def succeed(ctx: Context, sa: IkeSa, child: ChildSa) -> bool:
@@ -89,17 +102,37 @@ def succeed(ctx: Context, sa: IkeSa, child: ChildSa) -> bool:
     """
     predecessors = stale(sa, child.config)
     for old in predecessors:
-        old.replaced_by = child.unique_id
+        mark_replaced(ctx, sa, old, child.unique_id)
     if predecessors:
         ctx.release_reqid(child.reqid)
         child.reqid = ctx.share_reqid(predecessors[-1].reqid)
-        sa.timers.set(Timer.CHILD_ACTIVATE, ctx.now + PEER_IS_READY, child.unique_id)
+        child_sa.await_peer(ctx, sa, child)
     return bool(predecessors)
 
 
-def finish(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
-    """Send on the new Child SA, and delete what it replaces if the peer did not."""
+def start_sending(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """The peer has a Child SA that it has asked for: send on it, and delete what it replaces if the peer did not."""
+    sa.timers.stop(Timer.CHILD_SEND, child.unique_id)
     child_sa.activate_outbound(ctx, child)
+    _drain_replaced(ctx, sa, child)
+
+
+def peer_goes_on(ctx: Context, sa: IkeSa) -> None:
+    """The peer sends another request, so it has the answer to its last one (RFC 7296 section 2.3)."""
+    for timer, child_id in list(sa.timers):
+        if timer is Timer.CHILD_SEND:
+            start_sending(ctx, sa, sa.children[child_id])
+
+
+def _drain_replaced(ctx: Context, sa: IkeSa, fresh: ChildSa) -> None:
+    """Stop sending on what a Child SA replaces, and let packets under way arrive."""
     for old in sa.children.values():
-        if old.replaced_by == child.unique_id and old.state in UP_STATES:
-            _replace(sa, old, child)
+        if old.replaced_by == fresh.unique_id and old.state is ChildState.REKEYED:
+            ctx.emit(DeletePolicies(old.unique_id))
+            sa.timers.set(Timer.CHILD_DRAIN, ctx.now + DRAIN, old.unique_id)
+
+
+def delete_drained(sa: IkeSa, child: ChildSa) -> None:
+    """Nothing is under way any more on a replaced Child SA."""
+    if child.state is ChildState.REKEYED and not is_queued(sa, DeleteChild.name, child.unique_id):
+        sa.queue.append(DeleteChild(child_id=child.unique_id))

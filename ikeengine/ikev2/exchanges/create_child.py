@@ -105,11 +105,9 @@ class CreateChild(Exchange):
 
     def request(self, ctx: Context, sa: IkeSa) -> Sequence[Payload] | None:
         """Offer a Child SA with its own nonce and, for PFS, its own key exchange."""
-        if self.renews and renewal.is_up(sa, self.config):
-            renewal.retire_stale(sa, self.config)
-            ctx.answer(self.ops, ok=True)
-            return None
-        if self.if_missing and renewal.is_up(sa, self.config):
+        fresh = renewal.find_up(sa, self.config) if self.renews or self.if_missing else None
+        if fresh is not None:
+            renewal.take_over(ctx, sa, fresh)
             ctx.answer(self.ops, ok=True)
             return None
         if self.is_behind_nat(ctx, sa):
@@ -178,9 +176,9 @@ class CreateChild(Exchange):
         child_sa.install(ctx, sa, child, keys)
         announce_up(ctx, sa, child)
         child_sa.confirm(ctx, child, self.ops)
-        renewal.retire_stale(sa, self.config)
+        renewal.take_over(ctx, sa, child)
         if self.renews:
-            renewal.resolve_collision(sa, child)
+            renewal.resolve_collision(ctx, sa, child)
         self._heed_changes(sa, child)
 
     def _heed_changes(self, sa: IkeSa, child: ChildSa) -> None:

@@ -170,8 +170,16 @@ def reinstate(ctx: Context, sa: IkeSa, replaced: list[ChildSa]) -> None:
         old.replaced_by = 0
         if old.state is ChildState.REKEYED:
             child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "its replacement was deleted")
+            _send_again(ctx, sa, old)
             sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, old.refused), old.unique_id)
             old.refused += 1
+
+
+def _send_again(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """A Child SA may have stopped sending already, because its replacement is of another configuration."""
+    if sa.timers.get(Timer.CHILD_DRAIN, child.unique_id) is not None:
+        sa.timers.stop(Timer.CHILD_DRAIN, child.unique_id)
+        child_sa.install_policies(ctx, sa, child)
 
 
 def replaced_by(sa: IkeSa, child: ChildSa) -> list[ChildSa]:

@@ -34,6 +34,7 @@ from ikeengine.ikev2.children.negotiation import (
     offer_payloads,
     take_answer,
 )
+from ikeengine.ikev2.children.renewal import mark_replaced
 from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges import followup_ke
@@ -122,15 +123,15 @@ class RekeyChild(Exchange):
         lost = bool(self.rival_id) and min(self.nonce, nonce_peer) < self.rival_lowest
         child_sa.install(ctx, sa, new, keys, delay_outbound=lost)
         if lost:
-            _replace(ctx, sa, new, self.rival_id)
+            mark_replaced(ctx, sa, new, self.rival_id)
             sa.queue.append(DeleteChild(child_id=new.unique_id))
             self._rival_survives(ctx, sa, child)
             return
         if (rival := sa.children.get(self.rival_id)) is not None:
-            _replace(ctx, sa, rival, new.unique_id)
+            mark_replaced(ctx, sa, rival, new.unique_id)
         if child is not None and child.state is not ChildState.DELETED:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
-            _replace(ctx, sa, child, new.unique_id)
+            mark_replaced(ctx, sa, child, new.unique_id)
             new.supersedes = child.unique_id
         child_sa.confirm(ctx, new, self.ops)
 
@@ -192,7 +193,7 @@ class RekeyChild(Exchange):
         if child is not None:
             ctx.emit(ChildRekeyed(sa.status(), child.status(sa), rival.status(sa)))
         if child is not None and child.state is not ChildState.DELETED:
-            _replace(ctx, sa, child, rival.unique_id)
+            mark_replaced(ctx, sa, child, rival.unique_id)
         child_sa.confirm(ctx, rival, self.ops)
 
     def _try_again_later(self, ctx: Context, sa: IkeSa, child: ChildSa | None) -> None:
@@ -201,21 +202,6 @@ class RekeyChild(Exchange):
         child_sa.enter(ctx, sa, child, ChildState.INSTALLED, "rekeying failed, try again later")
         sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, child.refused), child.unique_id)
         child.refused += 1
-
-
-def _replace(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:
-    """A Child SA has its replacement, or is the redundant one of two (RFC 7296 section 2.8.1), and waits to be deleted.
-
-    `winner` is the number of the Child SA that survives.
-    """
-    child.replaced_by = winner
-    sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
-    sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)
-    for task in sa.queue:
-        if isinstance(task, DeleteChild) and task.for_good and task.child_id == child.unique_id:
-            task.child_id = winner
-    if child.state in (ChildState.INSTALLED, ChildState.REKEYING):
-        child_sa.enter(ctx, sa, child, ChildState.REKEYED, "replaced")
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[Payload]:
@@ -297,7 +283,7 @@ def _succeed(ctx: Context, sa: IkeSa, child: ChildSa, new: ChildSa, keys: ChildK
         ours.rival_id = child.replaced_by = new.unique_id
     else:
         ctx.emit(ChildRekeyed(sa.status(), child.status(sa), new.status(sa)))
-        _replace(ctx, sa, child, new.unique_id)
+        mark_replaced(ctx, sa, child, new.unique_id)
 
 
 def _find(sa: IkeSa, rekey: Notify) -> ChildSa | None:

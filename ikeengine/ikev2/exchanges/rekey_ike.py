@@ -320,6 +320,7 @@ def _successor(
         nat_fake=old.nat_fake,
         fragments=old.fragments,
         predecessor=old.local_spi,
+        shared_key=old.shared_key,
         began_at=ctx.now,
         established_at=ctx.now,
         last_inbound=ctx.now,

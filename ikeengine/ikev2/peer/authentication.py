@@ -21,6 +21,7 @@ from ikeengine.ikev2.peer import hash_and_url, raw_keys, vetting
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import Trigger
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
+from ikeengine.model.credentials import SharedKey
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import packed
 from ikeengine.model.proposal import IkeSuite
@@ -160,13 +161,19 @@ def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, pee
     octets = signed_octets(handshake.init_own, handshake.nonce_peer, suite.prf.id, keys.sk_p_own, id_body)
     octets += handshake.int_auth.octets(is_initiator=sa.is_initiator)
     if own.scheme is None or own.key is None:
-        shared = ctx.credentials.find_psk(own.identity, peer)
-        if shared is None:
-            raise LocalMisuse(f"no pre-shared key for {format_identity(own.identity)} and {format_identity(peer)}")
+        shared = _own_psk(ctx, sa, own.identity, peer)
         return Auth(AuthMethod.SHARED_KEY, psk_auth(suite.prf.id, shared.secret, octets))
     op = ctx.ask(sa, Trigger.SIGNED)
     ctx.emit(AskSignature(op, own.key.key_id, own.scheme.name, octets))
     return None
+
+
+def _own_psk(ctx: Context, sa: IkeSa, own: Identity, peer: Identity) -> SharedKey:
+    """The key that the peer has proven to know, otherwise the first one for us and the peer. Raises LocalMisuse."""
+    keys = ctx.credentials.find_psk(own, peer)
+    if not keys:
+        raise LocalMisuse(f"no pre-shared key for {format_identity(own)} and {format_identity(peer)}")
+    return next((key for key in keys if key.name == sa.shared_key), keys[0])
 
 
 def finish_own(handshake: Handshake, signature: bytes) -> Auth:
@@ -200,12 +207,13 @@ def _check_psk(ctx: Context, sa: IkeSa, suite: IkeSuite, auth: Auth, octets: byt
     if auth.method != AuthMethod.SHARED_KEY:
         raise AuthFailed("method", f"the peer used {auth.method.name}, but `remote.auth` is psk")
     local, remote = sa.local_id, sa.remote_id
-    shared = ctx.credentials.find_psk(local, remote) if local is not None and remote is not None else None
-    if shared is None:
+    keys = ctx.credentials.find_psk(local, remote) if local is not None and remote is not None else ()
+    if not keys:
         raise AuthFailed("no-secret", f"no pre-shared key is loaded for {_shown(local)} and {_shown(remote)}")
-    expected = psk_auth(suite.prf.id, shared.secret, octets)
-    if not hmac.compare_digest(auth.data, expected):
+    right = [key for key in keys if hmac.compare_digest(auth.data, psk_auth(suite.prf.id, key.secret, octets))]
+    if not right:
         raise AuthFailed("psk", "the peer does not use the same pre-shared key")
+    sa.shared_key = right[0].name
 
 
 def _check_signature(

@@ -98,7 +98,7 @@ def test_new_child_sa() -> None:
     left.endpoint._ctx.touch(sa)
     left.endpoint._settle()
     net.pump(left)
-    net.run(5)
+    net.run(20)
     assert len(left.children()) == len(right.children()) == before + 1
     assert_same_keys(left, right)
 

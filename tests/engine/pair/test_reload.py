@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.ikev2.children import renewal
-from ikeengine.model.commands import Initiate, Terminate
+from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
 from ikeengine.model.sa import PolicyAction
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.negotiate.selectors import format_selector, parse_selector
 from ikeengine.outputs import DeletePolicies, InstallPolicies
+from tests.engine.support.certs import by_certificate, cert_pair, demands_certificate, gateway, hold, root, trust, use
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import psk_pair
 
@@ -122,6 +123,30 @@ def test_children_come_and_go_and_the_others_stay() -> None:
     change(net, left, dict(children))
     net.settle()
     assert [(child.name, child.spi_in) for child in left.children()] == [("net", spi)]
+
+
+def test_another_certificate_from_another_authority_counts_from_the_next_authentication_on() -> None:
+    net, left, right, anchor = cert_pair()
+    assert net.initiate(left).ok
+    net.settle()
+    before = left.ikes()[0].spi_i
+    other = root("O=Example, CN=Other")
+    seen = never_interrupted(net, left, right)
+    for host, peer in ((left, "right"), (right, "left")):
+        trust(host, other)
+        use(net, host, remote=demands_certificate(peer, cacerts=(anchor.certificate.der, other.certificate.der)))
+    for host, name in ((left, "left"), (right, "right")):
+        new = gateway(name, other, "p384")
+        hold(host, new, "p384")
+        use(net, host, local=by_certificate(name, certs=(new.der,)))
+    assert [found.spi_i for found in left.ikes()] == [before]
+    for host, peer in ((left, "right"), (right, "left")):
+        use(net, host, remote=demands_certificate(peer, cacerts=(other.certificate.der,)))
+    net.command(left, Rekey(ike="left", reauth=True))
+    net.settle()
+    (found,) = left.ikes()
+    assert found.spi_i != before
+    assert all(seen)
 
 
 @pytest.mark.parametrize("steps", range(8))

@@ -194,8 +194,6 @@ class Day:
         """Change the child: its Child SA is made anew, before the old one goes."""
         config = host.endpoint.connections[name]
         child = replace(config.children["net"], replay_window=self.chance.choice([32, 64]))
-        # If the peer rekeys it at this very moment, packets under way may be lost until its next datagram.
-        self.excuse(30.0)
         host.endpoint.load_connection(replace(config, children={"net": child}), self.net.now)
         self.net.pump(host)
 

@@ -16,6 +16,7 @@ from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.keystore import KeyStore
 from ikeengine.daemon.reload import Loader
+from ikeengine.daemon.trial import Trial
 from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.codec import encode
 from ikeengine.daemon.vici.commands import COMMANDS
@@ -63,7 +64,8 @@ def make_control(directory: Path) -> Control:
     credentials = Credentials(CredentialStore(), KeyStore())
     loader = Loader(config, rig.service, credentials, lambda engine: None)
     bridge = EventBridge(rig.service, EventHub())
-    return Control(rig.service, loader, credentials, rig.observer, bridge, rig.service.now())
+    trial = Trial(loader, print)
+    return Control(rig.service, loader, credentials, rig.observer, bridge, trial, rig.service.now())
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -27,7 +27,7 @@ def failed(reason: str, **more: t.Any) -> Message:
 
 
 class FakeDaemon:
-    """Knows one connection C(a--b) with the children C(net) and C(backup)."""
+    """Knows one connection C(a--b) with the children C(net) and C(backup), and establishes any other one."""
 
     def __init__(self) -> None:
         self.directory = tempfile.mkdtemp(prefix="ike-")
@@ -36,12 +36,23 @@ class FakeDaemon:
         self.ike: t.Dict[int, Message] = {}
         self.log_lines = ["initiating IKE_SA a--b[1] to 192.0.2.2"]
         self.initiate_error = ""
+        self.unreachable_peers: t.Set[str] = set()
+        self.version = {"daemon": "fake", "version": "1.0"}
+        self.unknown: t.Set[str] = set()
         self.rekey_hangs = False
         self.answer_delay: t.Optional[threading.Event] = None
         self.failures: t.Optional[Message] = None
         self.before_list: t.Callable[[], None] = lambda: None
         self.plan_answer: t.Optional[Message] = None
         self.apply_answer: t.Optional[Message] = None
+        self.meeting: t.Optional[threading.Barrier] = None
+        self.connections: Message = {"a--b": CONNECTION}
+        self.loaded: t.List[str] = []
+        self.shared: t.Dict[str, Message] = {}
+        self.certificates: t.List[Message] = []
+        self.pools: Message = {}
+        self.counters: Message = {}
+        self.load_error = ""
         self._next_id = 1
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -61,8 +72,9 @@ class FakeDaemon:
         self._next_id += 1
         return self._next_id - 1
 
-    def establish_ike(self, age: int = 0, state: str = "ESTABLISHED") -> Message:
+    def establish_ike(self, age: int = 0, state: str = "ESTABLISHED", name: str = "a--b") -> Message:
         sa = {
+            "connection": name,
             "uniqueid": self.number(),
             "version": "2",
             "state": state,
@@ -119,9 +131,13 @@ class FakeDaemon:
     # Commands. Each takes a message and returns the answer; `_events` tells what it raises before.
 
     def _initiate(self, message: Message) -> Message:
-        if self.initiate_error:
-            return failed(self.initiate_error)
-        sa = next(iter(self.ike.values()), None) or self.establish_ike()
+        if self.meeting is not None:
+            self.meeting.wait(10)
+        name = message.get("ike", "a--b")
+        if self.initiate_error or name in self.unreachable_peers:
+            return failed(self.initiate_error or f"{name}: giving up")
+        own = [sa for sa in self.ike.values() if sa["connection"] == name]
+        sa = own[0] if own else self.establish_ike(name=name)
         if message.get("child"):
             self.establish_child(sa, message["child"])
         return OK
@@ -143,7 +159,12 @@ class FakeDaemon:
             return dict(OK, matches="1")
         if "ike-id" in message:
             old = self.ike.pop(int(message["ike-id"]))
-            self.establish_ike()["child-sas"] = old["child-sas"]
+            new = self.establish_ike(name=old["connection"])
+            new["child-sas"] = old["child-sas"]
+            if message.get("reauth") == "yes":
+                new["child-sas"] = {}
+                for child in old["child-sas"].values():
+                    self.establish_child(new, child["name"])
             return dict(OK, matches="1")
         for sa in self.ike.values():
             for child in list(sa["child-sas"].values()):
@@ -153,31 +174,84 @@ class FakeDaemon:
                     return dict(OK, matches="1")
         return failed("no matching SAs to rekey found")
 
+    def _load_conn(self, message: Message) -> Message:
+        if self.load_error:
+            return failed(self.load_error)
+        for name, section in message.items():
+            children = section.get("children", {})
+            self.connections[name] = {
+                "local_addrs": section.get("local_addrs", []),
+                "remote_addrs": section.get("remote_addrs", []),
+                "version": "IKEv2",
+                "local-1": {"class": "pre-shared key", "id": section.get("local", {}).get("id", "%any")},
+                "children": {
+                    child: {"mode": "TUNNEL", "local-ts": children[child].get("local_ts", ["dynamic"])}
+                    for child in children
+                },
+            }
+            self.loaded.append(name)
+        return OK
+
+    def _unload_conn(self, message: Message) -> Message:
+        self.loaded.remove(message["name"])
+        del self.connections[message["name"]]
+        return OK
+
+    def _load_shared(self, message: Message) -> Message:
+        self.shared[message["id"]] = message
+        return OK
+
+    def _unload_shared(self, message: Message) -> Message:
+        self.shared.pop(message["id"], None)
+        return OK
+
+    def _get_counters(self, message: Message) -> Message:
+        if message.get("all"):
+            return dict(OK, counters={name: found for name, found in self.counters.items() if name})
+        return dict(OK, counters={"": self.counters[""]})
+
     def _failures(self, message: Message) -> Message:
-        return {"failures": {"1": self.failures}} if self.failures else {"failures": {}}
+        return {"failures": {"1": self.failures}, "hints": {}} if self.failures else {"failures": {}}
 
     def commands(self) -> t.Dict[str, Command]:
         known: t.Dict[str, Command] = {
-            "version": lambda message: {"daemon": "fake"},
+            "version": lambda message: self.version,
             "list-sas": lambda message: {},
             "list-conns": lambda message: {},
             "initiate": self._initiate,
             "terminate": self._terminate,
             "rekey": self._rekey,
+            "load-conn": self._load_conn,
+            "unload-conn": self._unload_conn,
+            "get-conns": lambda message: {"conns": self.loaded},
+            "load-shared": self._load_shared,
+            "unload-shared": self._unload_shared,
+            "get-shared": lambda message: {"keys": list(self.shared)},
+            "list-certs": lambda message: {},
+            "get-pools": lambda message: {
+                name: pool for name, pool in self.pools.items() if message.get("name") in (None, name)
+            },
+            "get-counters": self._get_counters,
         }
         if self.failures is not None:
             known["failures"] = self._failures
         if self.plan_answer is not None:
             known["plan"] = lambda message: t.cast(Message, self.plan_answer)
             known["apply"] = lambda message: t.cast(Message, self.apply_answer or self.plan_answer)
-        return known
+        return {name: command for name, command in known.items() if name not in self.unknown}
 
     def events(self, command: str, message: Message) -> t.List[t.Tuple[str, Message]]:
         if command == "list-sas":
             self.before_list()
-            return [("list-sa", {"a--b": sa}) for sa in self.ike.values() if message.get("ike") in (None, "a--b")]
+            wanted = message.get("ike")
+            sas = [sa for sa in self.ike.values() if wanted in (None, sa["connection"])]
+            return [("list-sa", {sa["connection"]: sa}) for sa in sas]
         if command == "list-conns":
-            return [("list-conn", CONNECTION)] if message.get("ike") in (None, "a--b") else []
+            wanted = message.get("ike")
+            found = {name: one for name, one in self.connections.items() if wanted in (None, name)}
+            return [("list-conn", {name: one}) for name, one in found.items()]
+        if command == "list-certs":
+            return [("list-cert", certificate) for certificate in self.certificates]
         if command == "initiate":
             return [("control-log", {"group": "IKE", "level": "1", "msg": line}) for line in self.log_lines]
         return []
@@ -229,17 +303,15 @@ class FakeDaemon:
 
 
 CONNECTION: Message = {
-    "a--b": {
-        "local_addrs": ["192.0.2.1"],
-        "remote_addrs": ["192.0.2.2"],
-        "version": "IKEv2",
-        "reauth_time": "0",
-        "rekey_time": "14400",
-        "local-1": {"class": "pre-shared key", "id": "a.example", "certs": []},
-        "remote-1": {"class": "pre-shared key", "id": "b.example", "certs": []},
-        "children": {
-            "net": {"mode": "TUNNEL", "local-ts": ["10.1.0.0/16"], "remote-ts": ["10.2.0.0/16"]},
-            "backup": {"mode": "TUNNEL", "local-ts": ["10.1.9.0/24"], "remote-ts": ["10.2.9.0/24"]},
-        },
-    }
+    "local_addrs": ["192.0.2.1"],
+    "remote_addrs": ["192.0.2.2"],
+    "version": "IKEv2",
+    "reauth_time": "0",
+    "rekey_time": "14400",
+    "local-1": {"class": "pre-shared key", "id": "a.example", "certs": []},
+    "remote-1": {"class": "pre-shared key", "id": "b.example", "certs": []},
+    "children": {
+        "net": {"mode": "TUNNEL", "local-ts": ["10.1.0.0/16"], "remote-ts": ["10.2.0.0/16"]},
+        "backup": {"mode": "TUNNEL", "local-ts": ["10.1.9.0/24"], "remote-ts": ["10.2.9.0/24"]},
+    },
 }

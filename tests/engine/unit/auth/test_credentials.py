@@ -45,14 +45,14 @@ class TestShared:
     def test_keys_come_and_go(self) -> None:
         credentials = CredentialStore()
         moon, sun = parse_identity("moon"), parse_identity("sun")
-        assert credentials.find_psk(moon, sun) is None
+        assert not credentials.find_psk(moon, sun)
         key = SharedKey("ike", Secret(b"swordfish"))
         credentials.add_shared(key)
         assert credentials.shared_names() == ("ike",)
-        assert credentials.find_psk(moon, sun) is key
+        assert credentials.find_psk(moon, sun) == (key,)
         credentials.remove_shared("ike")
         assert credentials.shared_names() == ()
-        assert credentials.find_psk(moon, sun) is None
+        assert not credentials.find_psk(moon, sun)
 
 
 class TestAuthorities:

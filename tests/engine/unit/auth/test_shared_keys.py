@@ -18,9 +18,12 @@ def key(name: str, *owners: str) -> SharedKey:
     return SharedKey(name, Secret(name.encode()), tuple(map(parse_pattern, owners)))
 
 
+def candidates(keys: SharedKeys, local: str, remote: str) -> list[str]:
+    return [one.name for one in keys.find(parse_identity(local), parse_identity(remote))]
+
+
 def found(keys: SharedKeys, local: str, remote: str) -> str | None:
-    best = keys.find(parse_identity(local), parse_identity(remote))
-    return best.name if best else None
+    return next(iter(candidates(keys, local, remote)), None)
 
 
 def store(*keys: SharedKey) -> SharedKeys:
@@ -87,6 +90,15 @@ def test_the_first_of_equals_wins() -> None:
     assert found(store(key("one"), key("two")), "moon", "sun") == "one"
 
 
+def test_all_equals_are_candidates_in_their_order() -> None:
+    keys = store(key("old", "moon", "sun"), key("anybody"), key("new", "sun", "moon"), key("sun", "sun"))
+    assert candidates(keys, "moon", "sun") == ["old", "new"], "what fits less well is no substitute"
+    assert candidates(keys, "earth", "sun") == ["old", "new", "sun"]
+    assert candidates(keys, "moon", "mars") == ["anybody"]
+    assert candidates(store(key("one"), key("two", "%any")), "moon", "sun") == ["one", "two"]
+    assert candidates(store(key("one", "moon"), key("two", "moon")), "moon", "sun") == ["one", "two"]
+
+
 def test_malformed_identities_have_no_key() -> None:
     keys = store(key("any"), key("moon", "moon"))
     moon = parse_identity("moon")
@@ -95,8 +107,8 @@ def test_malformed_identities_have_no_key() -> None:
         Identity(IdType.ID_FQDN, b"a\0b"),
         Identity(IdType.ID_IPV4_ADDR, b""),
     ):
-        assert keys.find(moon, identity) is None
-        assert keys.find(identity, moon) is None
+        assert not keys.find(moon, identity)
+        assert not keys.find(identity, moon)
 
 
 def test_replacing_and_removing() -> None:

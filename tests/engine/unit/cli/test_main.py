@@ -10,8 +10,9 @@ import pytest
 
 from ikeengine import __version__
 from ikeengine.cli import main as module
+from ikeengine.cli.arguments import DEFAULT_SOCKET
 from ikeengine.cli.main import main
-from ikeengine.cli.parser import DEFAULT_SOCKET, build_parser
+from ikeengine.cli.parser import build_parser
 
 COMMANDS = (
     "run check plan apply status sas conns certs algs counters stats initiate terminate rekey explain events version"

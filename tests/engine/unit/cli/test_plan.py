@@ -93,3 +93,24 @@ def test_what_the_datapath_refuses_is_a_failure(daemon: Any, run: Any, config: P
     daemon.answers["apply"] = ((), {"success": "no", "errmsg": "b: the policies of net cannot be installed"})
     outcome = run("apply", "--config", config)
     assert (outcome.code, outcome.err) == (1, "ikeengine: b: the policies of net cannot be installed\n")
+
+
+def test_the_sas_that_drop_are_named(daemon: Any, run: Any, config: Path) -> None:
+    drops = {
+        "1": {
+            "connection": "b", "child": "", "uniqueid": "3", "remote-host": "192.0.2.2", "remote-id": "gw2",
+            "established": "7384", "children": ["net", "voice"], "again": "yes",
+        },
+        "2": {
+            "connection": "d", "child": "old", "uniqueid": "9", "remote-host": "192.0.2.4", "remote-id": "gw4",
+            "established": "", "children": ["old"], "again": "no",
+        },
+    }  # fmt: skip
+    daemon.answers["plan"] = ((), ANSWER | {"drops": drops, "drop-count": "3"})
+    assert run("plan", "--config", config).out.splitlines()[5:] == [
+        "",
+        "SA that drops   peer       identity  up for  afterwards",
+        "b (net, voice)  192.0.2.2  gw2       2h 3m   is established again",
+        "d/old           192.0.2.4  gw4       -       is gone",
+        "and 1 more",
+    ]

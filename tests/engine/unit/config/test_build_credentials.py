@@ -97,14 +97,26 @@ def test_a_key_section_needs_a_file_and_the_file_must_be_private(site: Any, pki:
 
 def test_authorities_are_certificates_of_authorities(gateway: Callable[[], Any], pki: Any) -> None:
     site = gateway()
-    site.write("bundle.pem", pki.root.pem + pki.intermediate.pem, 0o644)
+    site.write("bundle.pem", pki.root.pem + pki.gw.pem, 0o644)
     site.write("leaf.pem", pki.gw.pem, 0o644)
     text = "authorities:\n  a: {file: bundle.pem}\n  b: {file: leaf.pem}\n  c: {}\n  d: {file: x509ca/root.pem}\n"
     assert site.errors(text) == [
-        "ike.yml:2:7: authorities.a.file: bundle.pem holds 2 certificates, not one",
+        "ike.yml:2:7: authorities.a.file: bundle.pem is not the certificate of an authority",
         "ike.yml:3:7: authorities.b.file: leaf.pem is not the certificate of an authority",
         "ike.yml:4:3: authorities.c: `cacert` is missing",
     ]
+
+
+def test_all_authorities_of_a_file_are_trusted(gateway: Callable[[], Any], pki: Any) -> None:
+    """While one authority takes the place of another, peers show certificates of both."""
+    site = gateway()
+    site.write("bundle.pem", pki.root.pem + pki.intermediate.pem, 0o644)
+    loaded = site.load("authorities:\n  a: {file: bundle.pem, crl_uris: 'http://192.0.2.1/x.crl'}\n")
+    assert [(authority.name, authority.certificate) for authority in loaded.authorities] == [
+        ("a", pki.root.der),
+        ("a-2", pki.intermediate.der),
+    ]
+    assert {authority.crl_uris for authority in loaded.authorities} == {("http://192.0.2.1/x.crl",)}
 
 
 def test_uris_of_an_authority(gateway: Callable[[], Any]) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from ikeengine.config.problems import ConfigErrors
+
 KEY = "correct horse battery staple"
 
 
@@ -154,3 +156,17 @@ def test_a_large_mesh_is_checked_pair_by_pair(site: Any) -> None:
     keys = "".join(f"  ike-{n}: {{secret: {KEY}, id: [hub, gw{n}]}}\n" for n in numbers if n != 7)
     (error,) = site.errors(f"connections:\n{connections}secrets:\n{keys}")
     assert "connections.c7.local.auth: no pre-shared key for hub and gw7" in error
+
+
+@pytest.mark.parametrize("mode", ["pass", "drop"])
+def test_policies_alone_need_no_credentials(site: Any, mode: str) -> None:
+    child = f"{{mode: {mode}, local_ts: 192.0.2.1/32, remote_ts: 10.2.0.5/32}}"
+    assert site.load(
+        f"connections: {{management: {{remote_addrs: 127.0.0.1, children: {{ssh: {child}}}}}}}\n"
+    ).connections
+
+
+def test_a_tunnel_beside_a_policy_needs_them(site: Any) -> None:
+    children = "{ssh: {mode: pass, local_ts: 192.0.2.1/32, remote_ts: 10.2.0.5/32}, net: {remote_ts: 10.2.0.0/16}}"
+    with pytest.raises(ConfigErrors, match="needs our certificate"):
+        site.load(f"connections: {{a: {{remote_addrs: 127.0.0.1, children: {children}}}}}\n")

@@ -89,6 +89,20 @@ def test_certificates_are_not_shown() -> None:
     new = replace(old, local=(replace(old.local[0], certs=(b"\x30",)),))
     (entry,) = plan(Configuration(connections={"a": old}), Configuration(connections={"a": new}))
     assert entry.details == ("local.certs: changed",)
+    assert entry.action is PlanAction.CHILD, "a renewed certificate counts from the next authentication on"
+
+
+@pytest.mark.parametrize(
+    ("changes", "action"),
+    [({"cacerts": (b"\x30",)}, PlanAction.CHILD), ({"certs": (b"\x30",)}, PlanAction.REPLACE)],
+    ids=["another-authority", "another-peer"],
+)
+def test_who_vouches_for_the_peer_may_change(changes: dict[str, Any], action: PlanAction) -> None:
+    """A pinned certificate says who the peer is; an authority only who says so."""
+    old = ConnectionConfig("a", ())
+    new = replace(old, remote=(replace(old.remote[0], **changes),))
+    (entry,) = plan(Configuration(connections={"a": old}), Configuration(connections={"a": new}))
+    assert entry.action is action
 
 
 def test_connections_come_and_go(site: Any) -> None:
@@ -120,6 +134,17 @@ def test_changed_credentials_are_named_but_never_shown() -> None:
         "authority root: removed",
     ]
     assert plan_credentials(Configuration(), old)[0] == "shared key ike-1: added"
+    assert plan_credentials(Configuration(), Configuration(crls=(b"\x30",))) == ["CRLs: changed"]
+
+
+def test_the_order_of_shared_keys_is_a_change() -> None:
+    def configuration(*names: str) -> Configuration:
+        return Configuration(shared_keys=tuple(SharedKey(name, Secret(name.encode())) for name in names))
+
+    old = configuration("one", "two")
+    assert plan_credentials(old, configuration("two", "one")) == ["shared keys: in another order"]
+    assert plan_credentials(old, configuration("zero", "one", "two")) == ["shared key zero: added"]
+    assert plan_credentials(old, configuration("two")) == ["shared key one: removed"]
 
 
 def test_engine_changes_say_whether_they_wait_for_a_restart() -> None:
@@ -141,3 +166,11 @@ def test_engine_changes_say_whether_they_wait_for_a_restart() -> None:
         "engine.port: 500 -> 5000 (after a restart)",
         "engine.retransmit_base: 1.8 -> 2",
     ]
+
+
+def test_a_private_key_is_what_is_in_the_file_not_where_it_lies() -> None:
+    """A copy of the configuration in another directory is asked about before it becomes real."""
+    here, copy = (
+        Configuration(private_keys=(PrivateKeyFile("private-1", path, Secret(b"a")),)) for path in ("/here", "/copy")
+    )
+    assert plan_credentials(here, copy) == []

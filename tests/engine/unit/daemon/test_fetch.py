@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -177,11 +176,14 @@ def test_black_holes_do_not_delay_others(server: Server) -> None:
 def test_more_black_holes_than_threads() -> None:
     """Who waits for a thread in vain is answered in time, too."""
 
+    over = threading.Event()
+
     def stuck(_ask: AskFetch) -> bytes:
-        time.sleep(0.5)
+        over.wait()
         raise OSError(0, "too late")
 
     answers, _fetcher = run(*[ask(f"http://a/{n}", timeout=0.2) for n in range(40)], fetcher=Fetcher(stuck))
+    over.set()
     assert {str(answer) for answer in answers} == {"no answer within 0.2 s"}
 
 

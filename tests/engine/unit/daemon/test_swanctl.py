@@ -295,7 +295,7 @@ def test_load_all(rig: ViciRig, swanctl_dir: Path) -> None:
         "successfully loaded 1 authorities", "no pools found", "successfully loaded 2 connections, 0 unloaded",
     ):  # fmt: skip
         assert words in printed
-    assert rig.store.find_psk(parse_identity("gw1.example.com"), parse_identity("gw2.example.com")) is not None
+    assert rig.store.find_psk(parse_identity("gw1.example.com"), parse_identity("gw2.example.com"))
     listed = shown(rig, "--list-conns")
     for words in (
         "gw-gw: IKEv2, no reauthentication, rekeying every 14400s, dpd delay 30s",

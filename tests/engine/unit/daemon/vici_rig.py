@@ -21,6 +21,7 @@ from ikeengine.daemon.control import Control
 from ikeengine.daemon.credentials import Credentials
 from ikeengine.daemon.keystore import KeyStore
 from ikeengine.daemon.reload import Loader
+from ikeengine.daemon.trial import Trial
 from ikeengine.daemon.vici.bridge import EventBridge
 from ikeengine.daemon.vici.hub import EventHub
 from ikeengine.daemon.vici.server import ViciServer
@@ -64,7 +65,10 @@ class ViciRig:
         self.hub = EventHub()
         self.bridge = EventBridge(self.service, self.hub)
         self.observer.listeners.append(self.bridge)
-        control = Control(self.service, self.loader, self.credentials, self.observer, self.bridge, self.service.now())
+        self.said: list[str] = []
+        self.trial = Trial(self.loader, self.said.append)
+        now = self.service.now()
+        control = Control(self.service, self.loader, self.credentials, self.observer, self.bridge, self.trial, now)
         self.server = ViciServer(self.socket_path, self.hub, control.find_command, self.observer.say)
         await self.server.start()
         await self.server.serve()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import tarfile
 import typing as t
 from unittest import mock
 
@@ -40,11 +41,23 @@ def test_what_decides_the_release(tmp_path: pathlib.Path) -> None:
     assert all(len(release) == 12 for release in releases)
 
 
+def test_given_wheels_decide_it_and_are_in_the_bundle(tmp_path: pathlib.Path) -> None:
+    given = tmp_path / "rich-14.whl"
+    given.write_bytes(b"x")
+    result = run(tmp_path, wheels=[str(given)])
+    assert result["release"] != run(tmp_path)["release"]
+    with tarfile.open(result["bundle"]) as bundle:
+        assert bundle.getnames() == [pathlib.Path(result["path"]).name, "rich-14.whl"]
+        assert {(entry.uid, entry.mode) for entry in bundle} == {(0, 0o644)}
+
+
 def test_wheels_for_the_target_decide_it_too(tmp_path: pathlib.Path) -> None:
+    rich = tmp_path / "rich-14.whl"
+    rich.write_bytes(b"x")
     target = {"python": "3.11", "machine": "x86_64", "glibc": "2.36"}
-    with mock.patch.object(engine_wheel, "download", return_value=["/x/rich-14.whl"]) as download:
+    with mock.patch.object(engine_wheel, "download", return_value=[str(rich)]) as download:
         result = run(tmp_path, download_for=target)
-    assert result["wheels"] == ["/x/rich-14.whl"]
+    assert result["wheels"] == [str(rich)]
     assert result["release"] != run(tmp_path)["release"]
     assert download.call_args.args[1] == engine_wheel.Platform("3.11", "x86_64", "2.36")
 

@@ -97,7 +97,7 @@ class Lookup(LookupModule):
     """The lookup without Ansible's configuration around it."""
 
     def set_options(self, task_keys=None, var_options=None, direct=None) -> None:
-        self._given = {"create": True, **direct}
+        self._given = {"create": True, "generation": "current", **direct}
 
     def get_option(self, option, hostvars=None):
         return self._given[option]
@@ -109,3 +109,6 @@ def test_the_lookup(tmp_path: pathlib.Path) -> None:
     assert lookup.run(["x--y"], {}, store=path, create=False) != lookup.run(["x--y"], {}, store=path, create=False)
     with pytest.raises(AnsibleLookupError, match="cannot be the name"):
         lookup.run(["../x"], {}, store=path)
+    for generation in ("next", "previous"):
+        with pytest.raises(AnsibleLookupError, match=f"a--b has no {generation} key"):
+            lookup.run(["a--b"], {}, store=path, generation=generation)

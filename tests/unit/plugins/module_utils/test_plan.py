@@ -38,3 +38,27 @@ def test_what_an_empty_plan_is() -> None:
     assert from_response({"connections": {"a": {"action": "unchanged"}}}).is_empty
     assert not from_response({"others": ["authority mesh: added"]}).is_empty
     assert not from_response({"connections": {"a": {"action": "remove"}}}).is_empty
+
+
+def test_the_sas_that_drop_are_named() -> None:
+    sections = {
+        "10": {"connection": "c--d", "child": "old", "uniqueid": "9", "remote-host": "192.0.2.4", "children": ["old"]},
+        "2": {
+            "connection": "a--b",
+            "child": "",
+            "uniqueid": "3",
+            "remote-host": "192.0.2.2",
+            "remote-id": "b.example",
+            "established": "61",
+            "children": ["net"],
+            "again": "yes",
+        },
+    }
+    plan = from_response({"drops": sections})
+    assert [drop["unique_id"] for drop in plan.drops] == [3, 9]
+    assert plan.drops[0]["again"] is True and plan.drops[0]["established"] == 61
+    assert plan.drops[1]["again"] is False and plan.drops[1]["established"] is None
+    assert str(plan) == (
+        "x SA a--b (net) with 192.0.2.2 [b.example], up for 61 s, drops and is established again\n"
+        "x Child SA c--d/old with 192.0.2.4 [], not yet up, drops\n"
+    )

@@ -31,6 +31,7 @@ def test_an_ike_sa_becomes_data(daemon: FakeDaemon) -> None:
         "responder_spi": "c3b235402fe50780",
         "nat": ["remote"],
         "proposal": "AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519",
+        "shared_key": None,
         "age": 5,
         "rekey_in": 13538,
         "reauth_in": None,
@@ -91,7 +92,7 @@ def test_proposals_as_swanctl_prints_them() -> None:
 
 
 def test_a_connection_becomes_data() -> None:
-    found = _sa.connection("a--b", CONNECTION["a--b"])
+    found = _sa.connection("a--b", CONNECTION)
     assert found["local_id"] == "a.example" and found["remote_id"] == "b.example"
     assert [child["name"] for child in found["children"]] == ["backup", "net"]
 

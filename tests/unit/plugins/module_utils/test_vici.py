@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import threading
+import typing as t
+from unittest import mock
 
 import pytest
 
@@ -72,8 +76,8 @@ def test_malformed_messages_are_errors(octets: bytes) -> None:
 
 def test_request_returns_the_answer(daemon: FakeDaemon) -> None:
     with _vici.ViciSession(daemon.socket) as session:
-        assert session.request("version") == {"daemon": "fake"}
-        assert session.request("version") == {"daemon": "fake"}
+        assert session.request("version") == daemon.version
+        assert session.request("version") == daemon.version
 
 
 def test_stream_returns_the_events_of_the_command(daemon: FakeDaemon) -> None:
@@ -91,7 +95,7 @@ def test_a_command_that_fails_says_why_and_keeps_the_events(daemon: FakeDaemon) 
     with _vici.ViciSession(daemon.socket) as session:
         with pytest.raises(_vici.ViciCommandFailed, match="establishing CHILD_SA 'net' failed") as caught:
             session.stream("initiate", "control-log", {"ike": "a--b"}, events=events)
-        assert session.request("version") == {"daemon": "fake"}
+        assert session.request("version") == daemon.version
     assert caught.value.response["success"] == "no"
     assert events[0]["msg"].startswith("initiating")
 
@@ -130,3 +134,72 @@ def test_a_peer_that_is_no_daemon(tmp_path_factory, sent: bytes) -> None:
 def test_a_closed_session_is_an_error() -> None:
     with pytest.raises(_vici.ViciError, match="not open"):
         _vici.ViciSession("/nowhere").request("version")
+
+
+@pytest.mark.parametrize(
+    ("version", "command", "message"),
+    [
+        (
+            {"daemon": "charon-systemd", "version": "5.9.8"},
+            "failures",
+            "strongSwan 5.9.8 at .* does not know the command failures; it needs ikeengine, because strongSwan keeps no",
+        ),
+        ({"daemon": "charon", "version": "5.1"}, "get-counters", "strongSwan 5.1 at .* with its plugin counters"),
+        (
+            {"daemon": "ikeengine", "version": "0.0.1"},
+            "get-pools",
+            "ikeengine 0.0.1 at .*; it needs ikeengine, or strongSwan 5.9 or newer",
+        ),
+    ],
+)
+def test_a_daemon_that_is_too_old(daemon: FakeDaemon, version: t.Dict[str, str], command: str, message: str) -> None:
+    daemon.version = version
+    daemon.unknown = {command}
+    with _vici.ViciSession(daemon.socket) as session:
+        with pytest.raises(_vici.ViciUnknownCommand, match=message):
+            session.request(command)
+
+
+def test_a_daemon_that_does_not_even_say_its_version(daemon: FakeDaemon) -> None:
+    daemon.unknown = {"version", "plan"}
+    with _vici.ViciSession(daemon.socket) as session:
+        with pytest.raises(_vici.ViciUnknownCommand, match="a daemon without a name at .* the command plan"):
+            session.request("plan")
+
+
+@pytest.mark.parametrize(
+    ("error", "path", "message"),
+    [
+        (errno.ENOENT, "/run/ikeengine/ikeengine.vici", "No such file .* check that the service ikeengine runs"),
+        (errno.ENOENT, "/run/charon.vici", "No such file .* check that the service strongswan runs"),
+        (errno.ECONNREFUSED, "/run/charon.vici", "the socket is a leftover"),
+        (errno.EACCES, "/run/charon.vici", "may not use the socket /run/charon.vici: Permission denied; set become"),
+    ],
+)
+def test_why_nobody_answers(error: int, path: str, message: str) -> None:
+    failure = OSError(error, os.strerror(error))
+    with mock.patch.object(socket.socket, "connect", side_effect=failure):
+        with pytest.raises(_vici.ViciUnreachable, match=message):
+            with _vici.ViciSession(path):
+                pass
+
+
+@pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\x00\x00\x01\x05"])
+def test_another_protocol(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
+    path = str(tmp_path_factory.mktemp("vici") / "other")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+
+        def answer() -> None:
+            connection, unused = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(garbage)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with _vici.ViciSession(path) as session:
+            with pytest.raises(_vici.ViciError, match="does not speak VICI: it .*; check the option socket"):
+                session.request("version")
+        thread.join()

@@ -18,7 +18,14 @@ SECRET = "0xdeadbeefdeadbeefdeadbeefdeadbeef"
 UNCHANGED = {"success": "yes", "connections": {"a--b": {"action": "unchanged"}}, "others": []}
 ADDED = {"success": "yes", "connections": {"a--b": {"action": "add"}}, "others": ["shared key ike-a--b: added"]}
 CHECK = """#!/bin/sh
-# ikeengine check --json --config PATH
+# ikeengine check --json --config PATH, and ikeengine --socket SOCKET checkpoint|confirm|rollback --json --config PATH ...
+if [ "$1" = --socket ]; then
+    shift 2
+    echo "$*" >>"$0.log"
+    [ ! -e "$0.fails" ] || { cat "$0.fails" >&2; exit 1; }
+    echo '{"taken": true, "confirmed": true, "rolled_back": true}'
+    exit 0
+fi
 say() { printf '%s{"file": "%s", "line": %d, "key": "%s", "message": "%s"}' "$comma" "$config/tunnels.yml" "$1" "$2" "$3"; comma=,; }
 config=$4
 status=0
@@ -29,6 +36,9 @@ if grep -rq broken "$config"; then say 1 a broken; say 2 b "broken too"; status=
 for file in $(sed -n 's/^needs: //p' "$config"/*.yml 2>/dev/null); do
     if ! [ -e "$config/$file" ]; then say 3 needs "$config/$file does not exist"; status=2; fi
 done
+if grep -q keyless "$config"/*.yml && ! grep -q ike-expected "$config"/*.yml; then
+    say 4 a--b "no pre-shared key for a and b"; status=2
+fi
 printf ']}'
 exit $status
 """
@@ -204,17 +214,15 @@ def test_without_a_directory(host: Host) -> None:
 
 
 def test_check_mode_plans_although_new_keys_do_not_exist_yet(host: Host) -> None:
-    (host.path / "psk").mkdir(mode=0o700)
-    (host.path / "psk" / "old.psk").write_text("old")
     host.daemon.plan_answer = ADDED
-    new = {"file": "tunnels.yml", "content": "needs: psk/new.psk\nneeds: psk/old.psk\n"}
-    assert host.config(**new)["errors"] == [f"{host.path}/tunnels.yml:3: needs: {host.path}/psk/new.psk does not exist"]
-    forecast = host.config(check_mode=True, expected_keys=["psk/new.psk", "psk/old.psk"], **new)
+    new = {"file": "tunnels.yml", "content": "keyless\n"}
+    errors = [f"{host.path}/tunnels.yml:4: a--b: no pre-shared key for a and b"]
+    assert host.config(**new)["errors"] == errors
+    forecast = host.config(check_mode=True, expect_keys=True, **new)
     assert forecast["changed"] and forecast["others"] and forecast["warnings"] == []
-    assert [path.name for path in (host.path / "psk").iterdir()] == ["old.psk"]
-    assert (host.path / "psk" / "old.psk").read_text() == "old"
-    host.daemon.requests.clear()
-    assert host.config(expected_keys=["psk/new.psk"], **new)["failed"]
+    assert not list(host.path.iterdir())
+    assert host.config(check_mode=True, **new)["errors"] == errors
+    assert host.config(expect_keys=True, **new)["errors"] == errors
 
 
 def test_check_mode_does_not_know_what_missing_files_would_bring(host: Host) -> None:
@@ -230,3 +238,152 @@ def test_a_check_that_crashes(host: Host) -> None:
     (host.path / "crash").write_text("")
     failed = host.config(file="tunnels.yml", content="x\n")
     assert failed["failed"] and failed["errors"] == ["Traceback"]
+
+
+class TestTrial:
+    """Changes that the target undoes unless they are confirmed."""
+
+    NEW: t.ClassVar = {"file": "tunnels.yml", "content": "new\n", "confirm": 60}
+
+    def log(self, host: Host) -> t.List[str]:
+        log = host.binary.with_name("ikeengine.log")
+        return log.read_text().splitlines() if log.exists() else []
+
+    def test_the_target_has_a_copy_before_anything_changes(self, host: Host) -> None:
+        host.daemon.plan_answer = ADDED
+        assert host.config(restart_command="systemctl restart ikeengine", **self.NEW)["changed"]
+        path = str(host.path)
+        assert self.log(host) == [
+            f"checkpoint --json --config {path} --confirm 60 --restart systemctl restart ikeengine"
+        ]
+        assert host.daemon.requests[-1] == ("apply", {"path": path, "confirm-within": "60"})
+
+    def test_without_a_copy_nothing_is_changed(self, host: Host) -> None:
+        host.binary.with_name("ikeengine.fails").write_text("no space left")
+        failed = host.config(**self.NEW)
+        assert failed["failed"] and failed["msg"] == "no space left"
+        assert not host.file.exists() and "apply" not in host.commands()
+
+    def test_a_release_without_trials_is_named(self, host: Host) -> None:
+        host.binary.with_name("ikeengine.fails").write_text("argument COMMAND: invalid choice: 'checkpoint'")
+        assert "too old" in host.config(**self.NEW)["msg"]
+
+    def test_nothing_to_change_is_nothing_to_confirm(self, host: Host) -> None:
+        host.file.write_text("new\n")
+        assert not host.config(**self.NEW)["changed"]
+        assert self.log(host) == []
+
+    def test_what_the_daemon_refuses_is_undone_at_once(self, host: Host) -> None:
+        host.daemon.plan_answer = ADDED
+        host.daemon.apply_answer = {"success": "no", "errmsg": "no such device"}
+        failed = host.config(**self.NEW)
+        assert failed["msg"] == "no such device; the configuration is as it was before"
+        assert self.log(host)[-1] == f"rollback --json --config {host.path} --now"
+
+    def test_check_mode_begins_nothing(self, host: Host) -> None:
+        host.daemon.plan_answer = ADDED
+        assert host.config(check_mode=True, **self.NEW)["changed"]
+        assert not host.config(check_mode=True, state="confirmed")["changed"]
+        assert not host.config(check_mode=True, state="checkpoint", confirm=60)["changed"]
+        assert self.log(host) == []
+
+    @pytest.mark.parametrize("state", ["checkpoint", "confirmed"])
+    def test_it_can_begin_and_end_apart_from_a_change(self, host: Host, state: str) -> None:
+        assert host.config(state=state, confirm=60)["changed"]
+        expected = "checkpoint --json --config {} --confirm 60" if state == "checkpoint" else "confirm --json --config {}"
+        assert self.log(host) == [expected.format(host.path)]
+        assert host.commands() == []
+
+    def test_too_late_is_a_failure(self, host: Host) -> None:
+        host.binary.with_name("ikeengine.fails").write_text("ikeengine: too late: the configuration was rolled back")
+        failed = host.config(state="confirmed")
+        assert failed["failed"] and "too late" in failed["msg"]
+
+    @pytest.mark.parametrize("gone", ["binary", "path"])
+    def test_a_new_host_has_nothing_to_lose(self, host: Host, gone: str) -> None:
+        (host.binary.unlink if gone == "binary" else host.path.rmdir)()
+        assert not host.config(state="checkpoint", confirm=60)["changed"]
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ({"state": "checkpoint"}, "confirm"),
+            ({"state": "confirmed", "file": "a.yml"}, "neither file nor content"),
+            ({"confirm": 0}, "not between 1 and 86400"),
+        ],
+    )
+    def test_wrong_usage(self, host: Host, options: t.Dict[str, t.Any], reason: str) -> None:
+        failed = host.config(**options)
+        assert failed["failed"] and reason in failed["msg"]
+
+    def test_a_file_cannot_be_restored(self, host: Host) -> None:
+        host.file.write_text("x\n")
+        assert "only a configuration directory" in host.config(path=str(host.file), content="y\n", confirm=5)["msg"]
+
+
+class TestPurge:
+    """Files of the same author under other names."""
+
+    NEW: t.ClassVar = {"file": "tunnels.yml", "content": "# Managed by x\nnew\n", "purge": True}
+
+    @pytest.fixture
+    def files(self, host: Host) -> t.Dict[str, pathlib.Path]:
+        texts = {"old.yml": "# Managed by x\nold\n", "mine.yml": "mine\n", "other.yml": "# Managed by y\n"}
+        for name, text in texts.items():
+            (host.path / name).write_text(text)
+        return {name: host.path / name for name in texts}
+
+    def test_they_go_with_the_change_and_nothing_else(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
+        forecast = host.config(check_mode=True, diff=True, **self.NEW)
+        assert forecast["changed"] and forecast["purged"] == ["old.yml"]
+        assert "-old" in "".join(part["prepared"] for part in forecast["diff"])
+        assert all(path.exists() for path in files.values())
+        assert host.config(**self.NEW)["purged"] == ["old.yml"]
+        assert sorted(path.name for path in host.path.iterdir()) == ["mine.yml", "other.yml", "tunnels.yml"]
+        assert not host.config(**self.NEW)["changed"]
+        assert sorted(path.name for path in host.path.parent.iterdir()) == ["etc", "ikeengine"]
+
+    def test_they_come_back_with_the_old_file(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
+        host.daemon.plan_answer = ADDED
+        host.daemon.apply_answer = {"success": "no", "errmsg": "no"}
+        assert host.config(**self.NEW)["failed"]
+        assert files["old.yml"].read_text() == "# Managed by x\nold\n" and not host.file.exists()
+        assert sorted(path.name for path in host.path.parent.iterdir()) == ["etc", "ikeengine"]
+
+    def test_only_on_request(self, host: Host, files: t.Dict[str, pathlib.Path]) -> None:
+        assert host.config(**dict(self.NEW, purge=False))["purged"] == []
+        assert files["old.yml"].exists()
+
+
+class TestPrune:
+    """Keys and the connections that need them leave together."""
+
+    TUNNELS = "# Managed by x\nconnections:\n  a--b:\n    proposals:\n    - x\n  a--c:\n    children: {}\nsecrets: {}\n"
+    NEW: t.ClassVar = {"file": "psk.yml", "content": "keys\n", "prune_file": "tunnels.yml", "prune_keep": ["a--b"]}
+
+    def test_they_leave_together(self, host: Host) -> None:
+        host.file.write_text(self.TUNNELS)
+        host.file.chmod(0o640)
+        forecast = host.config(check_mode=True, diff=True, **self.NEW)
+        assert forecast["changed"] and "-  a--c:" in "".join(part["prepared"] for part in forecast["diff"])
+        assert host.file.read_text() == self.TUNNELS
+        assert host.config(**self.NEW)["changed"]
+        assert host.file.read_text() == self.TUNNELS.replace("  a--c:\n    children: {}\n", "")
+        assert stat.S_IMODE(host.file.stat().st_mode) == 0o640
+        assert not host.config(**self.NEW)["changed"]
+
+    def test_they_stay_together(self, host: Host) -> None:
+        host.file.write_text(self.TUNNELS)
+        host.daemon.plan_answer = ADDED
+        host.daemon.apply_answer = {"success": "no", "errmsg": "no"}
+        assert host.config(**self.NEW)["failed"]
+        assert host.file.read_text() == self.TUNNELS and not (host.path / "psk.yml").exists()
+
+    def test_the_last_one_leaves_an_empty_section(self, host: Host) -> None:
+        host.file.write_text(self.TUNNELS)
+        host.config(**dict(self.NEW, prune_keep=[]))
+        assert host.file.read_text() == "# Managed by x\nconnections: {}\nsecrets: {}\n"
+
+    def test_without_the_file_nothing_happens(self, host: Host) -> None:
+        assert host.config(**self.NEW)["changed"]
+        assert not host.file.exists()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
 
 import pytest
@@ -14,7 +15,9 @@ from ansible_collections.keymesh.ike.tests.unit.plugins.fake_daemon import FakeD
 
 
 def sa(daemon: FakeDaemon, *, check_mode: bool = False, diff: bool = False, **options: t.Any) -> t.Dict[str, t.Any]:
-    return run(ike_sa, {"name": "a--b", "socket": daemon.socket, "timeout": 2, **options}, check_mode, diff)
+    if "names" not in options:
+        options.setdefault("name", "a--b")
+    return run(ike_sa, {"socket": daemon.socket, "timeout": 2, **options}, check_mode, diff)
 
 
 def commands(daemon: FakeDaemon) -> t.List[str]:
@@ -161,3 +164,90 @@ def test_a_bad_duration(daemon: FakeDaemon) -> None:
 def test_no_daemon(daemon: FakeDaemon) -> None:
     failed = run(ike_sa, {"name": "a--b", "socket": daemon.socket + "-not"})
     assert failed["failed"] and "no daemon answers at" in failed["msg"]
+
+
+NAMES = [f"a--{letter}" for letter in "bcdefghi"]
+
+
+def test_many_at_the_same_time(daemon: FakeDaemon) -> None:
+    daemon.meeting = threading.Barrier(len(NAMES))  # Nobody is through before all have begun.
+    daemon.version["daemon"] = "ikeengine"
+    forecast = sa(daemon, names=NAMES, child="net", check_mode=True)
+    assert forecast["changed"] and [one["sa"]["state"] for one in forecast["tunnels"]] == ["INSTALLED"] * len(NAMES)
+    assert commands(daemon) == []
+    done = sa(daemon, names=NAMES, child="net", timeout=20)
+    assert done["changed"] and [one["name"] for one in done["tunnels"]] == NAMES
+    assert all(one["changed"] and one["child"] == one["sa"]["name"] == "net" for one in done["tunnels"])
+    assert not sa(daemon, names=NAMES, child="net")["changed"]
+    assert not sa(daemon, names=NAMES, child="net", check_mode=True)["changed"]
+    assert commands(daemon).count("initiate") == len(NAMES)
+
+
+def test_children_of_each_connection(daemon: FakeDaemon) -> None:
+    done = sa(daemon, names=["a--b", "a--c", "a--b"], children=["net", "backup"], parallel=1)
+    assert [(one["name"], one["child"]) for one in done["tunnels"]] == [
+        ("a--b", "net"),
+        ("a--b", "backup"),
+        ("a--c", "net"),
+        ("a--c", "backup"),
+    ]
+    assert len(daemon.ike) == 2
+
+
+def test_those_that_fail_do_not_stop_the_others(daemon: FakeDaemon) -> None:
+    daemon.unreachable_peers = {"a--c", "a--e"}
+    daemon.log_lines.append("giving up after 5 retransmits")
+    failed = sa(daemon, names=NAMES, child="net", diff=True)
+    assert failed["failed"] and failed["changed"]
+    assert "Child SA net of a--c: a--c: giving up" in failed["msg"] and "Child SA net of a--e" in failed["msg"]
+    assert "check its address" in failed["msg"]
+    assert [one["name"] for one in failed["tunnels"] if one["failure"]] == ["a--c", "a--e"]
+    assert failed["failure"] == failed["tunnels"][1]["failure"]
+    assert all(one["sa"] for one in failed["tunnels"] if not one["failure"])
+    assert len(failed["diff"]) == len(NAMES) - 2
+
+
+def test_nothing_to_do(daemon: FakeDaemon) -> None:
+    nothing = sa(daemon, names=[], child="net")
+    assert (nothing["changed"], nothing["sa"], nothing["tunnels"]) == (False, None, [])
+    assert daemon.requests == []
+
+
+def test_delete_and_rekey_many(daemon: FakeDaemon) -> None:
+    sa(daemon, names=NAMES, child="net")
+    assert sa(daemon, names=NAMES, state="rekeyed")["changed"]
+    assert not sa(daemon, names=NAMES, state="rekeyed", max_age="1h")["changed"]
+    gone = sa(daemon, names=NAMES, state="absent")
+    assert gone["changed"] and [one["sa"] for one in gone["tunnels"]] == [None] * len(NAMES)
+
+
+def test_a_new_authentication(daemon: FakeDaemon) -> None:
+    daemon.establish_child(daemon.establish_ike())
+    done = sa(daemon, state="rekeyed", reauth=True)
+    assert done["changed"] and [child["name"] for child in done["sa"]["children"]] == ["net"]
+    assert ("rekey", {"ike-id": "1", "reauth": "yes"}) in daemon.requests
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"state": "rekeyed", "reauth": True, "child": "net"}, "reauth is for IKE SAs"),
+        ({"reauth": True}, "reauth is for IKE SAs"),
+        ({"parallel": 0}, "parallel: 0 is less than 1"),
+        ({"names": ["a--b"], "name": "a--b"}, "mutually exclusive"),
+        ({"child": "net", "children": ["net"]}, "mutually exclusive"),
+    ],
+)
+def test_arguments_that_contradict_each_other(
+    daemon: FakeDaemon, options: t.Dict[str, t.Any], message: str
+) -> None:
+    failed = sa(daemon, **options)
+    assert failed["failed"] and message in failed["msg"]
+
+
+def test_the_same_keys_whatever_happens(daemon: FakeDaemon) -> None:
+    keys = {"changed", "failed", "warnings", "sa", "tunnels"}
+    assert sa(daemon).keys() == sa(daemon, check_mode=True).keys() == sa(daemon, names=[]).keys() == keys
+    assert sa(daemon, state="absent").keys() == keys
+    daemon.initiate_error = "no"
+    assert sa(daemon).keys() == keys | {"failure", "msg"}

@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _mesh
 
 OPTIONS = {
-    "psk_dir": "/etc/ike/psk",
     "private_key": "/etc/ike/private/host.key",
     "certificate": "/etc/ike/x509/host.pem",
     "authority": "/etc/ike/x509ca/mesh.pem",
@@ -65,6 +64,8 @@ def test_both_ends_describe_each_other() -> None:
     assert (ours["local"], ours["remote"]) == (theirs["remote"], theirs["local"])
     assert ours["local"] == {
         "host": "gw1",
+        "managed": True,
+        "dynamic": False,
         "address": "192.0.2.1",
         "local_address": "192.0.2.1",
         "id": "gw1.example",
@@ -80,6 +81,7 @@ def test_defaults_of_the_inventory() -> None:
     assert ends[0]["local"]["probe_address"] == "10.1.0.1"
     assert ends[0]["auth"] == "psk"
     assert ends[0]["proposal"] == _mesh.PROFILES["modern"]
+    assert (ends[0]["mesh"], ends[0]["peer_managed"], ends[0]["version"]) == ("gateways", True, 2)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +92,10 @@ def test_defaults_of_the_inventory() -> None:
         ({"gw2": {"ike_subnets": []}}, "gw2: ike_subnets must be a list"),
         ({"gw2": {"ike_subnets": ["10.2.0.1/16"]}}, "gw2: ike_subnets: 10.2.0.1/16 has host bits set"),
         ({"gw2": {"ike_subnets": ["10.1.128.0/17"]}}, "overlap: 10.1.0.0/16 of gw1 and 10.1.128.0/17 of gw2"),
-        ({"gw2": {"ike_auth": "cert"}}, "ike_auth differs: 'psk' on gw1, 'cert' on gw2"),
+        ({"gw2": {"ike_auth": "cert"}}, "ike_auth differs: 'psk' on gw1, gw3, 'cert' on gw2"),
         ({"gw2": {"ike_proposal": "cnsa"}}, "ike_proposal differs"),
         ({"gw1": {"ike_auth": "eap"}, "gw2": {"ike_auth": "eap"}}, "'eap' is not one of psk, cert"),
-        ({"gw1": {"ike_proposal": "x"}, "gw2": {"ike_proposal": "x"}}, "there is no profile 'x'; there are cnsa, compa"),
+        ({"gw1": {"ike_proposal": "x"}, "gw2": {"ike_proposal": "x"}}, "there is no profile 'x'; there are cnsa, cnsa2"),
         ({"gw2": {"ike_probe_address": "10.3.0.1"}}, "ike_probe_address 10.3.0.1 is in none of its ike_subnets"),
         ({"gw2": {"ike_probe_address": "x"}}, "gw2: ike_probe_address: 'x'"),
     ],
@@ -116,21 +118,6 @@ def test_subnets_of_both_ip_versions_do_not_overlap() -> None:
     ]
 
 
-def test_proposals_of_ones_own() -> None:
-    assert _mesh.proposals({"ike": "aes256-sha256-ecp256", "esp": ["aes256-sha256"]}) == {
-        "ike": ["aes256-sha256-ecp256"],
-        "esp": ["aes256-sha256"],
-    }
-    for wrong in ({"ike": ["x"]}, {"ike": ["x"], "esp": []}, {"ike": ["x"], "esp": ["x"], "ah": ["x"]}):
-        with pytest.raises(_mesh.InventoryError, match="exactly the keys ike and esp"):
-            _mesh.proposals(wrong)
-
-
-def test_no_profile_has_weak_algorithms() -> None:
-    words = [word for profile in _mesh.PROFILES.values() for text in sum(profile.values(), []) for word in text.split("-")]
-    assert not {"des", "3des", "md5", "sha1", "modp768", "modp1024", "modp1536", "null"} & set(words)
-
-
 def test_the_configuration_with_pre_shared_keys() -> None:
     assert _mesh.connections(tunnels("gw1")[:1], OPTIONS) == {
         "gw1--gw2": {
@@ -151,9 +138,7 @@ def test_the_configuration_with_pre_shared_keys() -> None:
             },
         }
     }
-    assert _mesh.secrets(tunnels("gw2")[:1], OPTIONS) == {
-        "ike-gw1--gw2": {"file": "/etc/ike/psk/gw1--gw2.psk", "id": ["gw1.example", "gw2.example"]}
-    }
+    assert _mesh.secrets(tunnels("gw2")[:1], OPTIONS) == {}
     assert _mesh.authorities(tunnels("gw1"), OPTIONS) == {}
 
 

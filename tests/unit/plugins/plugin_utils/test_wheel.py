@@ -14,7 +14,7 @@ import zipfile
 
 import pytest
 
-from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, Wheel, build_wheel
+from ansible_collections.keymesh.ike.plugins.plugin_utils._wheel import BuildError, Wheel, build_wheel, read_wheel
 
 PYPROJECT = """
 [project]
@@ -120,7 +120,11 @@ def test_a_directory_without_the_source(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [("[project]", "[other]", "project"), ('requires-python = ">=3.11"', "", "lacks requires-python"), ("[project]", "[[[", "does not hold the source")],
+    [
+        ("[project]", "[other]", "project"),
+        ('requires-python = ">=3.11"', "", "lacks requires-python"),
+        ("[project]", "[[[", "does not hold the source"),
+    ],
 )
 def test_a_damaged_project_file(source: pathlib.Path, old: str, new: str, message: str) -> None:
     (source / "pyproject.toml").write_text(PYPROJECT.replace(old, new))
@@ -132,3 +136,18 @@ def test_a_source_without_a_version(source: pathlib.Path) -> None:
     (source / "ikeengine" / "__init__.py").write_text("")
     with pytest.raises(BuildError, match="does not set __version__"):
         build(source)
+
+
+def test_a_built_wheel_is_read_as_it_was_built(source: pathlib.Path) -> None:
+    wheel = build(source)
+    assert read_wheel(wheel.path) == wheel
+
+
+def test_what_is_not_a_wheel_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "ikeengine-1.whl").write_text("no zip file")
+    with pytest.raises(BuildError, match="ikeengine-1.whl is not a wheel"):
+        read_wheel(str(tmp_path / "ikeengine-1.whl"))
+    with zipfile.ZipFile(tmp_path / "ikeengine-2.whl", "w"):
+        pass
+    with pytest.raises(BuildError, match="ikeengine-2.whl is not a wheel"):
+        read_wheel(str(tmp_path / "ikeengine-2.whl"))

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two hosts in network namespaces, each with a daemon that knows the connection a--b to the other one.
+"""Two hosts in network namespaces, each with a daemon that knows two connections to the other one.
+
+a--b has a pre-shared key. a--c has certificates; there the second host calls itself c, and the first one gets a
+virtual address of its pool.
 
 lab.py up DIRECTORY ikeengine|strongswan BINARY     the control sockets are DIRECTORY/{a,b}/vici
 lab.py down DIRECTORY
@@ -14,6 +17,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,10 +26,18 @@ import time
 import typing as t
 
 KEY = "0x" + "5c" * 32
+CERTIFIED = {"a": "a", "b": "c"}
+"""What the hosts call themselves in their certificates."""
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+POOL = "10.4.0.1-10.4.0.14"
 PROPOSAL = "aes256gcm16-prfsha384-x25519"
+PLUGINS = (
+    "random nonce x509 constraints pubkey pkcs1 pkcs8 pem openssl curve25519 aes sha1 sha2 hmac kdf gcm drbg"
+    " kernel-libipsec kernel-netlink socket-default vici counters"
+)
 CHARON = """
 charon-systemd {
-  load = random nonce x509 pubkey pem openssl curve25519 aes sha1 sha2 hmac kdf gcm drbg kernel-libipsec kernel-netlink socket-default vici
+  load = %(plugins)s
   plugins { vici { socket = unix://%(directory)s/vici } }
   filelog { log { path = %(directory)s/log } }
 }
@@ -49,13 +61,34 @@ connections { a--b {
       remote_ts = 10.98.%(number)s.0/24
       esp_proposals = aes256gcm16 }
   }
+}
+a--c {
+  version = 2
+  encap = yes
+  local_addrs = %(local)s
+  remote_addrs = %(remote)s
+  proposals = %(proposal)s
+  %(address)s
+  local { auth = pubkey
+    certs = host.pem
+    id = %(cert_id)s }
+  remote { auth = pubkey
+    id = %(cert_peer)s }
+  children {
+    net { %(address_ts)s
+      esp_proposals = aes256gcm16-x25519 }
+    mismatch { local_ts = 10.97.0.0/24
+      remote_ts = 10.96.%(number)s.0/24
+      esp_proposals = aes256gcm16 }
+  }
 } }
+%(pools)s
 secrets { ike-a--b { secret = %(key)s } }
 """
 
 
-def run(*command: str, **options: t.Any) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)
+def run(*command: t.Union[str, pathlib.Path], **options: t.Any) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
 
 
 class Host:
@@ -79,6 +112,12 @@ class Host:
             "remote_net": f"10.{other}.0.0/16",
             "proposal": PROPOSAL,
             "key": KEY,
+            "plugins": PLUGINS,
+            "cert_id": f"{CERTIFIED[name]}.example",
+            "cert_peer": f"{CERTIFIED['ab'[other - 1]]}.example",
+            "address": "vips = 0.0.0.0" if name == "a" else "pools = guests",
+            "address_ts": "remote_ts = 10.3.0.0/16" if name == "a" else "local_ts = 10.3.0.0/16",
+            "pools": f"pools {{ guests {{ addrs = {POOL} }} }}" if name == "b" else "",
         }
 
     def create(self) -> None:
@@ -88,8 +127,26 @@ class Host:
     def address(self) -> None:
         run("ip", "-n", self.namespace, "address", "add", f"{self.values['local']}/24", "dev", "eth0")
         run("ip", "-n", self.namespace, "address", "add", f"10.{self.values['number']}.0.1/32", "dev", "lo")
+        if self.name == "b":
+            run("ip", "-n", self.namespace, "address", "add", "10.3.0.1/32", "dev", "lo")
         for device in ("lo", "eth0"):
             run("ip", "-n", self.namespace, "link", "set", device, "up")
+
+    def certify(self, authority: pathlib.Path) -> None:
+        """A key and a certificate, where swanctl and ikeengine look for them."""
+        root = self.directory / "swanctl"
+        for name in ("private", "x509", "x509ca"):
+            (root / name).mkdir(parents=True)
+        key, request, certificate = root / "private/host.key", self.directory / "request", root / "x509/host.pem"
+        identity = self.values["cert_id"]
+        run("openssl", "req", "-new", *NEW_KEY, "-keyout", key, "-subj", f"/CN={identity}", "-out", request)
+        extensions = self.directory / "extensions"
+        extensions.write_text(f"subjectAltName=DNS:{identity}\n")
+        issuer = ("-CA", authority / "ca.pem", "-CAkey", authority / "ca.key", "-CAcreateserial")
+        signed = ("-days", "30", "-extfile", extensions, "-out", certificate)
+        run("openssl", "x509", "-req", "-in", request, *issuer, *signed)
+        key.chmod(0o600)
+        (root / "x509ca/ca.pem").write_bytes((authority / "ca.pem").read_bytes())
 
     def remove(self) -> None:
         pid_file = self.directory / "pid"
@@ -137,18 +194,18 @@ def start_strongswan(host: Host) -> None:
     settings = host.directory / "strongswan.conf"
     settings.write_text(CHARON % host.values)
     swanctl = host.directory / "swanctl"
-    swanctl.mkdir()
     (swanctl / "swanctl.conf").write_text(SWANCTL % host.values)
     host.start("/usr/sbin/charon-systemd", STRONGSWAN_CONF=str(settings))
     environment = {**os.environ, "STRONGSWAN_CONF": str(settings), "SWANCTL_DIR": str(swanctl)}
     uri = f"unix://{host.directory}/vici"
-    run("/usr/sbin/swanctl", "--load-all", "--uri", uri, env=environment, stderr=subprocess.DEVNULL)
+    run("/usr/sbin/swanctl", "--load-all", "--uri", uri, env=environment)
 
 
 def start_ikeengine(host: Host, binary: str) -> None:
     values = host.values
     config = host.directory / "etc"
-    (config / "psk").mkdir(parents=True)
+    shutil.copytree(host.directory / "swanctl", config)
+    (config / "psk").mkdir()
     (config / "psk" / "a--b.psk").write_text(KEY)
     (config / "psk" / "a--b.psk").chmod(0o600)
     # JSON is YAML, and needs no library.
@@ -172,8 +229,32 @@ def start_ikeengine(host: Host, binary: str) -> None:
             },
         },
     }
-    secrets = {"ike-a--b": {"file": "psk/a--b.psk", "id": ["a.example", "b.example"]}}
-    (config / "tunnels.yml").write_text(json.dumps({"connections": {"a--b": connection}, "secrets": secrets}, indent=2))
+    secrets = {
+        "ike-a--b": {"file": "psk/a--b.psk", "id": ["a.example", "b.example"]},
+        "private-host": {"file": "host.key"},
+    }
+    first = host.name == "a"
+    certified = {
+        **connection,
+        **({"vips": ["0.0.0.0"]} if first else {"pools": ["guests"]}),
+        "local": {"auth": "pubkey", "certs": ["host.pem"], "id": values["cert_id"]},
+        "remote": {"auth": "pubkey", "id": values["cert_peer"]},
+        "children": {
+            "net": {"remote_ts" if first else "local_ts": ["10.3.0.0/16"], "esp_proposals": ["aes256gcm16-x25519"]},
+            "mismatch": {
+                "local_ts": ["10.97.0.0/24"],
+                "remote_ts": [f"10.96.{values['number']}.0/24"],
+                "esp_proposals": ["aes256gcm16"],
+            },
+        },
+    }
+    everything = {
+        "connections": {"a--b": connection, "a--c": certified},
+        "secrets": secrets,
+        "authorities": {"lab": {"cacert": "ca.pem"}},
+        "pools": {} if first else {"guests": {"addrs": POOL}},
+    }
+    (config / "tunnels.yml").write_text(json.dumps(everything, indent=2))
     socket_path = str(host.directory / "vici")
     host.start(binary, "--socket", socket_path, "run", "--config", str(config), "--run-dir", str(host.directory / "run"))
 
@@ -186,8 +267,13 @@ def main() -> None:
             host.remove()
         return
     daemon, binary = sys.argv[3:]
+    authority = root / "ca"
+    authority.mkdir(parents=True)
+    ca = ("-x509", "-days", "30", "-subj", "/CN=Lab CA", "-keyout", authority / "ca.key", "-out", authority / "ca.pem")
+    run("openssl", "req", "-new", *NEW_KEY, *ca)
     for host in hosts:
         host.create()
+        host.certify(authority)
     here, there = (("name", "eth0", "netns", host.namespace) for host in hosts)
     run("ip", "link", "add", *here, "type", "veth", "peer", *there)
     for host in hosts:

@@ -1,0 +1,281 @@
+"""Gateways for a scenario: containers with a systemd of their own on the /usr of this machine, without any image.
+
+    lab.py create ROOT <DESCRIPTION     boots them all at once and waits until they are up
+    lab.py rebuild ROOT HOST            replaces one by a new one, with nothing of what was on it
+    lab.py destroy ROOT JOURNALS        takes them down, and keeps what their daemons wrote in the directory JOURNALS
+
+Each gateway is a systemd-nspawn container in a network namespace; one more namespace with a bridge connects them. Under
+ROOT, which they all see under the same path, each has a directory with `python3`, the interpreter for Ansible.
+"""
+
+import hashlib
+import ipaddress
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PATIENCE = 180
+"""Seconds that the containers may take to boot."""
+
+INOTIFY_INSTANCES = 1024
+"""What some tens of containers need."""
+
+# What the machine has installed would start in the containers too.
+MASKED = """
+apt-daily-upgrade.timer apt-daily.timer console-getty.service dpkg-db-backup.timer e2scrub_all.timer
+e2scrub_reap.service exim4.service fstrim.timer getty.target iperf3.service man-db.timer nftables.service
+openiked.service postgresql.service ssh.service ssh.socket strongswan-starter.service strongswan.service
+systemd-firstboot.service systemd-networkd.service systemd-networkd.socket systemd-resolved.service
+systemd-timesyncd.service systemd-tmpfiles-clean.timer systemd-update-utmp.service ufw.service
+""".split()
+
+
+def run(*command, **options):
+    """Run a command that must succeed. Its output."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip() or done.returncode}")
+    return done.stdout
+
+
+class Lab:
+    """The gateways of one scenario. Several labs can exist at once: their names hold a hash of ROOT."""
+
+    def __init__(self, root):
+        self.root = root
+        self.prefix = f"km{hashlib.sha1(root.encode()).hexdigest()[:6]}-"
+
+    def create(self, description):
+        """Connect, boot, and wait."""
+        self.destroy()
+        hosts = list(description["outside"])
+        self._connect(description["outside"], description["inside"])
+        shutil.copy(os.path.join(HERE, "interpreter.py"), self.root)
+        shutil.copytree(
+            description["module_utils"],
+            os.path.join(self.root, "library", "ansible", "module_utils"),
+            ignore=shutil.ignore_patterns("__pycache__", "*.ps1", "*.psm1", "*.cs"),
+            dirs_exist_ok=True,
+        )
+        with open(os.path.join(self.root, "library", "ansible", "__init__.py"), "wb"):
+            pass
+        allow_inotify_instances(INOTIFY_INSTANCES)
+        self._await({host: self._boot(host, description["releases"]) for host in hosts})
+
+    def rebuild(self, host):
+        """A new gateway at the same place in the network."""
+        self._stop(host, None)
+        shutil.rmtree(self._path(host))
+        self._await({host: self._boot(host, "")})
+
+    def destroy(self, journals=None):
+        """Take down what there is of the lab."""
+        names = os.listdir(self.root) if os.path.isdir(self.root) else []
+        for host in names:
+            if os.path.exists(self._path(host, "leader")):
+                self._stop(host, journals)
+        for line in run("ip", "netns", "list").splitlines():
+            if line.startswith(self.prefix):
+                run("ip", "netns", "delete", line.split()[0])
+        for name in names:
+            if os.path.isdir(self._path(name)) and name != "inventory":
+                shutil.rmtree(self._path(name))
+
+    def _connect(self, outside, inside):
+        switch = self.prefix + "switch"
+        batch([f"netns add {switch}", *(f"netns add {self.prefix}{host}" for host in outside)])
+        batch(["link add wan type bridge", "link set wan up"], switch)
+        for number, (host, addresses) in enumerate(outside.items()):
+            namespace = self.prefix + host
+            batch([f"link add eth0 netns {namespace} type veth peer name port{number}"], switch)
+            batch([f"link set port{number} master wan up"], switch)
+            batch(
+                [
+                    *(f"address add {with_length(one)} dev eth0" for one in addresses),
+                    *(f"address add {one} dev lo" for one in inner_addresses(inside[host])),
+                    "link set eth0 up",
+                    "link set lo up",
+                ],
+                namespace,
+            )
+
+    def _boot(self, host, releases):
+        command = ["systemd-nspawn", "--directory=/", "--volatile=yes", "--register=no", "--keep-unit"]
+        command += ["--console=read-only", f"--network-namespace-path=/run/netns/{self.prefix}{host}"]
+        command += [f"--machine={host}", "--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--bind=/dev/net/tun"]
+        os.makedirs(self._path(host, "tmp"))
+        if releases:
+            # Links, so that a gateway that removes or adds a release does not change what the others have.
+            shutil.copytree(releases, self._path(host, "releases"), symlinks=True, copy_function=link)
+            command += [f"--bind={self._path(host, 'releases')}:/opt/ikeengine/releases"]
+        command += [f"--bind={self.root}", "--boot", "systemd.firstboot=no", "systemd.unit=multi-user.target"]
+        command += [f"systemd.mask={unit}" for unit in MASKED]
+        # The containers get the kind of control groups that the machine has.
+        unified = "1" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "0"
+        with open(self._path(host, "console"), "wb") as console:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                # Their network is their own, and so are its settings in the kernel.
+                env={
+                    **os.environ,
+                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": unified,
+                    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+                },
+            ).pid
+
+    def _await(self, processes):
+        leaders = {
+            host: self._wait(host, lambda process=process: child_of(process)) for host, process in processes.items()
+        }
+        for host, leader in leaders.items():
+            self._write(host, "leader", str(leader))
+            self._wait(host, lambda leader=leader: is_running(leader))
+            self._start_interpreter(host, leader)
+        for host in leaders:
+            self._wait(host, lambda host=host: os.path.exists(self._path(host, "python.socket")))
+
+    def _start_interpreter(self, host, leader):
+        socket = self._path(host, "python.socket")
+        script = os.path.join(self.root, "interpreter.py")
+        with open(self._path(host, "python.log"), "wb") as log:
+            subprocess.Popen(
+                [*inside(leader), "/usr/bin/python3", script, "serve", socket, os.path.join(self.root, "library")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._write(host, "python3", f'#!/bin/sh\nexec /usr/bin/python3 -I -S {script} run {socket} "$@"\n', 0o755)
+        self._write(host, "enter", f'#!/bin/sh\nexec {" ".join(inside(leader))} "$@"\n', 0o755)
+
+    def _stop(self, host, journals):
+        with open(self._path(host, "leader"), encoding="ascii") as file:
+            leader = int(file.read())
+        if "systemd.unit=multi-user.target" not in command_line(leader):
+            return
+        if journals:
+            os.makedirs(journals, exist_ok=True)
+            with open(os.path.join(journals, f"{host}.journal"), "wb") as journal:
+                command = [
+                    *inside(leader),
+                    "journalctl",
+                    "--no-pager",
+                    "--no-hostname",
+                    "--output=short-precise",
+                    "-p6",
+                ]
+                subprocess.run(command, stdout=journal, stderr=subprocess.STDOUT, check=False)
+        # With its first process everything in the container goes; nothing in it is worth an orderly shutdown.
+        os.kill(leader, signal.SIGKILL)
+        self._wait(host, lambda: not command_line(leader))
+
+    def _wait(self, host, condition):
+        deadline = time.monotonic() + PATIENCE
+        while not (result := condition()):
+            if time.monotonic() > deadline:
+                sys.exit(f"{host} does not come up:\n{self._tail(host, 'python.log') or self._tail(host, 'console')}")
+            time.sleep(0.1)
+        return result
+
+    def _tail(self, host, name):
+        try:
+            with open(self._path(host, name), encoding="utf-8", errors="replace") as file:
+                return file.read()[-3000:]
+        except FileNotFoundError:
+            return ""
+
+    def _path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def _write(self, host, name, content, mode=0o644):
+        with open(self._path(host, name), "w", encoding="utf-8") as file:
+            file.write(content)
+        os.chmod(self._path(host, name), mode)
+
+
+def allow_inotify_instances(wanted):
+    """The containers share the limit of the machine, which is made for one systemd."""
+    limit = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text(encoding="ascii")) < wanted:
+        limit.write_text(str(wanted), encoding="ascii")
+
+
+def link(source, target):
+    """A hard link, or a copy where the file system cannot have one."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def batch(lines, namespace=None):
+    """Several commands of ip, in one process."""
+    where = ["-netns", namespace] if namespace else []
+    run("ip", *where, "-batch", "-", input="\n".join(lines) + "\n")
+
+
+def with_length(address):
+    """All gateways are in one network outside."""
+    if "/" in address:
+        return address
+    return f"{address}/24" if ipaddress.ip_address(address).version == 4 else f"{address}/64 nodad"
+
+
+def inner_addresses(subnets):
+    """An address of the host in each of its networks, which may be a list or lists by mesh."""
+    if isinstance(subnets, dict):
+        subnets = [one for some in subnets.values() for one in some]
+    found = []
+    for subnet in subnets:
+        interface = ipaddress.ip_interface(subnet)
+        network = interface.network
+        given = interface.ip != network.network_address or network.num_addresses == 1
+        found.append(str(interface.ip if given else network[1]))
+    return list(dict.fromkeys(found))
+
+
+def inside(leader):
+    """A command that runs another one in a container."""
+    return ["nsenter", f"--target={leader}", "--all", "--", "/usr/bin/env", "LC_ALL=C.UTF-8"]
+
+
+def child_of(process):
+    """The first child, None if there is none yet."""
+    children = subprocess.run(["pgrep", "--parent", str(process)], capture_output=True, text=True, check=False).stdout
+    return int(children.split()[0]) if children else None
+
+
+def is_running(leader):
+    """Whether the container has booted; a unit of the machine that fails in it does not matter."""
+    command = [*inside(leader), "systemctl", "is-system-running"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() in (
+        "running",
+        "degraded",
+    )
+
+
+def command_line(process):
+    """The command line of a process; empty if it has gone."""
+    try:
+        with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
+            return file.read().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    lab = Lab(sys.argv[2])
+    if sys.argv[1] == "create":
+        lab.create(json.load(sys.stdin))
+    else:
+        {"rebuild": lab.rebuild, "destroy": lab.destroy}[sys.argv[1]](sys.argv[3])
