@@ -18,7 +18,8 @@ _INTRODUCTION = """\
 This page is generated from the results of the last test run (`make test`, then `make docs`). Each row is a scenario of
 strongSwan's own test suite (`testing/tests` in its repository) that ikeengine runs against the real strongSwan, in the
 role that the row names; `both` has engines on both sides, or a test in which both gateways begin. Below *where*,
-`userspace` is ESP in userspace between network namespaces, and `kernel` is the kernel's ESP in user-mode-linux.
+`userspace` is ESP in userspace between network namespaces, and `kernel` is the kernel's ESP in user-mode-linux, or in
+qemu for XFRM interfaces.
 """
 
 

@@ -27,7 +27,7 @@ class Outcome:
     scenario: str
     role: str
     kernel: bool
-    """Whether it ran in the user-mode kernel with the kernel's ESP, and not in network namespaces."""
+    """Whether it ran in a kernel of its own, with that kernel's ESP, and not just in network namespaces."""
     outcome: str
 
 

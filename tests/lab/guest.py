@@ -7,6 +7,7 @@ private. Unix sockets work only below /run. Nothing outside is reachable by netw
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shlex
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 _INIT = Path(__file__).with_name("guest-init.sh")
 _MOUNT_POINT = Path("/lib/modules")
+_BOOTS = itertools.count(os.getpid())
 
 
 def inside() -> bool:
@@ -67,12 +69,13 @@ class Guest:
             (self.directory / name).unlink(missing_ok=True)
         _MOUNT_POINT.mkdir(parents=True, exist_ok=True)
 
-    def boot(self, arguments: Sequence[str]) -> GuestResult:
+    def boot(self, arguments: Sequence[str], *, nice: int = 0) -> GuestResult:
         """Run a kernel until it halts or the time is up. It has processes of its own, all in its session."""
         with (self.directory / "console").open("w") as console:
             kernel = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True
             )
+            _be_nice(kernel.pid, nice)
             try:
                 kernel.wait(self.timeout)
             except subprocess.TimeoutExpired:
@@ -87,6 +90,12 @@ class Guest:
     def _read(self, name: str) -> str:
         path = self.directory / name
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+def next_cpu() -> int:
+    """Another CPU for each kernel of this program, beginning anywhere: there are other programs."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus[next(_BOOTS) % len(cpus)]
 
 
 @contextlib.contextmanager
@@ -105,3 +114,10 @@ def urgent(cpu: int) -> Iterator[None]:
     finally:
         os.sched_setscheduler(0, policy, priority)
         os.sched_setaffinity(0, cpus)
+
+
+def _be_nice(session: int, nice: int) -> None:
+    """What sessions are to each other is no property of their processes, where the kernel groups them by session."""
+    os.setpriority(os.PRIO_PGRP, session, nice)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{session}/autogroup").write_text(str(nice))

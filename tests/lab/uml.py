@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.lab.guest import Guest, GuestResult, urgent
+from tests.lab.guest import Guest, GuestResult, next_cpu, urgent
 
 KERNEL = "linux.uml"
 PACKAGES = "user-mode-linux kmod iproute2 iputils-ping"
 MODULES = Path("/usr/lib/uml/modules")
-_BOOTS = itertools.count(os.getpid())
-"""Counted, so that boots side by side have different CPUs; from anywhere, so that those of other programs have, too."""
 
 
 def missing() -> str:
@@ -41,6 +38,5 @@ def run(
     guest.prepare(command, environment or {}, working_directory or Path.cwd())
     arguments = [KERNEL, f"mem={memory}", "root=/dev/root", "rootfstype=hostfs", "rw", f"init={guest.init}"]
     arguments += ["con=null", "con0=fd:0,fd:1", "quiet", "panic=1"]
-    cpus = sorted(os.sched_getaffinity(0))
-    with urgent(cpus[next(_BOOTS) % len(cpus)]):
+    with urgent(next_cpu()):
         return guest.boot([*arguments, *guest.kernel_arguments()])

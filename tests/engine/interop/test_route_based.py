@@ -86,8 +86,9 @@ def test_two_connections_with_the_same_selectors(site: Lab, initiator: str) -> N
         site.left.gateway.run("ip", "route", "replace", site.right.net, "dev", device)
         before = {one["name"]: int(one["packets-out"]) for one in site.engine.children()}
         assert site.left.client.ping(site.right.host, count=3)
-        after = {one["name"]: int(one["packets-out"]) - before[one["name"]] for one in site.engine.children()}
-        assert after == {name: 3 if name == child else 0 for name in devices}
+        sent = {one["name"]: int(one["packets-out"]) - before[one["name"]] for one in site.engine.children()}
+        assert sent[child] >= 3
+        assert sum(sent.values()) == sent[child], "nothing went through the other one"
 
 
 @pytest.mark.scenario("route-based/rw-shared-vti", role="responder")
@@ -111,7 +112,7 @@ def test_road_warriors_share_a_device(site: Lab) -> None:
     wait_until(lambda: routes(site, "vpn0") == {"10.3.0.1", "10.3.0.2"})
     for address in ("10.3.0.1", "10.3.0.2"):
         assert site.left.client.ping(address, count=3)
-    assert sorted(int(child["packets-out"]) for child in site.engine.children()) == [3, 3]
+    assert all(int(child["packets-out"]) >= 3 for child in site.engine.children())
     site.charon.terminate(ike=f"{site.name}-dave")
     wait_until(lambda: routes(site, "vpn0") == {"10.3.0.1"})
     site.charon.terminate(ike=f"{site.name}-carol")

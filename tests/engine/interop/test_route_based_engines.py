@@ -38,6 +38,7 @@ def test_two_tunnels_for_everything(site: Lab) -> None:
         site.right.gateway.ip(f"route replace {site.left.net} dev {device}")
         before = {one["name"]: int(one["packets-in"]) for one in site.engine.children()}
         assert site.left.client.ping(site.right.host, count=3)
-        after = {one["name"]: int(one["packets-in"]) - before[one["name"]] for one in site.engine.children()}
-        assert after == {name: 3 if name == child else 0 for name in CHILDREN}
+        received = {one["name"]: int(one["packets-in"]) - before[one["name"]] for one in site.engine.children()}
+        assert received[child] >= 3
+        assert sum(received.values()) == received[child], "nothing came through the other one"
     assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=5) > 1

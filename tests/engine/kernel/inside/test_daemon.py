@@ -19,6 +19,7 @@ from tests.lab.netns import wait_until
 from tests.lab.topology import two_sites
 
 NUMBERS = itertools.count()
+QUICK = {"delete_rekeyed_delay": "1s"}
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def kernel_lab(directory: Path, settings: Section | None = None) -> Iterator[Lab
     run = Path(f"/run/lab{next(NUMBERS)}")
     with contextlib.ExitStack() as stack:
         left, right = stack.enter_context(two_sites())
-        engine = Engine(left.gateway, directory / "engine", datapath="xfrm", run_directory=run / "engine")
+        engine = Engine(left.gateway, directory / "engine", QUICK, datapath="xfrm", run_directory=run / "engine")
         charon = Charon(right.gateway, directory / "charon", settings, kernel=charons.NETLINK, run_directory=run)
         yield Lab(
             left, right, stack.enter_context(engines.running(engine)), stack.enter_context(charons.running(charon))
