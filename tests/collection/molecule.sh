@@ -17,7 +17,7 @@ prepare() {
     scratch=$(mktemp -d /tmp/keymesh.XXXXXX)
     mkdir -p "$logs" "$scratch"/{lab,none,releases}
     if ! MOLECULE_EPHEMERAL_DIRECTORY=$scratch/lab MOLECULE_PROJECT_DIRECTORY=$root MOLECULE_SCENARIO_NAME=prepare ANSIBLE_PIPELINING=true \
-        ansible-playbook --inventory=molecule/shared/inventory --inventory=molecule/shared/builder.yml \
+        ansible-playbook --inventory=molecule/shared/inventory --inventory=molecule/shared/builder/inventory/hosts.yml \
         --extra-vars="lab_releases=$scratch/none lab_kept=$scratch/releases" \
         molecule/shared/prepare.yml >"$logs/molecule-prepare.log" 2>&1; then
         tail -n 40 "$logs/molecule-prepare.log" >&2
