@@ -36,7 +36,7 @@ STAGES = (
     Stage("import-linter", f"{BIN}/lint-imports", "lint", 1),
     Stage("codespell", f"{BIN}/codespell", "lint", 1),
     Stage("engine", f"{PYTEST} -n 2 -m 'not interop and not kernel'", "engine", 1),
-    Stage("interop", f"{PYTEST} tests/engine/interop -m interop", "interop", 1),
+    Stage("interop", f"{PYTEST} tests/engine/interop -m interop -n 3 --dist loadfile", "interop", 1),
     Stage("kernel", f"{PYTEST} tests/engine/kernel/inside tests/engine/lab -m kernel", "kernel", 1),
     Stage("xfrm-interfaces", f"{PYTEST} tests/engine/kernel/emulated -m kernel", "kernel", 1),
     Stage("scenarios", f"{sys.executable} -m docs.pages.scenarios", "interop", 1),
