@@ -93,14 +93,17 @@ table{border-collapse:collapse}
 footer{color:var(--soft);font-size:.84rem;max-width:1440px;margin:0 auto;padding:0 24px 32px}
 html:not(.js) .needs-script{display:none}html:not(.js) .split{grid-template-columns:minmax(0,1fr)}
 @media (max-width:900px){.split{grid-template-columns:minmax(0,1fr);gap:0}}
-@media (max-width:560px){main,header,footer{padding-left:14px;padding-right:14px}.card{padding:14px}.tiles{grid-template-columns:repeat(2,1fr)}
+@media (max-width:560px){main,header,footer{padding-left:14px;padding-right:14px}.card{padding:14px}
+.tiles{grid-template-columns:repeat(2,1fr)}
 #tunnels thead{display:none}#tunnels tr{display:block;border-bottom:1px solid var(--line);padding:10px 0}
-#tunnels th,#tunnels td,#tunnels td.wide{display:flex;gap:12px;justify-content:space-between;border:0;padding:2px 0;min-width:0;white-space:normal;text-align:right}
+#tunnels th,#tunnels td,#tunnels td.wide{display:flex;gap:12px;justify-content:space-between;border:0;padding:2px 0;min-width:0;
+white-space:normal;text-align:right}
 #tunnels td::before{content:attr(data-label);color:var(--soft);text-align:left}#tunnels tr[hidden]{display:none}.name{font-size:26px}.time text{font-size:19px}}
 @media (prefers-reduced-motion:no-preference){.line,.shape{transition:stroke-width .12s,opacity .12s}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#333;--line:#bbb;--shape:#fff;--shadow:none}
 body{font-size:11pt}.needs-script,.skip,.tools{display:none!important}.split{display:block}svg{max-height:150mm}.card{border:0;padding:0;break-inside:auto}
-.problems li,tr{break-inside:avoid}main,header,footer{max-width:none;padding-left:0;padding-right:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+.problems li,tr{break-inside:avoid}main,header,footer{max-width:none;padding-left:0;padding-right:0}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 
 SCRIPT = """

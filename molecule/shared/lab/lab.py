@@ -250,9 +250,10 @@ def inside(leader):
 
 
 def child_of(process):
-    """The first child, None if there is none yet."""
+    """The first process of the container, None until it runs: before that, nspawn has helpers of its own name."""
     children = subprocess.run(["pgrep", "--parent", str(process)], capture_output=True, text=True, check=False).stdout
-    return int(children.split()[0]) if children else None
+    programs = {int(child): command_line(child).split() for child in children.split()}
+    return next((child for child, words in programs.items() if words and "nspawn" not in words[0]), None)
 
 
 def is_running(leader):

@@ -30,7 +30,7 @@ def tunnels(*subnets: str) -> t.List[t.Dict[str, t.Any]]:
 def test_a_session_that_a_tunnel_would_swallow_passes(
     subnets: t.List[str], session: str, local: str, remote: str, peer: str
 ) -> None:
-    (connection,) = management_bypass(tunnels(*subnets), session).values()
+    connection = next(iter(management_bypass(tunnels(*subnets), session).values()))
     assert connection == {
         "remote_addrs": [peer],
         "children": {"ssh": {"mode": "pass", "local_ts": [local], "remote_ts": [remote], "start_action": "trap"}},
