@@ -16,8 +16,6 @@ from ikeengine.ikev2.exchanges import intermediate, mobike_requests
 from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import fragmentation, natd, transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.messages.window import retransmission
-from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.peer import hash_and_url, vetting
 from ikeengine.ikev2.peer.authentication import (
     certificate_request,
@@ -37,6 +35,8 @@ from ikeengine.registry import NotifyType
 from ikeengine.sa import reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.own_ke import generate
+from ikeengine.sa.retransmission import retransmission
 from ikeengine.sa.states import Closing
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
