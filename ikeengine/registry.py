@@ -147,6 +147,8 @@ class IntegId(OpenIntEnum):
     HMAC_SHA2_256_128 = 12
     HMAC_SHA2_384_192 = 13
     HMAC_SHA2_512_256 = 14
+    HMAC_SHA2_256_96 = 1027
+    """SHA-256 truncated as drafts before RFC 4868 said; for private use, with strongSwan's number."""
 
 
 class KeId(OpenIntEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
-from ikeengine.errors import InvalidSyntax
+from ikeengine.errors import InvalidSyntax, LocalMisuse
 from ikeengine.ikev1.wire.numbers import Doi, PayloadType, ProtocolId
 from ikeengine.ikev1.wire.payloads.notify import DOIS
 from ikeengine.wire.reader import Reader
@@ -54,5 +54,7 @@ class Delete:
         return cls(ProtocolId(protocol), spis, Doi(doi))
 
     def write(self) -> bytes:
-        """Encode the body."""
+        """Encode the body. Raises LocalMisuse if there is nothing to delete."""
+        if not self.spis:
+            raise LocalMisuse("a Delete payload without SPIs")
         return _LAYOUT.pack(self.doi, self.protocol, len(self.spis[0]), len(self.spis)) + b"".join(self.spis)
