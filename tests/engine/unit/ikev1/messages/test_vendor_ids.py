@@ -58,7 +58,7 @@ def test_strangers(data: bytes):
         ("40000000", False),
         ("00000000", False),
         ("80", False),
-        ("8000000000", False),
+        ("0080000000", False),
     ],
 )
 def test_capability_to_take_fragments(capabilities: str, taken: bool):
