@@ -21,6 +21,8 @@ from ikeengine.sa import ike_sa
 if TYPE_CHECKING:
     from ikeengine.ikev1.exchange import Exchange
     from ikeengine.ikev1.messages.received import Received
+    from ikeengine.ikev1.peer.credential import OwnCredential
+    from ikeengine.ikev1.wire.payloads import Sa
     from ikeengine.sa.own_ke import OwnKe
 
 
@@ -41,6 +43,8 @@ class Handshake:
 
     candidates: tuple[ConnectionConfig, ...] = ()
     """Responder: the connections that fit the addresses and the proposal."""
+    offer: Sa | None = None
+    """Initiator: what we have offered."""
     sai_b: bytes = b""
     """Body of the initiator's SA payload, which HASH_I and HASH_R cover."""
     ke: OwnKe | None = None
@@ -53,8 +57,9 @@ class Handshake:
     """g^xy."""
     id_own: bytes = b""
     """Body of our ID payload."""
-    vendor_ids: list[bytes] = field(default_factory=list)
-    """What the peer has announced."""
+    peer_requests: tuple[bytes, ...] | None = None
+    """The authorities that the peer's CERTREQ payloads name, as DER names; None if it did not ask."""
+    own: OwnCredential | None = None
     arrived: Received | None = None
     """The peer's proof of its identity, while something else is waited for."""
     unproven: FailureRecord | None = None
@@ -79,6 +84,10 @@ class IkeSa(ike_sa.IkeSa):
     nat_traversal: NatTraversal | None = None
     """How both sides do it; None if one of them cannot."""
     peer_does_dpd: bool = False
+    dpd_sequence: int = 0
+    """Number of our last question (RFC 3706 section 6.2)."""
+    dpd_tries: int = 0
+    """How often it was asked without an answer."""
     peer_does_unity: bool = False
     peer_takes_fragments: bool = False
 
