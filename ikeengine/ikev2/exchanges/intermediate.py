@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidSyntax, PeerMisbehaved
-from ikeengine.ikev2 import own_ke
+from ikeengine.sa import own_ke
 from ikeengine.ikev2.exchanges import ike_auth
 from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import transport
