@@ -197,9 +197,7 @@ def refused_authentication(ctx: Context, sa: IkeSa, phase: str, proof: tuple[str
     )
 
 
-def not_possible(
-    ctx: Context, sa: IkeSa, phase: str, reason: str, advice: str, *, child: str = ""
-) -> FailureRecord:
+def not_possible(ctx: Context, sa: IkeSa, phase: str, reason: str, advice: str, *, child: str = "") -> FailureRecord:
     """What the configuration wants cannot be said to the peer."""
     return FailureRecord(
         alert=Alert.INSTALL_CHILD_SA_FAILED if child else Alert.AUTHORIZATION_FAILED,

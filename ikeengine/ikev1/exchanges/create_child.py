@@ -18,9 +18,8 @@ from ikeengine.outputs import ChildRekeyed
 from ikeengine.sa import ike_sa, reasons
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children import renewal
+from ikeengine.sa.children import renewal, succession
 from ikeengine.sa.children.arrival import announce_up
-from ikeengine.sa.children.child import UP_STATES, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
@@ -128,7 +127,7 @@ class RekeyChild(QuickMode):
         old = sa.children.get(self.child_id)
         if old is not None and old.state is ChildState.REKEYING:
             child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "the peer made no other one")
-            renewal.try_again(ctx, sa, old)
+            succession.try_again(ctx, sa, old)
 
 
 def _agree(ctx: Context, sa: IkeSa, task: QuickMode, message: Received, reqid: int = 0) -> Agreement | None:
@@ -149,4 +148,3 @@ def _agree(ctx: Context, sa: IkeSa, task: QuickMode, message: Received, reqid: i
 def _fail(ctx: Context, task: QuickMode, record: FailureRecord) -> None:
     ctx.fail(record)
     ctx.answer(task.ops, ok=False, reason=record.reason, record=record)
-

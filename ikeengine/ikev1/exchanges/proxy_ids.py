@@ -5,13 +5,12 @@ An ID payload holds one address, subnet or range, with one protocol and one port
 
 from __future__ import annotations
 
-from ipaddress import ip_address, summarize_address_range
-
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.numbers import IdType
 from ikeengine.ikev1.wire.payloads import Id
 from ikeengine.model.path import packed
 from ikeengine.model.selector import ANY_PROTOCOL, TrafficSelector
+from ikeengine.negotiate.selector_text import prefix_length
 
 _HOSTS = {4: IdType.ID_IPV4_ADDR, 16: IdType.ID_IPV6_ADDR}
 _SUBNETS = {4: IdType.ID_IPV4_ADDR_SUBNET, 16: IdType.ID_IPV6_ADDR_SUBNET}
@@ -26,10 +25,10 @@ def to_id(selector: TrafficSelector) -> Id:
     octets = len(selector.first)
     if selector.first == selector.last:
         return Id(_HOSTS[octets], selector.first, selector.protocol, port)
-    networks = list(summarize_address_range(ip_address(selector.first), ip_address(selector.last)))  # type: ignore[arg-type]
-    if len(networks) == 1:
-        data = networks[0].network_address.packed + networks[0].netmask.packed
-        return Id(_SUBNETS[octets], data, selector.protocol, port)
+    bits = prefix_length(selector)
+    if bits is not None:
+        mask = ((1 << bits) - 1) << (8 * octets - bits)
+        return Id(_SUBNETS[octets], selector.first + mask.to_bytes(octets, "big"), selector.protocol, port)
     return Id(_RANGES[octets], selector.first + selector.last, selector.protocol, port)
 
 

@@ -34,9 +34,7 @@ def wishes(sa: IkeSa, config: ChildConfig) -> Wishes:
     )
 
 
-def keys(
-    sa: IkeSa, suite: ChildSuite, seed: QuickModeSeed, spis: tuple[int, int], *, is_initiator: bool
-) -> ChildKeys:
+def keys(sa: IkeSa, suite: ChildSuite, seed: QuickModeSeed, spis: tuple[int, int], *, is_initiator: bool) -> ChildKeys:
     """The keys of a pair of SAs. `spis` are in and out."""
     own, peers = (spi.to_bytes(SPI_OCTETS, "big") for spi in spis)
     skeyid_d = sa.keyring.keys.skeyid_d

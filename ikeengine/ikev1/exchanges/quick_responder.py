@@ -7,7 +7,7 @@ SA only when the third message proves that the peer is there and has the answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
@@ -21,6 +21,8 @@ from ikeengine.ikev1.messages.conversation import Conversation
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.proposals import child as proposals
 from ikeengine.ikev1.proposals.child import Choice
+from ikeengine.ikev1.proposals.explain import explain_child
+from ikeengine.ikev1.proposals.offers import child_offers
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Notify, Payload, Sa
@@ -162,9 +164,7 @@ def _send(
     transport.send_hashed(ctx, sa, conversation, payloads, repeat=True, hash_of=hash_of)
 
 
-def _replaced(
-    sa: IkeSa, config: ChildConfig, selectors: tuple[TrafficSelector, TrafficSelector]
-) -> ChildSa | None:
+def _replaced(sa: IkeSa, config: ChildConfig, selectors: tuple[TrafficSelector, TrafficSelector]) -> ChildSa | None:
     """The Child SA that the peer rekeys: IKEv1 does not say so, but it is for the very same traffic."""
     wanted = (selectors[0],), (selectors[1],)
     for child in sa.children.values():
@@ -193,8 +193,10 @@ def _refuse(ctx: Context, sa: IkeSa, message: Received, kind: NotifyType, record
 def _mismatch(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> FailureRecord:
     configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
     name = configs[0].name if len(configs) == 1 else "any child"
-    offered = proposals.explain(message.require(Sa))
-    return reasons.proposal_mismatch(ctx, sa.name, sa.path, PHASE, offered, configured, child=name)
+    offered = message.require(Sa)
+    record = reasons.proposal_mismatch(ctx, sa.name, sa.path, PHASE, child_offers(offered), configured, child=name)
+    nearest = [explain_child(offered, quick_keys.wishes(sa, config)) for config in configs]
+    return replace(record, nearest=nearest[0] if nearest else "")
 
 
 def _no_child(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> FailureRecord:
