@@ -64,3 +64,13 @@ def test_w11_another_doi(doi: int):
 def test_nothing_to_delete():
     with pytest.raises(LocalMisuse):
         Delete(ProtocolId.ESP, ()).write()
+
+
+@pytest.mark.parametrize("count", [1024, 1025, 16000])
+def test_w11_more_spis_than_anybody_needs(count: int):
+    octets = DOI + bytes((3, 4)) + count.to_bytes(2, "big") + b"s" * 4 * count
+    if count <= 1024:
+        assert len(Delete.read(Reader(octets)).spis) == count
+    else:
+        with pytest.raises(InvalidSyntax, match="more than 1024 SPIs"):
+            Delete.read(Reader(octets))

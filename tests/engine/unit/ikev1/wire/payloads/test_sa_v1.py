@@ -141,12 +141,17 @@ def test_length_of_a_proposal_lies(said: int):
 
 
 def test_more_than_anybody_needs():
-    with pytest.raises(InvalidSyntax, match="more proposals or transforms"):
+    with pytest.raises(InvalidSyntax, match="than anybody needs"):
         read(HEAD + b"".join(proposal(following=2, number=number) for number in range(64)) + proposal(number=64))
     many = b"\3" + ONE_TRANSFORM[1:]
     full = [proposal(following=2, number=number, count=255, body=many * 254 + ONE_TRANSFORM) for number in range(5)]
-    with pytest.raises(InvalidSyntax, match="more proposals or transforms"):
+    with pytest.raises(InvalidSyntax, match="than anybody needs"):
         read(HEAD + b"".join(full) + proposal(number=9))
+    wide = b"\3\0\0\x88\1\1\0\0" + bytes.fromhex("80010005") * 32
+    last = b"\0" + wide[1:]
+    assert read(HEAD + proposal(count=128, body=wide * 127 + last))
+    with pytest.raises(InvalidSyntax, match="than anybody needs"):
+        read(HEAD + proposal(count=129, body=wide * 128 + last))
     attributes = bytes.fromhex("80010005")
     assert read(HEAD + proposal(body=b"\0\0\0\x88\1\1\0\0" + attributes * 32))
     with pytest.raises(InvalidSyntax, match="more than 32 attributes"):
