@@ -9,7 +9,7 @@ from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, supersede
 from ikeengine.timers import Timer
 
-LINGER = 30.0
+LINGER = 10.0
 """Seconds that the peer has to delete an ISAKMP SA that it has replaced."""
 
 
