@@ -99,5 +99,3 @@ def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
 def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The sixth message: the responder proves its identity."""
     authentication.check(ctx, sa, message, (sa.connection,))
-
-
