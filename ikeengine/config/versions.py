@@ -84,13 +84,6 @@ def check_version(draft: Draft, problems: Problems) -> None:
     else:
         _refuse_xauth(draft, problems)
         _refuse_bundles(draft, problems)
-    if version != 2:
-        _refuse_ikev1(draft, problems)
-
-
-def _refuse_ikev1(draft: Draft, problems: Problems) -> None:
-    message = f"version {draft.config.version} is not supported yet; write `version: 2` or leave it out"
-    _complain(draft.values, options.IKE_VERSION, message, problems)
 
 
 def _refuse_modes(draft: Draft, problems: Problems) -> None:

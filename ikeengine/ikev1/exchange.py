@@ -31,7 +31,7 @@ class Exchange(Task):
         """Send the first message. False if nothing is left to wait for."""
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
-        """The peer has answered. Raises PeerMisbehaved or PeerIncompatible, which become the failure of the exchange."""
+        """The peer has answered. PeerMisbehaved and PeerIncompatible become the failure of the exchange."""
 
     def hash_of(self, sa: IkeSa, message_id: int, rest: bytes) -> bytes:
         """What the HASH payload of the next message must hold; `rest` is everything behind it."""

@@ -72,7 +72,8 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
     """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
     if what is Trigger.INFORMATIONAL:
-        return Step.INFORMATIONAL if is_encrypted(header) or sa.keyrings else Step.UNPROTECTED_INFORMATIONAL
+        may_be_clear = sa.state.is_connecting and not is_encrypted(header)
+        return Step.UNPROTECTED_INFORMATIONAL if may_be_clear else Step.INFORMATIONAL
     if (header.message_id == PHASE_1) is not (what in (Trigger.MAIN, Trigger.AGGRESSIVE)):
         raise InvalidSyntax(f"{what.value} with message ID {header.message_id:#x}")
     if conversation.exchange is not None:
@@ -162,6 +163,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         _end(sa, Closing.EXPIRED)
     elif timer in (Timer.SUPERSEDED, Timer.LINGER):
         _end(sa, Closing.REPLACED)
+    elif timer is Timer.GRACE:
+        phase1_end.believe_unproven(ctx, sa)
     elif timer is Timer.HALF_OPEN:
         phase1_end.give_up(ctx, sa, Closing.FAILED, silence.half_open(ctx, sa))
 

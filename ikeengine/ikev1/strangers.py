@@ -6,13 +6,17 @@ number of half-open SAs is limited, for each source and for all of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikeengine.errors import InvalidSyntax, NoProposalChosen
 from ikeengine.ikev1.exchanges import main_responder
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer.methods import offered
 from ikeengine.ikev1.proposals import ike
+from ikeengine.ikev1.proposals.explain import explain_ike
 from ikeengine.ikev1.proposals.ike_transforms import IkeTransform
+from ikeengine.ikev1.proposals.offers import ike_offers
 from ikeengine.ikev1.wire import rules
 from ikeengine.ikev1.wire.message import parse, write_message
 from ikeengine.ikev1.wire.numbers import NotifyType
@@ -96,9 +100,11 @@ class Strangers:
 
     def _record_mismatch(self, message: Received, path: Path, connections: tuple[ConnectionConfig, ...]) -> None:
         configured = tuple(dict.fromkeys(p for connection in connections for p in connection.proposals))
-        offer = ike.explain(message.require(Sa))
-        phase = "first message of Main Mode"
-        self._ctx.fail(reasons.proposal_mismatch(self._ctx, connections[0].name, path, phase, offer, configured))
+        offer, phase = message.require(Sa), message.step.value
+        methods = tuple(method for connection in connections for method in offered(connection, initiator=False))
+        name = connections[0].name
+        record = reasons.proposal_mismatch(self._ctx, name, path, phase, ike_offers(offer), configured)
+        self._ctx.fail(replace(record, nearest=explain_ike(offer, configured, methods)))
 
     def _refuse(self, header: Header, path: Path) -> bool:
         """Say NO-PROPOSAL-CHOSEN without protection and without keeping anything. False if that is over the limit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.ikev1.exchanges import quick_responder
 from ikeengine.ikev1.exchanges.delete import DeleteIke
-from ikeengine.ikev1.messages import transport
+from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.messages.conversation import Conversation
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
@@ -40,14 +40,6 @@ def on_message(ctx: Context, sa: IkeSa, message: Received) -> None:
         exchange.receive(ctx, sa, message)
     elif conversation.type == ExchangeType.QUICK_MODE:
         quick_responder.answer(ctx, sa, message)
-
-
-def done(ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
-    """An exchange has come to its end."""
-    if sa.active is not None and sa.active is conversation.exchange:
-        sa.active = None
-        ctx.touch(sa)
-    transport.finish(sa, conversation)
 
 
 def failed(ctx: Context, sa: IkeSa, conversation: Conversation, record: FailureRecord) -> None:

@@ -1,4 +1,4 @@
-"""What happens to an ISAKMP SA in which state: one table. A pair that is not in it is a drop and an event (design D4)."""
+"""What happens to an ISAKMP SA in which state: one table. What is not in it is a drop and an event (design D4)."""
 
 from __future__ import annotations
 

@@ -197,6 +197,21 @@ def refused_authentication(ctx: Context, sa: IkeSa, phase: str, proof: tuple[str
     )
 
 
+def not_possible(ctx: Context, sa: IkeSa, phase: str, reason: str, advice: str, *, child: str = "") -> FailureRecord:
+    """What the configuration wants cannot be said to the peer."""
+    return FailureRecord(
+        alert=Alert.INSTALL_CHILD_SA_FAILED if child else Alert.AUTHORIZATION_FAILED,
+        side=Side.LOCAL,
+        phase=phase,
+        reason=reason,
+        at=ctx.now,
+        connection=sa.name,
+        child=child,
+        peer=peer_text(sa.path),
+        advice=advice,
+    )
+
+
 def refused(ctx: Context, sa: IkeSa, phase: str, notify: OpenIntEnum, *, child: str = "") -> FailureRecord:
     """The peer answered with an error that has no record of its own."""
     return FailureRecord(

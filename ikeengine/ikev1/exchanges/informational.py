@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.ikev1 import tasks
-from ikeengine.ikev1.exchanges.phase1_end import suspect
+from ikeengine.ikev1.exchanges.phase1_end import give_up, suspect
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
@@ -38,6 +38,9 @@ def on_hint(ctx: Context, sa: IkeSa, message: Received) -> None:
         record = reasons.refused_proposal(ctx, sa, sa.state.value, sa.connection.proposals)
     else:
         record = reasons.refused(ctx, sa, sa.state.value, errors[0].kind)
+    if message.encrypted:
+        give_up(ctx, sa, Closing.FAILED, record)
+        return
     suspect(sa, record)
     repeats = sa.timers.get(Timer.RETRANSMIT, ~0)
     if sa.is_initiator and repeats is not None and sa.timers.get(Timer.GRACE) is None:
@@ -79,6 +82,6 @@ def _take_delete(ctx: Context, sa: IkeSa, delete: Delete) -> None:
 
 def _find(sa: IkeSa, protocol: ProtocolId, spi_out: int) -> ChildSa | None:
     for child in sa.children.values():
-        if child.spi_out == spi_out and child.suite.protocol == protocol and child.state is not ChildState.DELETED:
+        if child.spi_out == spi_out and int(child.suite.protocol) == protocol and child.state is not ChildState.DELETED:
             return child
     return None

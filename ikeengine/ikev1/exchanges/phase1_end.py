@@ -37,6 +37,12 @@ def give_up(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> Non
     close(ctx, sa, why, record)
 
 
+def believe_unproven(ctx: Context, sa: IkeSa) -> None:
+    """Nothing better came than an error without protection: it is what the operator should read."""
+    if sa.handshake is not None and sa.handshake.unproven is not None:
+        give_up(ctx, sa, Closing.FAILED, sa.handshake.unproven)
+
+
 def authenticated(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     """Both sides have proven who they are."""
     sa.handshake = None

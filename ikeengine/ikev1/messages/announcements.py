@@ -26,7 +26,8 @@ def answer(ctx: Context, config: ConnectionConfig, traversal: NatTraversal | Non
 
 def _abilities(ctx: Context, config: ConnectionConfig) -> list[Payload]:
     abilities: list[VendorIdentity] = [vendor_ids.DPD]
-    if any(auth.auth is AuthKind.XAUTH for auth in (*config.local, *config.remote)):
+    rounds = [auth.auth for auth in config.local] + [auth.auth for auth in config.remote]
+    if AuthKind.XAUTH in rounds:
         abilities.insert(0, vendor_ids.XAUTH)
     if config.fragmentation is not Fragmentation.NO:
         abilities.append(vendor_ids.FRAGMENTATION)

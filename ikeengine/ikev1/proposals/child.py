@@ -6,7 +6,8 @@ and compression. Whose order decides is as in IKEv2: that of our configuration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import islice
 from typing import NamedTuple
@@ -70,8 +71,17 @@ def _transforms(
         ours = (suite for suite in mains if _group(suite) == common.group)
     elif protocol == Protocol.AH:
         ours = wishes.ah_suites(common.group)
-    every = islice(dict.fromkeys(ours), MOST_OFFERED)
+    every = islice(_without_optional_esn(dict.fromkeys(ours)), MOST_OFFERED)
     return tuple(write_transform(number, suite, common) for number, suite in enumerate(every, 1))
+
+
+def _without_optional_esn(ours: Mapping[ChildSuite | None, None]) -> Iterator[ChildSuite | None]:
+    """All but the suites with extended sequence numbers that we want without them too.
+
+    A peer that does not know the attribute must end the negotiation instead of choosing another transform (RFC 2407
+    section 4.5.3), so it is sent only where there is no other way.
+    """
+    return (suite for suite in ours if not (suite and suite.esn and replace(suite, esn=False) in ours))
 
 
 def select(sa: Sa, wishes: Wishes, spis: Spis, *, with_ke: bool) -> tuple[Sa, Choice]:

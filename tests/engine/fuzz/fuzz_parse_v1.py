@@ -19,7 +19,7 @@ from ikeengine.ikev1.wire.attributes import Attribute
 from ikeengine.ikev1.wire.message import VERSION_1, Chain, parse, read_chain, write_chain
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.ikev1.wire.payloads import Attributes, Id, Sa, VendorId
-from ikeengine.ikev1.wire.rules import Step, check
+from ikeengine.ikev1.wire.rules import RULES, check
 from ikeengine.wire.header import HEADER_LENGTH
 
 NESTED = (
@@ -119,13 +119,12 @@ def _examine_attributes(attributes: tuple[Attribute, ...]) -> None:
 
 
 def _check_rules(chain: Chain) -> None:
-    for step in Step:
-        for encrypted in (False, True):
-            for proof in (PayloadType.HASH, PayloadType.SIG):
-                try:
-                    check(step, chain.payloads, encrypted=encrypted, proof=proof)
-                except InvalidSyntax:
-                    continue
+    for step, row in RULES.items():
+        for proof in (PayloadType.HASH, PayloadType.SIG) if row.proves else (PayloadType.HASH,):
+            try:
+                check(step, chain.payloads, encrypted=row.encrypted is True, proof=proof)
+            except InvalidSyntax:
+                continue
 
 
 def main() -> None:

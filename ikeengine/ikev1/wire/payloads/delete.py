@@ -7,6 +7,7 @@ from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax, LocalMisuse
+from ikeengine.ikev1.wire.caps import MAX_DELETE_SPIS
 from ikeengine.ikev1.wire.numbers import Doi, PayloadType, ProtocolId
 from ikeengine.ikev1.wire.payloads.notify import DOIS
 from ikeengine.wire.reader import Reader
@@ -49,6 +50,8 @@ class Delete:
             raise InvalidSyntax(f"DOI {doi} is not supported")
         if spi_size not in SPI_LENGTHS.get(protocol, ()) or not count:
             raise InvalidSyntax(f"{count} SPIs of {spi_size} octets for protocol {protocol}")
+        if count > MAX_DELETE_SPIS:
+            raise InvalidSyntax(f"more than {MAX_DELETE_SPIS} SPIs")
         octets = body.take(count * spi_size)
         spis = tuple(octets[at : at + spi_size] for at in range(0, len(octets), spi_size))
         return cls(ProtocolId(protocol), spis, Doi(doi))
