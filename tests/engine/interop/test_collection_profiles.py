@@ -17,12 +17,10 @@ def test_profile(site: Lab, tmp_path_factory: pytest.TempPathFactory, name: str)
     profiles = plugin_utils("_mesh_profiles", tmp_path_factory.mktemp("collections")).PROFILES
     profile = profiles[name]
     suites = {"proposals": profile["ike"], "children": {"net": {"esp_proposals": profile["esp"]}}}
-    if profile.get("version") == 1:
-        site.charon.load({site.name: {**site.connection("charon"), "version": "1", "proposals": profile["ike"]}})
-    elif name in NOT_HERE:
+    if name in NOT_HERE:
         with pytest.raises(Refused):
             site.charon.load({site.name: {**site.connection("charon"), "proposals": profile["ike"]}})
     else:
-        site.connect(**suites)
+        site.connect(version=str(profile.get("version", 2)), **suites)
         site.engine.initiate("net")
         site.assert_traffic()

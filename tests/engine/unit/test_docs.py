@@ -12,7 +12,6 @@ import yaml
 from docs.generate import PAGES
 from docs.pages.markup import markdown
 from ikeengine.cli.parser import build_parser
-from ikeengine.config import versions
 from ikeengine.config.load import load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,8 +54,7 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
 
 
 @documents
-def test_yaml_is_valid(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "_refuse_ikev1", lambda draft, problems: None, raising=False)
+def test_yaml_is_valid(document: Path, tmp_path: Path) -> None:
     for number, text in enumerate(blocks(document, "yaml")):
         example = yaml.safe_load(text)
         if isinstance(example, dict) and "connections" in example:

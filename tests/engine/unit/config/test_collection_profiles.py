@@ -9,7 +9,6 @@ from types import ModuleType
 import pytest
 
 from ikeengine.cli.main import main
-from ikeengine.config import versions
 from ikeengine.crypto.kex import ADDITIONAL_KEX
 from ikeengine.crypto.selftest import is_usable
 from ikeengine.model.proposal import Transform
@@ -46,8 +45,7 @@ def check(mesh: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     return run
 
 
-def test_profiles(mesh: ModuleType, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "_refuse_ikev1", lambda draft, problems: None, raising=False)
+def test_profiles(mesh: ModuleType, check: Check) -> None:
     lacks_mlkem = not all(is_usable(Transform(TransformType.KE, method.id)) for method in ADDITIONAL_KEX.values())
     for name, profile in mesh.PROFILES.items():
         code, output = check(proposal=name, allow_weak=True)

@@ -16,7 +16,6 @@ from vici.exception import CommandException, SessionException
 
 from ikeengine import __version__
 from ikeengine.auth.status import Status, Verdict
-from ikeengine.config import versions
 from ikeengine.crypto.crl import Crl
 from ikeengine.crypto.ocsp import OcspResponse
 from ikeengine.daemon.vici.peer import Peer
@@ -240,8 +239,7 @@ def test_passwords(rig: ViciRig, kind: str) -> None:
     assert rig.store.shared_names() == ()
 
 
-def test_connections_of_ikev1(rig: ViciRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "_refuse_ikev1", lambda draft, problems: None, raising=False)
+def test_connections_of_ikev1(rig: ViciRig) -> None:
     section = {
         "version": "1",
         "aggressive": "yes",
