@@ -28,7 +28,7 @@ from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.selector import TrafficSelector
-from ikeengine.registry import ExchangeType, Protocol
+from ikeengine.registry import ExchangeType
 from ikeengine.sa.children.arrival import make
 from ikeengine.sa.children.child import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
@@ -47,6 +47,7 @@ class Offer:
     wishes: Wishes
     payload: Sa
     spi_in: int
+    cpi_in: int
     nonce: bytes
     ke: OwnKe | None
     selectors: Pair
@@ -96,6 +97,7 @@ class QuickMode(Exchange):
         keys = quick_keys.keys(sa, suite, seed, spis, is_initiator=True)
         local, remote = offer.selectors
         child = make(ctx, sa, offer.config, suite, mode, spis, ((local,), (remote,)), reqid)
+        child.cpi_in, child.cpi_out = (offer.cpi_in, choice.peer_cpi) if choice.peer_cpi else (0, 0)
         return Agreement(child, keys, choice, seed.nr_b)
 
     def send_last(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> None:
@@ -117,14 +119,15 @@ def _make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, selectors: Pair) -
     wishes = quick_keys.wishes(sa, config)
     group = pfs_group(config.esp_proposals)
     spi_in = ctx.new_child_spi()
-    octets = spi_in.to_bytes(quick_keys.SPI_OCTETS, "big")
-    payload = proposals.offer(wishes, {Protocol.ESP: octets, Protocol.AH: octets}, group)
+    spis, cpi_in = quick_keys.own_spis(ctx, config, spi_in)
+    payload = proposals.offer(wishes, spis, group)
     return Offer(
         conversation=transport.begin(ctx, sa, ExchangeType.QUICK_MODE),
         config=config,
         wishes=wishes,
         payload=payload,
         spi_in=spi_in,
+        cpi_in=cpi_in,
         nonce=ctx.new_nonce(),
         ke=None if group is None else generate(group, ctx.rng),
         selectors=selectors,

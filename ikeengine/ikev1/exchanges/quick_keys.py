@@ -7,12 +7,14 @@ from ikeengine.errors import NoProposalChosen
 from ikeengine.ikev1.keys.keymat import QuickModeSeed, child_keys
 from ikeengine.ikev1.proposals.lifetime import Lifetime, lifetime
 from ikeengine.ikev1.proposals.modes import Encapsulation
-from ikeengine.ikev1.proposals.wishes import Wishes
+from ikeengine.ikev1.proposals.wishes import Spis, Wishes
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite
+from ikeengine.registry import Protocol
 from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.cpi import CPI_OCTETS, new_cpi
 from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
 
@@ -30,6 +32,7 @@ def wishes(sa: IkeSa, config: ChildConfig) -> Wishes:
         proposals=config.esp_proposals,
         encapsulation=Encapsulation(mode, udp=sa.uses_nat_t),
         life=lifetime(config.life_time, config.life_bytes),
+        ipcomp=config.ipcomp,
         draft=variant is not None and variant.nat_d is PayloadType.NAT_D_DRAFT,
     )
 
@@ -47,6 +50,13 @@ def keys(sa: IkeSa, suite: ChildSuite, seed: QuickModeSeed, spis: tuple[int, int
 
 def _of_responder(made: ChildKeyMaterial) -> ChildKeys:
     return ChildKeys(made.encr_i, made.integ_i, made.encr_r, made.integ_r)
+
+
+def own_spis(ctx: Context, config: ChildConfig, spi_in: int) -> tuple[Spis, int]:
+    """Our numbers for every protocol that may be chosen, and the CPI among them, 0 without compression."""
+    octets = spi_in.to_bytes(SPI_OCTETS, "big")
+    cpi = new_cpi(ctx) if config.ipcomp else 0
+    return {Protocol.ESP: octets, Protocol.AH: octets, Protocol.IPCOMP: cpi.to_bytes(CPI_OCTETS, "big")}, cpi
 
 
 def spi_of(octets: bytes) -> int:

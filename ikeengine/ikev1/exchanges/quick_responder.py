@@ -31,7 +31,7 @@ from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.outputs import ChildRekeyed
-from ikeengine.registry import ExchangeType, Protocol
+from ikeengine.registry import ExchangeType
 from ikeengine.sa import ike_sa, reasons
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
@@ -114,9 +114,8 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
         raise TsUnacceptable("IKEv1 cannot narrow traffic selectors")
     config, theirs = chosen.config, message.find(Ke)
     spi_in = ctx.new_child_spi()
-    octets = spi_in.to_bytes(quick_keys.SPI_OCTETS, "big")
     wishes = quick_keys.wishes(sa, config)
-    spis = {Protocol.ESP: octets, Protocol.AH: octets}
+    spis, cpi_in = quick_keys.own_spis(ctx, config, spi_in)
     payload, choice = proposals.select(message.require(Sa), wishes, spis, with_ke=theirs is not None)
     payloads: list[Payload] = [payload, Nonce(ctx.new_nonce())]
     shared = b""
@@ -125,7 +124,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
         shared = ours.shared(theirs.data)
         payloads.append(Ke(ours.public))
     seed = QuickModeSeed(message.require(Nonce).data, payloads[1].write(), shared)
-    exchange = _install(ctx, sa, config, choice, (local, remote), spi_in, seed)
+    exchange = _install(ctx, sa, config, choice, (local, remote), (spi_in, cpi_in), seed)
     payloads += message.all(Id)
     _send(ctx, sa, message.conversation, exchange, payloads)
 
@@ -136,16 +135,17 @@ def _install(
     config: ChildConfig,
     choice: Choice,
     selectors: tuple[TrafficSelector, TrafficSelector],
-    spi_in: int,
+    own: tuple[int, int],
     seed: QuickModeSeed,
 ) -> QuickAnswer:
-    """The Child SA with only its inbound half in use."""
-    spis = spi_in, quick_keys.spi_of(choice.peer_spis[0])
+    """The Child SA with only its inbound half in use. `own` are our SPI and our CPI."""
+    spis = own[0], quick_keys.spi_of(choice.peer_spis[0])
     keys = quick_keys.keys(sa, choice.suites[0], seed, spis, is_initiator=False)
     old = _replaced(sa, config, selectors)
     pair = (selectors[0],), (selectors[1],)
     reqid = 0 if old is None else old.reqid
     child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, pair, reqid)
+    child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
     child_sa.install(ctx, sa, child, keys, delay_outbound=True)
     quick_keys.limit_lifetime(ctx, sa, child, choice.life)
     return QuickAnswer(seed=seed, child=child, replaces=old)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from ikeengine.ikev2.children.notifies import allowed_padding, child_notifies, new_cpi, peer_cpi
+from ikeengine.ikev2.children.notifies import allowed_padding, child_notifies, peer_cpi
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.commands import Packet
@@ -24,6 +24,7 @@ from ikeengine.sa.children.address_pairs import offered_for
 from ikeengine.sa.children.arrival import make
 from ikeengine.sa.children.child import ChildKeys, ChildSa
 from ikeengine.sa.children.choice import choose_config
+from ikeengine.sa.children.cpi import new_cpi
 from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import OwnKe, generate
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder

@@ -1,4 +1,4 @@
-"""Algorithms of IKEv1 that the engine and this strongSwan have in common, one handshake each, and in ESP with traffic."""
+"""Algorithms of IKEv1 that the engine and strongSwan have in common, one handshake each, and in ESP with traffic."""
 
 from __future__ import annotations
 
