@@ -44,7 +44,10 @@ class Ikev1(IkeVersion):
         if header.spi_r == NO_SPI:
             known = ctx.table.find_by_init(path, header.spi_i)
             if isinstance(known, IkeSa):
+                ctx.touch(known)
                 machine.receive(ctx, known, header, data, path)
+            elif not ctx.candidates.speaks(self.number):
+                ctx.emit(Dropped(DropReason.BAD_VERSION, path, "no connection is configured for IKEv1"))
             else:
                 self._strangers.receive(header, data, path)
             return
