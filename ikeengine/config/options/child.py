@@ -28,7 +28,11 @@ _BYTES: Kind[int | None] = SIZE
 _PACKETS: Kind[int | None] = VOLUME_COUNT
 _AH: Kind[tuple[Proposal, ...] | None] = AH_PROPOSALS
 
-AH = Option("ah_proposals", _AH, "AH proposals to offer and accept; takes the place of `esp_proposals`.")
+AH = Option(
+    "ah_proposals",
+    _AH,
+    "AH proposals to offer and accept instead of ESP. With IKEv1 AH can be around ESP, if both are written.",
+)
 ESP = Option(
     "esp_proposals",
     ESP_PROPOSALS,

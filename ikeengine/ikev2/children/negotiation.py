@@ -7,13 +7,7 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from ikeengine.ikev2.addresses import virtual_ips
-from ikeengine.ikev2.children import nat_transport, tags
-from ikeengine.ikev2.children.address_pairs import offered_for
-from ikeengine.ikev2.children.child import ChildKeys, ChildSa
-from ikeengine.ikev2.children.choice import choose_config
 from ikeengine.ikev2.children.notifies import allowed_padding, child_notifies, new_cpi, peer_cpi
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.sa import IkeSa
@@ -25,6 +19,12 @@ from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.proposals import accept_child, offer, select_child
 from ikeengine.negotiate.selectors import is_host, is_subset, narrow, resolve
 from ikeengine.registry import NotifyType, Protocol, TransformType
+from ikeengine.sa.addresses import virtual_ips
+from ikeengine.sa.children import nat_transport, tags
+from ikeengine.sa.children.address_pairs import offered_for
+from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.choice import choose_config
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder
 
 SPI_OCTETS = 4
@@ -180,7 +180,9 @@ def make_answer(
     then.
     """
     offered = message.require(Sa).proposals
-    choice = choose_config(sa, message, configs)
+    selectors = message.require(TsResponder).selectors, message.require(TsInitiator).selectors
+    wants_transport = message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
+    choice = choose_config(sa, selectors, configs, wants_transport=wants_transport)
     config, local_ts, remote_ts = choice.config, choice.local_ts, choice.remote_ts
     proposal, suite = select_child(offered, config.esp_proposals, with_ke=nonce_payload is not None)
     check_nat(sa, suite.protocol)

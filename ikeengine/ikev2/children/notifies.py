@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.registry import NotifyType
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Notify
 
 IPCOMP_DEFLATE = 2

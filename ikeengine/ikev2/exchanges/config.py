@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.addresses import vip_reasons, virtual_ips
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.path import packed
@@ -22,6 +20,9 @@ from ikeengine.negotiate.leases import Claim
 from ikeengine.negotiate.selectors import prefix_length
 from ikeengine.outputs import InstallNameServers, LeaseChanged, LogLine
 from ikeengine.registry import CpAttribute, CpType, NotifyType
+from ikeengine.sa import reasons
+from ikeengine.sa.addresses import vip_reasons, virtual_ips
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Configuration, CpAttributeValue, Notify, Payload
 
 MAX_ADDRESSES = 8
@@ -50,7 +51,7 @@ _SUPPORTED = (*_ADDRESSES, *_DNS, CpAttribute.APPLICATION_VERSION, CpAttribute.S
 
 def request(ctx: Context, sa: IkeSa) -> list[Payload]:
     """Ask for the addresses of `vips`; an IKE SA that authenticates another one again asks for what that has."""
-    old = ctx.table.find(sa.replaces)
+    old = lookup.find(ctx, sa.replaces)
     asked = (old.vips.local if old is not None else ()) or sa.connection.vips
     sa.vips.asked = asked
     if not asked:

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev2 import own_ke
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
@@ -30,6 +29,7 @@ from ikeengine.model.secret import Secret
 from ikeengine.negotiate.proposals import accept_child, accept_ike
 from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Ke, Nonce, Notify, Payload, Sa
 

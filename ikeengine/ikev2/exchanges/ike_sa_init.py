@@ -11,11 +11,9 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.children.negotiation import first_group, offers_group
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import intermediate, mobike_requests
-from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
+from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import fragmentation, natd, transport
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.messages.window import retransmission
@@ -36,6 +34,10 @@ from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import NotifyType
+from ikeengine.sa import reasons
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.states import Closing
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
 
@@ -51,7 +53,7 @@ PHASE = "IKE_SA_INIT response"
 def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
     """The way to the peer is known: send the first request. Anything but a Path is the reason why there is none."""
     if not isinstance(path, Path):
-        record = reasons.no_path(ctx, sa, str(path))
+        record = reasons.no_path(ctx, sa, str(path), "IKE_SA_INIT")
         ctx.fail(record)
         close(ctx, sa, Closing.UNREACHABLE, record)
         return
@@ -235,6 +237,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
     ours = generate(suite.ke.id, ctx.rng)
     shared = ours.shared(message.require(Ke).data)
     sa = IkeSa(
+        version=ctx.versions[2],
         connection=candidates[0],
         unique_id=ctx.new_unique_id(),
         is_initiator=False,

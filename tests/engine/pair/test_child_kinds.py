@@ -100,13 +100,13 @@ def test_single_pair_on_receipt_of_the_notify() -> None:
     net.settle()
     (config,) = left.endpoint.connections.values()
     assert not config.children["net"].single_pair
-    from ikeengine.ikev2.children import choice as child_choice
+    from ikeengine.sa.children import choice as child_choice
 
     original = child_choice.narrowed_to_pair
 
     def refuse_more(local: object, remote: object, first: object) -> object:
         from ikeengine.errors import SinglePairRequired
-        from ikeengine.ikev2.children.address_pairs import is_single_pair
+        from ikeengine.sa.children.address_pairs import is_single_pair
 
         if not is_single_pair(local, remote):  # type: ignore[arg-type]
             raise SinglePairRequired("one pair")
