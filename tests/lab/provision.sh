@@ -6,12 +6,14 @@ set -euo pipefail
 DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping sysctl:procps tcpdump:tcpdump iperf3:iperf3)
 TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark linux.uml:user-mode-linux modprobe:kmod
   swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
-  qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus)
+  qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus debootstrap:debootstrap)
 # Plugins have no command of their own; a file tells that they are there.
 TEST_FILES=(/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-extra-plugins
   /usr/lib/ipsec/plugins/libstrongswan-xauth-generic.so:libcharon-extauth-plugins
   /usr/lib/ipsec/plugins/libstrongswan-curve25519.so:libstrongswan-extra-plugins
   /usr/lib/ipsec/plugins/libstrongswan-gcm.so:libstrongswan-standard-plugins)
+NEWER_SUITE=forky
+NEWER_STRONGSWAN=charon-systemd,libcharon-extra-plugins,libstrongswan-extra-plugins,libstrongswan-standard-plugins
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'keymesh.ike: %s\n' "$*" >&2; exit 1; }
@@ -78,6 +80,29 @@ unpack_kernel() {
   rm -rf "$dir" && mkdir -p "$(dirname "$dir")" && mv "$work/files" "$dir" && rm -rf "$work"
 }
 
+# A strongSwan that has ML-KEM, in a root directory of its own: the one of this machine stays what its distribution has.
+strongswan() {
+  local dir=$1 log=/tmp/keymesh-strongswan.log
+  [ ! -e "$dir/.complete" ] || return 0
+  say "installing a newer strongSwan below $dir"
+  if ! install_strongswan "$dir" >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    say "keymesh.ike: there is no newer strongSwan, so the tests with ML-KEM at the other end cannot run (all of it: $log)" >&2
+  fi
+}
+
+install_strongswan() {
+  local dir=$1 mirror
+  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    sed -nE 's|^(URIs:\|deb)( \[[^]]*\])? +(https?://[^ ]*/debian)/?( .*)?$|\3|p' | head -n 1)
+  rm -rf "$dir"
+  mkdir -p "$(dirname "$dir")"
+  debootstrap --variant=minbase --include="$NEWER_STRONGSWAN" "$NEWER_SUITE" "$dir" \
+    "${mirror:-http://deb.debian.org/debian}" /usr/share/debootstrap/scripts/sid || return
+  rm -rf "$dir"/var/cache/apt/archives/*.deb "$dir"/var/lib/apt/lists/*
+  touch "$dir/.complete"
+}
+
 venv() {
   local python=$1 dir=$2
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -101,6 +126,7 @@ venv() {
 case ${1:-} in
   packages) packages "$2" ;;
   kernel) kernel "$2" ;;
+  strongswan) strongswan "$2" ;;
   venv) venv "$2" "$3" ;;
-  *) die "usage: provision.sh packages demo|test | kernel DIR | venv PYTHON DIR" ;;
+  *) die "usage: provision.sh packages demo|test | kernel DIR | strongswan DIR | venv PYTHON DIR" ;;
 esac
