@@ -141,7 +141,7 @@ def test_defaults_of_ikev1_have_no_combined_mode_for_ike_and_begin_without_pfs()
         "aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-x25519-modp3072-modp2048"
     ]
     assert [format_proposal(proposal) for proposal in draft.config.children["net"].esp_proposals] == [
-        "aes256gcm16-aes128gcm16-ecp256-ecp384-modp3072-modp2048-none",
+        "aes256gcm16-aes128gcm16-ecp256-ecp384-x25519-modp3072-modp2048-none",
         "aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-x25519-modp3072-modp2048-none",
     ]
 
