@@ -28,7 +28,9 @@ from ikeengine.sa import ike_sa
 from ikeengine.sa.context import Context
 from ikeengine.sa.states import Closing
 
-IDENTIFIER_OCTETS = 2
+IDENTIFIER = 0
+"""Of all that we begin, since strongSwan answers XAUTH with 0 whatever it was asked; message IDs tell them apart."""
+
 _ANSWERS = {CpType.CFG_REQUEST: CpType.CFG_REPLY, CpType.CFG_SET: CpType.CFG_ACK}
 
 
@@ -40,21 +42,18 @@ class Transaction(Exchange):
     expects: ClassVar[Step] = Step.TRANSACTION
     asks: ClassVar[CpType]
 
-    identifier: int = 0
-
     def send(self, ctx: Context, sa: IkeSa, attributes: Sequence[Attribute]) -> None:
         """Ask, until there is an answer."""
-        self.identifier = int.from_bytes(ctx.rng.bytes(IDENTIFIER_OCTETS), "big")
         conversation = transport.begin(ctx, sa, ExchangeType.TRANSACTION)
         conversation.exchange = self
-        payload = Attributes(self.asks, self.identifier, tuple(attributes))
+        payload = Attributes(self.asks, IDENTIFIER, tuple(attributes))
         transport.send_hashed(ctx, sa, conversation, [payload], repeat=True)
 
     def take(self, ctx: Context, sa: IkeSa, message: Received) -> tuple[Attribute, ...]:
         """The answer, with which the exchange is over. Raises InvalidSyntax if it answers something else."""
         payload = message.require(Attributes)
-        if (payload.kind, payload.identifier) != (_ANSWERS[self.asks], self.identifier):
-            wanted = f"{_ANSWERS[self.asks].name} {self.identifier}"
+        if (payload.kind, payload.identifier) != (_ANSWERS[self.asks], IDENTIFIER):
+            wanted = f"{_ANSWERS[self.asks].name} {IDENTIFIER}"
             raise InvalidSyntax(f"{payload.kind.name} {payload.identifier} where {wanted} is the answer")
         done(ctx, sa, message.conversation)
         return payload.attributes
