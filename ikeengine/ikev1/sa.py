@@ -73,6 +73,8 @@ class Handshake:
     """The peer's proof of its identity, while something else is waited for."""
     disbelieved: int = 0
     """How many proofs of the peer were wrong."""
+    iv_of_proof: bytes = b""
+    """What follows from the last message with a proof that could be decrypted, for the answer that refuses it."""
     unproven: FailureRecord | None = None
     """What is wrong, if nothing better comes: it was learned without protection."""
 

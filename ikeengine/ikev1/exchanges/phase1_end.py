@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev1.messages import transport
+from ikeengine.ikev1.messages.conversation import PHASE_1
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.upkeep import adoption
-from ikeengine.ikev1.wire.numbers import NotifyType
-from ikeengine.ikev1.wire.payloads import Notify
+from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
+from ikeengine.ikev1.wire.payloads import Delete, Notify
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
@@ -48,10 +49,14 @@ def give_up(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> Non
 
 
 def refuse(ctx: Context, sa: IkeSa, record: FailureRecord) -> None:
-    """Phase 1 has failed on our side; tell the peer, who believes that all is well."""
+    """Phase 1 has failed on our side; tell the peer, for whom it may be over and successful."""
     if sa.keyrings:
+        if sa.handshake is not None and sa.handshake.iv_of_proof:
+            sa.keyring.ivs.commit(PHASE_1, sa.handshake.iv_of_proof)
         spi = sa.spi_i + sa.spi_r
         transport.send_informational(ctx, sa, [Notify(NotifyType.AUTHENTICATION_FAILED, spi=spi)])
+        if sa.is_initiator:
+            transport.send_informational(ctx, sa, [Delete(ProtocolId.ISAKMP, (spi,))])
     give_up(ctx, sa, Closing.FAILED, record)
 
 

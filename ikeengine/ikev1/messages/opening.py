@@ -60,6 +60,7 @@ def _decrypt(
     chain = read_chain(header.next_payload, octets, protected=True)
     rules.check(step, chain.payloads, encrypted=True, proof=proof.payload_type(sa))
     if step in PROOFS:
+        sa.running_handshake().iv_of_proof = next_iv
         check_proof(ctx, sa, keyring, chain)
     else:
         _check_hash(sa, keyring, conversation, chain)
