@@ -64,12 +64,12 @@ def test_signatures(site: Lab, initiator: str, kind: str, tmp_path: Path) -> Non
 def test_two_hosts(site: Lab, initiator: str) -> None:
     """Mirrors ikev1/host2host-cert: a tunnel for two hosts alone, which ID payloads name as addresses, not as nets.
 
-    They are behind the gateways, because charon without a kernel cannot protect its own address.
+    It is between inner addresses of the gateways, because charon without a kernel cannot protect its outer one.
     """
     mine, theirs = leafs("rsa2048")
     equip(site.engine, mine, authority())
     equip(site.charon, theirs, authority())
-    left, right = f"{site.left.host}/32", f"{site.right.host}/32"
+    left, right = f"{site.left.inside}/32", f"{site.right.inside}/32"
     load(
         site,
         mine,
@@ -77,7 +77,11 @@ def test_two_hosts(site: Lab, initiator: str) -> None:
         engine=child(local_ts=[left], remote_ts=[right]),
         charon=child(local_ts=[right], remote_ts=[left]),
     )
-    bring_up(site, initiator)
+    site.daemon(initiator).initiate("net")
+    site.assert_same_ike()
+    site.assert_same_child()
+    assert site.left.gateway.ping(site.right.inside, "-I", site.left.inside, count=3)
+    assert site.right.gateway.ping(site.left.inside, "-I", site.right.inside, count=3)
 
 
 @pytest.mark.scenario("ikev1/rw-cert")
