@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.ikev1 import tasks
-from ikeengine.ikev1.exchanges import informational, main, main_responder, xauth_gateway
+from ikeengine.ikev1.exchanges import informational, main, main_responder, mode_config_gateway, xauth_gateway
 from ikeengine.ikev1.peer import authentication
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState as S
@@ -100,6 +100,12 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
         (S.ESTABLISHED, S.CLOSED),
         "ask for a password or address, or answer",
         Step.TRANSACTION,
+    ),
+    (S.AUTHENTICATED, On.QUICK): Row(
+        mode_config_gateway.on_quick_mode,
+        (S.CLOSED,),
+        "too early, or the client does not want an address",
+        Step.QUICK_1,
     ),
     (S.AUTHENTICATED, Answer.PASSWORD): Row(
         xauth_gateway.on_verdict,
