@@ -2,7 +2,7 @@
 # Sourced by the parts of this target.
 set -eux -o pipefail
 
-export ANSIBLE_INJECT_FACT_VARS=false
+export ANSIBLE_INJECT_FACT_VARS=false ANSIBLE_PIPELINING=true
 directory=$OUTPUT_DIR/pki
 log=$OUTPUT_DIR/pki.log
 mkdir -p "$directory"
@@ -12,7 +12,8 @@ roll_out() {
 }
 changes_nothing() {
     roll_out "$@"
-    grep -c 'changed=0 ' "$log" | grep -qx 2
+    if grep 'changed=[1-9]' "$log"; then exit 1; fi
+    grep -q 'changed=0 ' "$log"
 }
 # The message is one line of the output, whatever its width; nothing was changed before it.
 is_refused() {
@@ -23,5 +24,5 @@ is_refused() {
         exit 1
     fi
     grep -qF -- "$message" "$log"
-    ! grep -q 'changed=[1-9]' "$log"
+    if grep 'changed=[1-9]' "$log"; then exit 1; fi
 }
