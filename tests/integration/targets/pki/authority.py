@@ -98,7 +98,6 @@ class Authority:
             builder = builder.add_extension(name.value, critical=False)
         return pem(builder.sign(self.key, hashes.SHA256()))
 
-
     def revoke(self, texts: list[str]) -> str:
         """A revocation list with these certificates."""
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)

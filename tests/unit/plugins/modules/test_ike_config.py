@@ -408,7 +408,6 @@ class TestPrune:
         assert host.config(**self.NEW)["changed"]
         assert keys.read_text() == f"{MARK}secrets:\n{A_B}"
 
-
     @pytest.mark.parametrize("own", ["ike-a--b-12", "ike-a--b-e2026-11", "ike-a--b-espring"])
     def test_generations_and_epochs_are_known(self, host: Host, keys: pathlib.Path, own: str) -> None:
         keys.write_text(f"{MARK}secrets:\n" + secret(own, "a", "b"))
