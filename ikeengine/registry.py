@@ -110,6 +110,10 @@ class EncrId(OpenIntEnum):
 
     DES_CBC = 2
     TRIPLE_DES_CBC = 3
+    RC5_CBC = 4
+    IDEA_CBC = 5
+    CAST_CBC = 6
+    BLOWFISH_CBC = 7
     NULL = 11
     AES_CBC = 12
     AES_CTR = 13

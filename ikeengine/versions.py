@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ikeengine.ikev1.version import Ikev1
 from ikeengine.ikev2.version import Ikev2
 from ikeengine.sa.version import IkeVersion
 
-VERSIONS: Final[tuple[type[IkeVersion], ...]] = (Ikev2,)
+VERSIONS: Final[tuple[type[IkeVersion], ...]] = (Ikev1, Ikev2)

@@ -65,6 +65,7 @@ def build_child(name: str, values: Values, version: int, problems: Problems) -> 
         hw_offload=values[options.HW_OFFLOAD],
         single_pair=values[options.SINGLE_PAIR],
         ah_proposals=_bundled(values),
+        sha256_96=values[options.SHA256_96],
     )
 
 

@@ -22,12 +22,16 @@ from ikeengine.negotiate.proposal_keywords import word_of
 from ikeengine.negotiate.proposals import DEFAULT_ESP, DEFAULT_IKE, parse_esp, parse_ike
 from ikeengine.registry import IntegId, TransformType
 
-DEFAULT_IKE_V1 = (parse_ike("aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-modp3072-modp2048"),)
+_GROUPS = "ecp256-ecp384-x25519-modp3072-modp2048"
+DEFAULT_IKE_V1 = (parse_ike(f"aes256-aes128-sha256-sha384-{_GROUPS}"),)
 """What `default` stands for with IKEv1. Each combination is a transform of its own in a message that cannot be sent in
 fragments, so there are not as many as with IKEv2.
 """
-DEFAULT_ESP_V1 = (parse_esp("aes256gcm16-aes128gcm16"), parse_esp("aes256-aes128-sha256-sha384-sha512"))
-"""The same for ESP: without PFS, since a group must be the one of the peer (RFC 2409 section 5.5)."""
+DEFAULT_ESP_V1 = (
+    parse_esp(f"aes256gcm16-aes128gcm16-{_GROUPS}-none"),
+    parse_esp(f"aes256-aes128-sha256-sha384-sha512-{_GROUPS}-none"),
+)
+"""The same for ESP: accepted with PFS, but offered without, since nobody can choose among groups (RFC 2409 5.5)."""
 
 _PSK, _PUBKEY, _XAUTH = (AuthKind.PSK,), (AuthKind.PUBKEY,), (AuthKind.XAUTH,)
 _METHODS = {
@@ -80,13 +84,6 @@ def check_version(draft: Draft, problems: Problems) -> None:
     else:
         _refuse_xauth(draft, problems)
         _refuse_bundles(draft, problems)
-    if version != 2:
-        _refuse_ikev1(draft, problems)
-
-
-def _refuse_ikev1(draft: Draft, problems: Problems) -> None:
-    message = f"version {draft.config.version} is not supported yet; write `version: 2` or leave it out"
-    _complain(draft.values, options.IKE_VERSION, message, problems)
 
 
 def _refuse_modes(draft: Draft, problems: Problems) -> None:

@@ -9,24 +9,9 @@ from ikeengine.config.draft import Draft
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Values
 from ikeengine.model.connection import AuthKind, ConnectionConfig
-from ikeengine.model.proposal import Proposal, Transform
-from ikeengine.negotiate.proposal_keywords import word_of
-from ikeengine.registry import Protocol, TransformType
-
-_SMALL_BLOCKS = "blocks of 64 bits"
-_COLLISIONS = "a hash with known collisions"
-_SMALL_GROUP = "a group that can be broken"
-_WHY: dict[tuple[TransformType, int], str] = {
-    **{(TransformType.ENCR, number): "keys of 56 bits" for number in (1, 2)},
-    **{(TransformType.ENCR, number): _SMALL_BLOCKS for number in (3, 5, 6, 7)},
-    (TransformType.ENCR, 11): "no encryption",
-    **{(TransformType.PRF, number): _COLLISIONS for number in (1, 2)},
-    **{(TransformType.INTEG, number): _COLLISIONS for number in (1, 2, 3, 4, 6, 7)},
-    **{(TransformType.KE, number): _SMALL_GROUP for number in (1, 2, 5, 22, 25)},
-}
-"""Why a transform is weak, by the numbers of IKEv2: DES, 3DES, IDEA, CAST, Blowfish, NULL; MD5 and SHA-1; MODP groups
-below 2048 bits and curves below 256 (RFC 8247, RFC 8221).
-"""
+from ikeengine.model.proposal import Proposal
+from ikeengine.negotiate.proposal_weak import weaknesses as proposal_weaknesses
+from ikeengine.registry import Protocol
 
 
 class Weakness(NamedTuple):
@@ -61,16 +46,9 @@ def _of_children(config: ConnectionConfig) -> Iterator[Weakness]:
 
 
 def _of_proposals(key: str, proposals: tuple[Proposal, ...]) -> Iterator[Weakness]:
-    transforms = [transform for proposal in proposals for transform in proposal.transforms]
-    named = dict.fromkeys(filter(None, map(_described, transforms)))
+    named = {word: why for proposal in proposals for word, why in proposal_weaknesses(proposal).items()}
     if named:
-        yield Weakness(key, f"weak: {', '.join(named)}")
-
-
-def _described(transform: Transform) -> str:
-    why = _WHY.get((transform.type, transform.id), "")
-    # The PRF that follows from an integrity algorithm is no second weakness.
-    return f"{word_of(transform).removeprefix('prf')} ({why})" if why else ""
+        yield Weakness(key, f"weak: {', '.join(f'{word} ({why})' for word, why in named.items())}")
 
 
 def _of_keys(config: ConnectionConfig) -> Iterator[Weakness]:

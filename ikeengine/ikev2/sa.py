@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ikeengine.crypto.cipher import PacketCipher
 from ikeengine.ikev2.messages.fragmentation import FragmentState
 from ikeengine.ikev2.messages.window import Window
-from ikeengine.ikev2.own_ke import OwnKe
 from ikeengine.ikev2.peer.int_auth import IntAuth
 from ikeengine.ikev2.peer.rounds import Rounds
 from ikeengine.ikev2.states import IkeState
@@ -20,6 +19,7 @@ from ikeengine.model.proposal import IkeSuite
 from ikeengine.model.secret import EMPTY, Secret
 from ikeengine.registry import HashId
 from ikeengine.sa import ike_sa
+from ikeengine.sa.own_ke import OwnKe
 
 if TYPE_CHECKING:
     from ikeengine.auth.revocation import RevocationCheck

@@ -202,6 +202,8 @@ class ChildConfig:
     copy_dscp: str = "out"
     ah_proposals: tuple[Proposal, ...] = ()
     """AH around the ESP of `esp_proposals` (an SA bundle of IKEv1). AH alone is in `esp_proposals`."""
+    sha256_96: bool = False
+    """Truncate HMAC-SHA-256 to 96 instead of 128 bits, as drafts before RFC 4868 said."""
 
 
 @dataclass(frozen=True, slots=True)

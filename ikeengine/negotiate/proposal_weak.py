@@ -10,20 +10,31 @@ from ikeengine.negotiate.proposal_keywords import word_of
 from ikeengine.negotiate.proposal_text import in_text_order
 from ikeengine.registry import EncrId, IntegId, KeId, PrfId, TransformType
 
-_WEAK: dict[TransformType, frozenset[int]] = {
-    TransformType.ENCR: frozenset((EncrId.DES_CBC, EncrId.TRIPLE_DES_CBC, EncrId.NULL)),
-    TransformType.INTEG: frozenset((IntegId.HMAC_MD5_96, IntegId.HMAC_SHA1_96)),
-    TransformType.PRF: frozenset((PrfId.PRF_HMAC_MD5, PrfId.PRF_HMAC_SHA1)),
-    TransformType.KE: frozenset((KeId.MODP_768, KeId.MODP_1024, KeId.MODP_1536)),
+_COLLISIONS = "a hash with known collisions"
+_SMALL_GROUP = "a group that can be broken"
+_WHY: dict[TransformType, dict[int, str]] = {
+    TransformType.ENCR: {
+        EncrId.DES_CBC: "keys of 56 bits",
+        EncrId.TRIPLE_DES_CBC: "blocks of 64 bits",
+        EncrId.NULL: "no encryption",
+    },
+    TransformType.INTEG: {IntegId.HMAC_MD5_96: _COLLISIONS, IntegId.HMAC_SHA1_96: _COLLISIONS},
+    TransformType.PRF: {PrfId.PRF_HMAC_MD5: _COLLISIONS, PrfId.PRF_HMAC_SHA1: _COLLISIONS},
+    TransformType.KE: dict.fromkeys((KeId.MODP_768, KeId.MODP_1024, KeId.MODP_1536), _SMALL_GROUP),
 }
-"""Broken, outdated or too short; NULL because nothing is encrypted (RFC 8221 section 5, RFC 8247 section 2)."""
+"""Broken, outdated or too short (RFC 8221 section 5, RFC 8247 section 2)."""
 
 
 def weak(proposal: Proposal) -> tuple[str, ...]:
     """The words of a proposal that are weak, in the order of its text. A PRF that only follows from `sha1` is none."""
-    return tuple(dict.fromkeys(word_of(transform) for transform in in_text_order(proposal) if _is_weak(transform)))
+    return tuple(weaknesses(proposal))
 
 
-def _is_weak(transform: Transform) -> bool:
+def weaknesses(proposal: Proposal) -> dict[str, str]:
+    """The same with the reason for each word."""
+    return {word_of(transform): why for transform in in_text_order(proposal) if (why := _why(transform))}
+
+
+def _why(transform: Transform) -> str:
     kind = TransformType.KE if transform.type in ADDITIONAL_KE else transform.type
-    return transform.id in _WEAK.get(kind, frozenset())
+    return _WHY.get(kind, {}).get(transform.id, "")

@@ -15,15 +15,23 @@ MATCHES_CACHED = 4096
 class Candidates:
     """The connections that fit a pair of addresses. `clear` it when a connection has changed."""
 
-    __slots__ = ("_connections", "_known")
+    __slots__ = ("_connections", "_known", "_versions")
 
     def __init__(self, connections: Mapping[str, ConnectionConfig]) -> None:
         self._connections = connections
         self._known: dict[tuple[str, str], tuple[ConnectionConfig, ...]] = {}
+        self._versions: set[int] | None = None
 
     def clear(self) -> None:
         """Forget what is remembered."""
         self._known.clear()
+        self._versions = None
+
+    def speaks(self, version: int) -> bool:
+        """Whether any connection allows this version."""
+        if self._versions is None:
+            self._versions = {connection.version for connection in self._connections.values()}
+        return not self._versions.isdisjoint((0, version))
 
     def matching(self, path: Path, version: int) -> tuple[ConnectionConfig, ...]:
         """The connections for these addresses that speak this version, the most specific first."""

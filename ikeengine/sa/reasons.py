@@ -15,7 +15,7 @@ from ikeengine.negotiate.identities import format_identity
 from ikeengine.negotiate.proposals import format_proposal
 from ikeengine.negotiate.proposals import nearest as nearest_proposal
 from ikeengine.negotiate.selectors import format_selector, resolve
-from ikeengine.registry import NotifyType
+from ikeengine.registry import OpenIntEnum
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 
@@ -197,7 +197,22 @@ def refused_authentication(ctx: Context, sa: IkeSa, phase: str, proof: tuple[str
     )
 
 
-def refused(ctx: Context, sa: IkeSa, phase: str, notify: NotifyType, *, child: str = "") -> FailureRecord:
+def not_possible(ctx: Context, sa: IkeSa, phase: str, reason: str, advice: str, *, child: str = "") -> FailureRecord:
+    """What the configuration wants cannot be said to the peer."""
+    return FailureRecord(
+        alert=Alert.INSTALL_CHILD_SA_FAILED if child else Alert.AUTHORIZATION_FAILED,
+        side=Side.LOCAL,
+        phase=phase,
+        reason=reason,
+        at=ctx.now,
+        connection=sa.name,
+        child=child,
+        peer=peer_text(sa.path),
+        advice=advice,
+    )
+
+
+def refused(ctx: Context, sa: IkeSa, phase: str, notify: OpenIntEnum, *, child: str = "") -> FailureRecord:
     """The peer answered with an error that has no record of its own."""
     return FailureRecord(
         alert=Alert.INSTALL_CHILD_SA_FAILED if child else Alert.AUTHORIZATION_FAILED,

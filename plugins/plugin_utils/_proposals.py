@@ -65,6 +65,17 @@ def weak(text: str) -> t.List[str]:
     return [word for word in words if _WEAK.match(word)]
 
 
+def of_ikev2(kind: str, text: str) -> str:
+    """Why IKEv1 cannot carry a proposal; empty if it can."""
+    words = [] if text == "default" else text.lower().split("-")
+    for word in words:
+        if kind == "ike" and word in AEAD:
+            return f"IKEv1 messages cannot be protected with {word}, a combined-mode cipher (AEAD)"
+        if _ADDITIONAL.fullmatch(word):
+            return f"IKEv1 has no additional key exchanges such as {word}"
+    return ""
+
+
 def _plain(word: str) -> str:
     additional = _ADDITIONAL.fullmatch(word)
     return additional[1] if additional else word

@@ -40,6 +40,12 @@ ESP = Option(
     "such as `x25519` gives perfect forward secrecy when rekeying.",
     "default",
 )
+SHA256_96 = Option(
+    "sha256_96",
+    BOOLEAN,
+    "Truncate HMAC-SHA-256 to 96 instead of 128 bits, as peers from before RFC 4868 do; both ends must be told.",
+    "no",
+)
 LOCAL_TS = Option(
     "local_ts",
     SELECTORS,
@@ -175,7 +181,6 @@ IF_ID_OUT = Option(
 )
 
 _NOT_YET = (
-    Fixed("sha256_96", "the wrong truncation of old peers", "no", BOOLEAN),
     Fixed("updown", "scripts; subscribe to the events of the control socket instead"),
     Fixed("hostaccess", "a variable for updown scripts", "no", BOOLEAN),
     Fixed("policies_fwd_out", "outbound forward policies", "no", BOOLEAN),
@@ -192,6 +197,7 @@ CHILD = Section(
     (
         ESP,
         AH,
+        SHA256_96,
         LOCAL_TS,
         REMOTE_TS,
         MODE,

@@ -37,13 +37,14 @@ from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord, Side
-from ikeengine.outputs import ChildUpdown, OpId
+from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.sa import reasons
 from ikeengine.sa.addresses import vip_reasons, virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import child_reasons, renewal
-from ikeengine.sa.children.child import UP_STATES, ChildKeys, ChildSa
+from ikeengine.sa.children.arrival import announce_up, bring_up, count_twins
+from ikeengine.sa.children.child import ChildSa
 from ikeengine.sa.children.nearest import nearest_child
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.task import TaskKind
@@ -209,13 +210,13 @@ def answer(
     except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
         ctx.fail(no_match(ctx, sa, phase, message, configs, mismatch, with_ke=nonce is not None))
         raise
-    if _twins(sa, made.child) >= MAX_TWINS:
+    if count_twins(sa, made.child) >= MAX_TWINS:
         ctx.release_reqid(made.child.reqid)
         raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
     methods = made.child.suite.additional
     if methods:
         return made.payloads + followup_ke.begin(ctx, sa, HalfCreated(methods=methods, made=made))
-    _bring_up(ctx, sa, made.child, made.keys(sa))
+    bring_up(ctx, sa, made.child, made.keys(sa))
     return made.payloads
 
 
@@ -228,44 +229,12 @@ class HalfCreated(HalfDone):
     def complete(self, ctx: Context, sa: IkeSa) -> bool:
         """Install it."""
         self.made.child.installed_at = ctx.now
-        _bring_up(ctx, sa, self.made.child, self.made.keys(sa, self.secrets))
+        bring_up(ctx, sa, self.made.child, self.made.keys(sa, self.secrets))
         return True
 
     def forget(self, ctx: Context, sa: IkeSa) -> None:
         """Free what it holds."""
         ctx.release_reqid(self.made.child.reqid)
-
-
-def _bring_up(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys) -> None:
-    replaces = renewal.succeed(ctx, sa, child)
-    twin = None if replaces else _twin(ctx, sa, child)
-    if twin is None:
-        child_sa.install(ctx, sa, child, keys, delay_outbound=replaces)
-    else:
-        child_sa.install_beside(ctx, sa, child, keys, twin)
-    announce_up(ctx, sa, child)
-
-
-def _twin(ctx: Context, sa: IkeSa, child: ChildSa) -> ChildSa | None:
-    """Another Child SA with this peer that the same traffic goes through, on this IKE SA or on another one."""
-    mine = (child.local_ts, child.remote_ts, child.mode)
-    for other in ctx.table.of_identities(sa.local_id, sa.remote_id):
-        for found in other.children.values():
-            up = found.state in UP_STATES and found.waiting_outbound is None
-            if up and (found.local_ts, found.remote_ts, found.mode) == mine and found.reqid == child.reqid:
-                return found
-    return None
-
-
-def _twins(sa: IkeSa, child: ChildSa) -> int:
-    """How many other Child SAs have the same traffic selectors."""
-    mine = (child.local_ts, child.remote_ts)
-    return sum((other.local_ts, other.remote_ts) == mine for other in sa.children.values())
-
-
-def announce_up(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
-    """Tell the operator about a new Child SA."""
-    ctx.emit(ChildUpdown(True, sa.status(), child.status(sa)))
 
 
 def fail(ctx: Context, record: FailureRecord, ops: Sequence[OpId]) -> None:

@@ -16,8 +16,6 @@ from ikeengine.ikev2.exchanges import intermediate, mobike_requests
 from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import fragmentation, natd, transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.messages.window import retransmission
-from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.peer import hash_and_url, vetting
 from ikeengine.ikev2.peer.authentication import (
     certificate_request,
@@ -29,7 +27,7 @@ from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
-from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
+from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import Dropped, DropReason
@@ -37,6 +35,9 @@ from ikeengine.registry import NotifyType
 from ikeengine.sa import reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.nat_ports import nat_t_path
+from ikeengine.sa.own_ke import generate
+from ikeengine.sa.retransmission import retransmission
 from ikeengine.sa.states import Closing
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
@@ -188,9 +189,7 @@ def _float_to_nat_t(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
     usual = path.local_port == ctx.settings.port and path.remote_port == IKE_PORT
     if not sa.uses_nat_t and not (usual and mobike_requests.may_roam(sa.connection, handshake)):
         return
-    local_port = ctx.settings.port_nat_t if path.local_port == ctx.settings.port else path.local_port
-    remote_port = NAT_T_PORT if path.remote_port == IKE_PORT else path.remote_port
-    sa.path = Path(path.local, local_port, path.remote, remote_port)
+    sa.path = nat_t_path(ctx.settings, path)
 
 
 def choose_connection(

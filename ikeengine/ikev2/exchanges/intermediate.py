@@ -17,7 +17,6 @@ from collections.abc import Iterable, Sequence
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidSyntax, PeerMisbehaved
-from ikeengine.ikev2 import own_ke
 from ikeengine.ikev2.exchanges import ike_auth
 from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import transport
@@ -28,7 +27,7 @@ from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ADDITIONAL_KE, IkeSuite, Proposal
 from ikeengine.registry import ExchangeType, NotifyType
-from ikeengine.sa import reasons
+from ikeengine.sa import own_ke, reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import close, enter
 from ikeengine.sa.states import Closing

@@ -26,7 +26,6 @@ from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.mobike import moving
-from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
@@ -41,6 +40,7 @@ from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.lifecycle import close, enter, start_timers
+from ikeengine.sa.own_ke import OwnKe, generate
 from ikeengine.sa.states import Closing
 from ikeengine.sa.task import TaskKind
 from ikeengine.sa.upkeep.retries import busy_delay

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from ikeengine.ikev2.messages import fragmentation
 from ikeengine.ikev2.messages.reassembly import repeats_request
-from ikeengine.ikev2.messages.window import retransmission
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine, Transmit
 from ikeengine.registry import ExchangeType
 from ikeengine.sa.context import Context
+from ikeengine.sa.retransmission import retransmission
 from ikeengine.timers import Timer
 from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE
 from ikeengine.wire.message import write_message

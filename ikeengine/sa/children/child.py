@@ -15,6 +15,7 @@ from ikeengine.model.sa import Direction, IpsecSa, Limits, PolicyAction, PolicyS
 from ikeengine.model.secret import Secret
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.model.status import ChildStatus
+from ikeengine.negotiate.truncation import truncated
 from ikeengine.outputs import (
     AskConfirmation,
     ChildUpdown,
@@ -313,7 +314,7 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         reqid=child.reqid,
         encr=child.suite.encr,
         encr_key=encr,
-        integ=child.suite.integ,
+        integ=truncated(child.suite.integ, old=config.sha256_96),
         integ_key=integ,
         encap=_encap(sa, child, direction),
         esn=child.suite.esn,

@@ -40,8 +40,13 @@ def reinstate(ctx: Context, sa: IkeSa, replaced: list[ChildSa]) -> None:
         if old.state is ChildState.REKEYED:
             child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "its replacement was deleted")
             _send_again(ctx, sa, old)
-            sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, old.refused), old.unique_id)
-            old.refused += 1
+            try_again(ctx, sa, old)
+
+
+def try_again(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """A Child SA could not be rekeyed: do it later."""
+    sa.timers.set(Timer.CHILD_RETRY, ctx.now + busy_delay(ctx, child.refused), child.unique_id)
+    child.refused += 1
 
 
 def _send_again(ctx: Context, sa: IkeSa, child: ChildSa) -> None:

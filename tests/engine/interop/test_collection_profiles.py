@@ -36,9 +36,11 @@ def test_every_single_proposal(site: Lab, profiles: Mapping[str, Profile], name:
         assert_tunnel(site, profiles[name], initiator, peer=peer)
 
 
-def test_ikev1_is_taken(site: Lab, profiles: Mapping[str, Profile]) -> None:
-    proposals = profiles["legacy_ikev1"]["ike"]
-    site.charon.load({site.name: {**site.connection("charon"), "version": "1", "proposals": proposals}})
+def test_ikev1(site: Lab, profiles: Mapping[str, Profile], initiator: str) -> None:
+    profile = profiles["legacy_ikev1"]
+    site.connect(version="1", proposals=profile["ike"], children={"net": {"esp_proposals": profile["esp"]}})
+    site.daemon(initiator).initiate("net")
+    site.assert_traffic()
 
 
 @pytest.mark.parametrize("name", NOT_HERE)

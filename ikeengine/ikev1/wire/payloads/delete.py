@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
-from ikeengine.errors import InvalidSyntax
+from ikeengine.errors import InvalidSyntax, LocalMisuse
+from ikeengine.ikev1.wire.caps import MAX_DELETE_SPIS
 from ikeengine.ikev1.wire.numbers import Doi, PayloadType, ProtocolId
 from ikeengine.ikev1.wire.payloads.notify import DOIS
 from ikeengine.wire.reader import Reader
@@ -49,10 +50,14 @@ class Delete:
             raise InvalidSyntax(f"DOI {doi} is not supported")
         if spi_size not in SPI_LENGTHS.get(protocol, ()) or not count:
             raise InvalidSyntax(f"{count} SPIs of {spi_size} octets for protocol {protocol}")
+        if count > MAX_DELETE_SPIS:
+            raise InvalidSyntax(f"more than {MAX_DELETE_SPIS} SPIs")
         octets = body.take(count * spi_size)
         spis = tuple(octets[at : at + spi_size] for at in range(0, len(octets), spi_size))
         return cls(ProtocolId(protocol), spis, Doi(doi))
 
     def write(self) -> bytes:
-        """Encode the body."""
+        """Encode the body. Raises LocalMisuse if there is nothing to delete."""
+        if not self.spis:
+            raise LocalMisuse("a Delete payload without SPIs")
         return _LAYOUT.pack(self.doi, self.protocol, len(self.spis[0]), len(self.spis)) + b"".join(self.spis)

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.attributes import Attribute, read_attributes, write_attributes
-from ikeengine.ikev1.wire.caps import MAX_ISAKMP_SPI, MAX_TRANSFORM_ATTRIBUTES
+from ikeengine.ikev1.wire.caps import MAX_ISAKMP_SPI, MAX_SA_ATTRIBUTES, MAX_TRANSFORM_ATTRIBUTES
 from ikeengine.ikev1.wire.numbers import Doi, PayloadType, ProtocolId, Situation
 from ikeengine.wire.caps import MAX_PROPOSALS, MAX_TRANSFORMS
 from ikeengine.wire.reader import Reader
@@ -114,14 +114,15 @@ class Sa:
 
 def _read_proposals(body: Reader) -> tuple[ProposalPayload, ...]:
     proposals: list[ProposalPayload] = []
-    transforms = 0
+    transforms = attributes = 0
     more = True
     while more:
         proposal, more = _read_proposal(body)
         proposals.append(proposal)
         transforms += len(proposal.transforms)
-        if len(proposals) > MAX_PROPOSALS or transforms > MAX_TRANSFORMS:
-            raise InvalidSyntax("more proposals or transforms than anybody needs")
+        attributes += sum(len(transform.attributes) for transform in proposal.transforms)
+        if len(proposals) > MAX_PROPOSALS or transforms > MAX_TRANSFORMS or attributes > MAX_SA_ATTRIBUTES:
+            raise InvalidSyntax("more proposals, transforms or attributes than anybody needs")
     return tuple(proposals)
 
 

@@ -8,7 +8,9 @@ from ikeengine.config.problems import Problems
 from ikeengine.config.reader import read
 from ikeengine.config.yaml_tree import parse_yaml
 from ikeengine.model.connection import ChildConfig
-from ikeengine.registry import Protocol
+from ikeengine.model.proposal import Transform
+from ikeengine.negotiate.truncation import truncated
+from ikeengine.registry import IntegId, Protocol, TransformType
 
 
 def build(text: str) -> tuple[ChildConfig, list[str]]:
@@ -65,6 +67,18 @@ def test_an_sa_must_not_be_rekeyed_at_once() -> None:
 def test_a_broken_time_draws_no_conclusions() -> None:
     _, errors = build("rekey_time: soon\nlife_time: 1m\n")
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize(("text", "bits"), [("", 12), ("sha256_96: yes", 1027)])
+def test_truncation_of_old_peers(text: str, bits: int) -> None:
+    child, errors = build(text + "\n")
+    assert errors == []
+    sha256 = Transform(TransformType.INTEG, IntegId.HMAC_SHA2_256_128)
+    found = truncated(sha256, old=child.sha256_96)
+    assert found is not None
+    assert found.id == bits
+    for other in (None, Transform(TransformType.INTEG, IntegId.HMAC_SHA1_96)):
+        assert truncated(other, old=True) == other
 
 
 def test_ah_alone_or_around_esp() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ikeengine.config import versions
 from ikeengine.config.build_connection import build_connection
 from ikeengine.config.certificates import CertificateBlobs
 from ikeengine.config.draft import Draft
@@ -19,25 +18,11 @@ from ikeengine.negotiate.proposals import format_proposal
 PSK = "local: {auth: psk}\nremote: {auth: psk}\n"
 
 
-@pytest.fixture
-def _ikev1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if IKEv1 were supported."""
-    monkeypatch.setattr(versions, "_refuse_ikev1", lambda draft, problems: None, raising=False)
-
-
 def build(text: str) -> tuple[Draft, list[str]]:
     problems = Problems()
     values = read(CONNECTION, parse_yaml(text, "f", problems), "c", problems)
     draft = build_connection("c", values, CertificateBlobs(), problems)
     return draft, [str(error) for error in problems.sorted()]
-
-
-@pytest.mark.parametrize("version", [0, 1])
-def test_ikev1_is_refused_until_it_is_there(version: int) -> None:
-    _, errors = build(f"version: {version}\n{PSK}")
-    assert errors == [
-        f"f:1:1: c.version: version {version} is not supported yet; write `version: 2` or leave it out",
-    ]
 
 
 def test_nobody_gets_ikev1_without_asking() -> None:
@@ -64,7 +49,6 @@ def test_what_ikev2_does_not_know(text: str, message: str) -> None:
     assert errors[0].startswith(message)
 
 
-@pytest.mark.usefixtures("_ikev1")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -86,7 +70,6 @@ def test_what_ikev1_does_not_know(text: str, message: str) -> None:
     assert message in errors[0]
 
 
-@pytest.mark.usefixtures("_ikev1")
 @pytest.mark.parametrize(
     ("local", "remote"),
     [
@@ -104,7 +87,6 @@ def test_authentication_methods(local: str, remote: str) -> None:
     assert build(_rounds(local, remote))[1] == []
 
 
-@pytest.mark.usefixtures("_ikev1")
 @pytest.mark.parametrize(
     ("local", "remote"),
     [
@@ -132,7 +114,6 @@ def _rounds(local: str, remote: str) -> str:
     return "version: 1\n" + "\n".join(lines) + "\n"
 
 
-@pytest.mark.usefixtures("_ikev1")
 def test_signature_schemes_are_not_negotiated() -> None:
     _, errors = build("version: 1\nlocal: {auth: ike:rsa/pss-sha256}\n")
     assert errors == [
@@ -140,7 +121,6 @@ def test_signature_schemes_are_not_negotiated() -> None:
     ]
 
 
-@pytest.mark.usefixtures("_ikev1")
 def test_user_and_backend() -> None:
     draft, errors = build(
         "version: 1\nlocal-1: {auth: psk}\nlocal-2: {auth: xauth, xauth_id: carol}\nremote: {auth: psk}\n"
@@ -154,20 +134,18 @@ def test_user_and_backend() -> None:
     assert draft.config.remote[0].xauth is XauthBackend.PAM
 
 
-@pytest.mark.usefixtures("_ikev1")
-def test_defaults_of_ikev1_have_no_combined_mode_for_ike_and_no_group_for_esp() -> None:
+def test_defaults_of_ikev1_have_no_combined_mode_for_ike_and_begin_without_pfs() -> None:
     draft, errors = build(f"version: 1\n{PSK}children: {{net: {{}}}}\n")
     assert errors == []
     assert [format_proposal(proposal) for proposal in draft.config.proposals] == [
-        "aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-modp3072-modp2048"
+        "aes256-aes128-sha256-sha384-ecp256-ecp384-x25519-modp3072-modp2048"
     ]
     assert [format_proposal(proposal) for proposal in draft.config.children["net"].esp_proposals] == [
-        "aes256gcm16-aes128gcm16",
-        "aes256-aes128-sha256-sha384-sha512",
+        "aes256gcm16-aes128gcm16-ecp256-ecp384-x25519-modp3072-modp2048-none",
+        "aes256-aes128-sha256-sha384-sha512-ecp256-ecp384-x25519-modp3072-modp2048-none",
     ]
 
 
-@pytest.mark.usefixtures("_ikev1")
 def test_defaults_come_after_what_is_written() -> None:
     draft, errors = build(f"version: 1\nproposals: 3des-sha1-modp1024, default\n{PSK}")
     assert errors == []
@@ -175,7 +153,6 @@ def test_defaults_come_after_what_is_written() -> None:
     assert format_proposal(draft.config.proposals[0]) == "3des-sha1-modp1024"
 
 
-@pytest.mark.usefixtures("_ikev1")
 def test_ah_around_esp() -> None:
     draft, errors = build(
         f"version: 1\n{PSK}children: {{net: {{esp_proposals: aes128-sha256, ah_proposals: sha256}}}}\n"
@@ -185,14 +162,12 @@ def test_ah_around_esp() -> None:
     assert [proposal.protocol.name for proposal in (*child.esp_proposals, *child.ah_proposals)] == ["ESP", "AH"]
 
 
-@pytest.mark.usefixtures("_ikev1")
 def test_both_versions_at_once() -> None:
     draft, errors = build(f"version: 0\naggressive: yes\n{PSK}")
     assert errors == []
     assert any("gcm" in format_proposal(proposal) for proposal in draft.config.proposals)
 
 
-@pytest.mark.usefixtures("_ikev1")
 def test_options_of_ikev2_are_ignored() -> None:
     _, errors = build(f"version: 1\nmobike: yes\nchildless: force\nqcd: yes\n{PSK}")
     assert errors == []

@@ -8,17 +8,10 @@ from typing import Any
 import pytest
 
 from ikeengine.cli.main import main
-from ikeengine.config import versions
 from ikeengine.config.vici import connection_from_vici
 from ikeengine.config.weakness import weaknesses
 
 PSK = {"local": {"auth": "psk"}, "remote": {"auth": "psk"}}
-
-
-@pytest.fixture(autouse=True)
-def _ikev1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if IKEv1 were supported."""
-    monkeypatch.setattr(versions, "_refuse_ikev1", lambda draft, problems: None, raising=False)
 
 
 def found(section: dict[str, Any]) -> dict[str, str]:

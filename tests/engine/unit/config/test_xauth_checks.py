@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ikeengine.config import versions
 from ikeengine.model.secret import Secret
 
 TEXT = """\
@@ -32,12 +31,6 @@ connections:
 secrets:
   ike-1: {secret: 0x000102030405060708090a0b0c0d0e0f}
 """
-
-
-@pytest.fixture(autouse=True)
-def _ikev1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if IKEv1 were supported."""
-    monkeypatch.setattr(versions, "_refuse_ikev1", lambda draft, problems: None, raising=False)
 
 
 def test_passwords_may_be_short_and_in_files(site: Any) -> None:
