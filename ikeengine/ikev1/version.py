@@ -9,6 +9,7 @@ from ikeengine.ikev1.exchanges import phase1_end
 from ikeengine.ikev1.exchanges.create_child import CreateChild, RekeyChild
 from ikeengine.ikev1.exchanges.delete import DeleteChild, DeleteIke, say_goodbye
 from ikeengine.ikev1.exchanges.rekey_ike import RekeyIke
+from ikeengine.ikev1.messages import reassembly
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.strangers import Strangers
@@ -116,7 +117,8 @@ class Ikev1(IkeVersion):
         self._ctx.touch(new)
 
     def release(self, sa: ike_sa.IkeSa) -> None:
-        """Nothing but the SA itself."""
+        """The fragments of a message that will never be complete."""
+        reassembly.forget(self._ctx, _own(sa).partial)
 
     # --- tasks ------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class Conversation:
     """Our last message, in one datagram or in fragments."""
     taken: bytes = b""
     """The peer's last message, as it came."""
+    is_answered: bool = False
+    """Whether our last message answers it. Only then it is sent again for it: else both sides would do so for ever."""
     tries: int = 0
     """How often our last message was repeated."""
 
