@@ -53,6 +53,9 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
         return
     fresh = conversation is None
+    if fresh and header.message_id in sa.conversations:
+        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} was used long ago")
+        return
     if conversation is None:
         conversation = Conversation(header.message_id, header.exchange, is_ours=False)
     elif conversation.type != header.exchange or (conversation.exchange is None and header.message_id != PHASE_1):
@@ -70,8 +73,10 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         _suspect_secret(ctx, sa, header, error)
         return
     if fresh and not sa.conversations.add(conversation):
-        _drop(ctx, DropReason.LIMIT, path, "too many exchanges at the same time")
+        _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
         return
+    if fresh and sa.conversations.are_many:
+        sa.timers.set(Timer.IKE_REKEY, ctx.now)
     _take(ctx, sa, what, message)
 
 
@@ -91,6 +96,8 @@ def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     """Act on a message. In phase 1 one that is wrong is dropped, because nothing there is authenticated."""
     conversation = message.conversation
     in_phase_1 = sa.state.is_connecting and sa.handshake is not None
+    if message.encrypted and not in_phase_1:
+        _heard_from_peer(ctx, sa, message.path)
     before = conversation.taken, conversation.is_answered
     conversation.taken, conversation.is_answered = message.data, False
     try:
@@ -103,9 +110,6 @@ def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
             phase1_end.suspect(sa, record)
         else:
             tasks.failed(ctx, sa, conversation, record)
-        return
-    if message.encrypted:
-        _heard_from_peer(ctx, sa, message.path)
 
 
 def _suspect_secret(ctx: Context, sa: IkeSa, header: Header, error: Exception) -> None:

@@ -30,6 +30,7 @@ class Ikev1(IkeVersion):
     """What ISAKMP SAs do with what they get and what is wanted of them."""
 
     number: ClassVar[int] = 1
+    calls_back: ClassVar[bool] = True
 
     __slots__ = ("_ctx", "_strangers")
 
@@ -109,11 +110,15 @@ class Ikev1(IkeVersion):
         say_goodbye(self._ctx, _own(sa))
 
     def reauthenticate(self, old: ike_sa.IkeSa, config: ConnectionConfig, wanted: Wanted) -> None:
-        """Another phase 1; its ISAKMP SA takes the Child SAs over."""
+        """Another phase 1; its ISAKMP SA takes the Child SAs over. A peer behind a NAT is reached only as before."""
         new = self.new_ike_sa(config, 0, old.callee)
         new.replaces = old.local_spi
         new.waiting = wanted.ops
-        initiation.begin(self._ctx, new, old.callee)
+        if old.nat_remote and not old.is_initiator:
+            self._ctx.table.add(new)
+            self.take(new, Answer.PATH_FOUND, old.path)
+        else:
+            initiation.begin(self._ctx, new, old.callee)
         self._ctx.touch(new)
 
     def release(self, sa: ike_sa.IkeSa) -> None:
