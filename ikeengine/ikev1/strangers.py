@@ -11,6 +11,8 @@ from dataclasses import replace
 from ikeengine.errors import InvalidSyntax, NoProposalChosen
 from ikeengine.ikev1.exchanges import main_responder
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.first_fragments import FirstFragments
+from ikeengine.ikev1.messages.fragments import is_fragment
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer.methods import offered
 from ikeengine.ikev1.proposals import ike
@@ -30,7 +32,7 @@ from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import NO_SPI
-from ikeengine.wire.header import Header
+from ikeengine.wire.header import Header, read_header
 
 VERSION = 1
 MAX_HALF_OPEN = 1024
@@ -42,10 +44,11 @@ ERROR_REPLY_RATE = 20.0
 class Strangers:
     """What answers those of whom nothing is known."""
 
-    __slots__ = ("_ctx", "_replies")
+    __slots__ = ("_ctx", "_fragments", "_replies")
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._fragments = FirstFragments(ctx)
         self._replies = TokenBucket(ERROR_REPLY_RATE, ERROR_REPLY_RATE)
 
     def receive(self, header: Header, data: bytes, path: Path) -> None:
@@ -56,6 +59,11 @@ class Strangers:
             return
         if header.exchange != ExchangeType.IDENTITY_PROTECTION:
             self._drop(DropReason.UNEXPECTED, path, f"exchange type {header.exchange} without an ISAKMP SA")
+            return
+        if is_fragment(header):
+            whole = self._fragments.add(header, data, path)
+            if whole is not None:
+                self.receive(read_header(whole), whole, path)
             return
         try:
             parsed = parse(data, header)
