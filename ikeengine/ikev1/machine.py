@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.errors import IntegrityFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
+from ikeengine.errors import AuthFailed, IntegrityFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev1 import tasks
 from ikeengine.ikev1.exchanges import phase1_end
 from ikeengine.ikev1.messages import opening, reassembly, transport
@@ -63,7 +63,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         return
     try:
         step = _step(sa, what, conversation, header)
-        message = opening.open_message(sa, conversation, step, header, data, path)
+        message = opening.open_message(ctx, sa, conversation, step, header, data, path)
     except IntegrityFailed as error:
         _drop(ctx, DropReason.INTEGRITY, path, str(error))
         _suspect_secret(ctx, sa, header, error)
@@ -71,6 +71,10 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
     except InvalidSyntax as error:
         _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
         _suspect_secret(ctx, sa, header, error)
+        return
+    except AuthFailed as error:
+        _drop(ctx, DropReason.INTEGRITY, path, str(error))
+        phase1_end.disbelieve(ctx, sa, step, error)
         return
     if fresh and not sa.conversations.add(conversation):
         _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
