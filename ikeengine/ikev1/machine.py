@@ -87,7 +87,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
     """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
     if what is Trigger.INFORMATIONAL:
-        may_be_clear = sa.state.is_connecting and not is_encrypted(header)
+        may_be_clear = sa.handshake is not None and not is_encrypted(header)
         return Step.UNPROTECTED_INFORMATIONAL if may_be_clear else Step.INFORMATIONAL
     if (header.message_id == PHASE_1) is not (what in (Trigger.MAIN, Trigger.AGGRESSIVE)):
         raise InvalidSyntax(f"{what.value} with message ID {header.message_id:#x}")
@@ -99,7 +99,7 @@ def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) 
 def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     """Act on a message. In phase 1 one that is wrong is dropped, because nothing there is authenticated."""
     conversation = message.conversation
-    in_phase_1 = sa.state.is_connecting and sa.handshake is not None
+    in_phase_1 = sa.handshake is not None
     if message.encrypted and not in_phase_1:
         _heard_from_peer(ctx, sa, message.path)
     before = conversation.taken, conversation.is_answered

@@ -20,6 +20,7 @@ from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal, succession
 from ikeengine.sa.children.arrival import announce_up
+from ikeengine.sa.children.child import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
