@@ -28,6 +28,7 @@ packages-demo:
 packages-test:
 	@tests/lab/provision.sh packages test
 	@tests/lab/provision.sh kernel .build/kernel
+	@tests/lab/provision.sh strongswan .build/strongswan & tests/lab/provision.sh ubuntu .build/ubuntu; wait
 
 demo: packages-demo $(STAMP)
 	@$(BIN)/python -m tests.lab.demo $(if $(KEEP),--keep)

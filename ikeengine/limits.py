@@ -81,6 +81,27 @@ class FragmentMemory:
         return self._by_source.get(source_prefix(address), 0)
 
 
+class Attempts:
+    """How often somebody may try, by name: `burst` times at once, then `rate` times per second.
+
+    The names that were tried the longest ago are forgotten first, if there are more than `most`.
+    """
+
+    __slots__ = ("_buckets", "_burst", "_most", "_rate")
+
+    def __init__(self, rate: float, burst: float, most: int = 4096) -> None:
+        self._rate, self._burst, self._most = rate, burst, most
+        self._buckets: dict[bytes, TokenBucket] = {}
+
+    def admit(self, name: bytes, now: float) -> bool:
+        """Whether one more attempt is allowed; if so, it counts."""
+        bucket = self._buckets.pop(name, None) or TokenBucket(self._rate, self._burst)
+        self._buckets[name] = bucket
+        if len(self._buckets) > self._most:
+            del self._buckets[next(iter(self._buckets))]
+        return bucket.take(now)
+
+
 class TokenBucket:
     """At most `burst` replies at once and `rate` per second, for everything that we answer without state."""
 

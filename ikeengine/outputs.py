@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ikeengine.model.connection import XauthBackend
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
 from ikeengine.model.pool import Lease
@@ -128,6 +129,22 @@ class AskSignature:
     scheme: str
     """Name of a `crypto.sign.SignatureScheme`."""
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AskXauth:
+    """Ask the program `engine.xauth_command` whether a password of XAUTH is right.
+
+    Answer: True or False, or a LocalMisuse that says why nobody knows, which counts as False.
+    """
+
+    op: OpId
+    connection: str
+    backend: XauthBackend
+    user: bytes
+    password: Secret
+    peer: str
+    """Address of the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +363,6 @@ Event = (
     | IkeKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
-Ask = AskSignature | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation
+Ask = AskSignature | AskXauth | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation
 AddressOutput = InstallAddress | DeleteAddress | InstallNameServers | DeleteNameServers
 Output = Transmit | DatapathOutput | AddressOutput | Ask | Event | CrlVerified | CommandDone

@@ -110,6 +110,10 @@ class EncrId(OpenIntEnum):
 
     DES_CBC = 2
     TRIPLE_DES_CBC = 3
+    RC5_CBC = 4
+    IDEA_CBC = 5
+    CAST_CBC = 6
+    BLOWFISH_CBC = 7
     NULL = 11
     AES_CBC = 12
     AES_CTR = 13
@@ -147,6 +151,8 @@ class IntegId(OpenIntEnum):
     HMAC_SHA2_256_128 = 12
     HMAC_SHA2_384_192 = 13
     HMAC_SHA2_512_256 = 14
+    HMAC_SHA2_256_96 = 1027
+    """SHA-256 truncated as drafts before RFC 4868 said; for private use, with strongSwan's number."""
 
 
 class KeId(OpenIntEnum):
@@ -335,6 +341,10 @@ class CpAttribute(OpenIntEnum):
     INTERNAL_DNSSEC_TA = 26
     INTERNAL_IP4_SERVER = 23456
     INTERNAL_IP6_SERVER = 23457
+    UNITY_BANNER = 28672
+    UNITY_SAVE_PASSWD = 28673
+    UNITY_DEF_DOMAIN = 28674
+    UNITY_SPLITDNS_NAME = 28675
     UNITY_SPLIT_INCLUDE = 28676
     UNITY_LOCAL_LAN = 28678
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ikeengine.auth.passwords import Passwords
 from ikeengine.auth.revocation_cache import RevocationCache
 from ikeengine.auth.shared_keys import SharedKeys
 from ikeengine.auth.x509 import MAX_ISSUERS, is_signed_by, matches_identity
@@ -27,6 +28,7 @@ class CredentialStore:
 
     def __init__(self) -> None:
         self._shared = SharedKeys()
+        self.passwords = Passwords()
         self._authorities: dict[str, Authority] = {}
         self._anchors: dict[str, Certificate] = {}
         self._certificates: dict[bytes, Certificate] = {}

@@ -105,6 +105,7 @@ def _local(values: Values, certificates: CertificateSource, problems: Problems) 
         tuple(chain[0].der for chain in chains),
         auth.schemes,
         loader.keys(options.LOCAL_PUBKEYS),
+        values[options.XAUTH_ID],
     )
     return LocalRound(values, local, chains)
 
@@ -124,5 +125,6 @@ def _remote(values: Values, certificates: CertificateSource, problems: Problems)
         auth.chain,
         values[options.CERT_POLICY],
         values[options.REVOCATION],
+        auth.xauth,
     )
     return RemoteRound(values, remote)

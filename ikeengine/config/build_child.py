@@ -9,6 +9,7 @@ from ikeengine.config.durations import format_duration
 from ikeengine.config.options import child as options
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Option, Values
+from ikeengine.config.versions import esp_proposals
 from ikeengine.model.connection import Action, ChildConfig
 from ikeengine.model.marks import Allot, IfIdOption
 from ikeengine.model.proposal import Proposal
@@ -20,14 +21,14 @@ _BYTES: Limits = (options.REKEY_BYTES, options.LIFE_BYTES, options.RAND_BYTES)
 _PACKETS: Limits = (options.REKEY_PACKETS, options.LIFE_PACKETS, options.RAND_PACKETS)
 
 
-def build_child(name: str, values: Values, problems: Problems) -> ChildConfig:
+def build_child(name: str, values: Values, version: int, problems: Problems) -> ChildConfig:
     """The Child SA configuration. Contradictions between options go to `problems`."""
     rekey_time, life_time, rand_time = _times(values, problems)
     rekey_bytes, life_bytes, rand_bytes = _volumes(values, _BYTES, problems)
     rekey_packets, life_packets, rand_packets = _volumes(values, _PACKETS, problems)
     return ChildConfig(
         name=name,
-        esp_proposals=_proposals(values, problems),
+        esp_proposals=esp_proposals(_proposals(values), version),
         local_ts=values[options.LOCAL_TS] or options.LOCAL_TS.default_value(),
         remote_ts=values[options.REMOTE_TS] or options.REMOTE_TS.default_value(),
         mode=values[options.MODE],
@@ -63,6 +64,8 @@ def build_child(name: str, values: Values, problems: Problems) -> ChildConfig:
         tfc_padding=values[options.TFC_PADDING],
         hw_offload=values[options.HW_OFFLOAD],
         single_pair=values[options.SINGLE_PAIR],
+        ah_proposals=_bundled(values),
+        sha256_96=values[options.SHA256_96],
     )
 
 
@@ -79,18 +82,18 @@ def check_trap_tags(values: Values, child: ChildConfig, connection: tuple[IfIdOp
         )
 
 
-def _proposals(values: Values, problems: Problems) -> tuple[Proposal, ...]:
+def _proposals(values: Values) -> tuple[Proposal, ...]:
     """ESP or AH proposals; the protocol inside each proposal says which. Nothing written means ESP's default."""
     ah = values[options.AH]
-    if not ah:
-        return values[options.ESP] or options.ESP.default_value()
-    if options.ESP in values:
-        problems.add(
-            values.mark_of(options.AH),
-            values.key(options.AH),
-            "a Child SA uses either AH or ESP: write `ah_proposals` or `esp_proposals`, not both",
-        )
-    return ah
+    if ah and options.ESP not in values:
+        return ah
+    return values[options.ESP] or options.ESP.default_value()
+
+
+def _bundled(values: Values) -> tuple[Proposal, ...]:
+    """AH proposals beside ESP ones (RFC 2408 section 4.2: proposals of the same number belong together)."""
+    ah = values[options.AH]
+    return ah if ah and options.ESP in values else ()
 
 
 def _times(values: Values, problems: Problems) -> tuple[float, float, float]:

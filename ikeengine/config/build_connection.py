@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ikeengine.config.build_auth import LocalRound, RemoteRound, build_local, build_remote
+from ikeengine.config.build_auth import build_local, build_remote
 from ikeengine.config.build_child import build_child, check_trap_tags
 from ikeengine.config.build_interface import build_interface
 from ikeengine.config.certificates import CertificateSource
+from ikeengine.config.draft import Draft
 from ikeengine.config.durations import format_duration
 from ikeengine.config.options import connection as options
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Values
-from ikeengine.crypto.certificate import Certificate
+from ikeengine.config.versions import check_version, ike_proposals
+from ikeengine.config.weakness import warn_of_weakness
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
 from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.marks import Allot, IfIdOption
@@ -23,21 +23,6 @@ KEEP_UP_DPD_DELAY = 30.0
 SHUNTS = (Mode.PASS, Mode.DROP)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A connection with what the checks across sections need: the places of its options and its certificates."""
-
-    config: ConnectionConfig
-    values: Values
-    local: tuple[LocalRound, ...]
-    remote: tuple[RemoteRound, ...]
-
-    @property
-    def intermediates(self) -> tuple[Certificate, ...]:
-        """What is between our certificates and their authorities."""
-        return tuple(rest for round in self.local for chain in round.chains for rest in chain[1:])
-
-
 def build_connection(name: str, values: Values, certificates: CertificateSource, problems: Problems) -> Draft:
     """The connection. Contradictions, and certificates that cannot be read, go to `problems`."""
     rekey_time, over_time, rand_time = _times(values, problems)
@@ -45,10 +30,13 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
     remote = build_remote(values, certificates, problems)
     children = _children(values, problems)
     interface = build_interface(values, children, problems)
+    version = values[options.IKE_VERSION]
     config = ConnectionConfig(
         name=name,
-        proposals=values[options.PROPOSALS] or options.PROPOSALS.default_value(),
-        version=values[options.IKE_VERSION],
+        proposals=ike_proposals(values[options.PROPOSALS] or options.PROPOSALS.default_value(), version),
+        version=version,
+        aggressive=values[options.AGGRESSIVE],
+        pull=values[options.PULL],
         local_addrs=values[options.LOCAL_ADDRS] or ("%any",),
         remote_addrs=values[options.REMOTE_ADDRS] or ("%any",),
         local_port=values[options.LOCAL_PORT],
@@ -83,7 +71,10 @@ def build_connection(name: str, values: Values, certificates: CertificateSource,
         remote=tuple(round.auth for round in remote),
         children=children,
     )
-    return Draft(config, values, local, remote)
+    draft = Draft(config, values, local, remote)
+    check_version(draft, problems)
+    warn_of_weakness(draft, problems)
+    return draft
 
 
 def _if_id(written: IfIdOption, interface: InterfaceConfig | None) -> IfIdOption:
@@ -121,7 +112,10 @@ def _times(values: Values, problems: Problems) -> tuple[float, float, float]:
 
 
 def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
-    children = {name: build_child(name, child, problems) for name, child in values.named("children").items()}
+    children = {
+        name: build_child(name, child, values[options.IKE_VERSION], problems)
+        for name, child in values.named("children").items()
+    }
     has_interface = "interface" in values.sections
     reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
     for name, child in children.items():

@@ -18,17 +18,32 @@ from ikeengine.model.secret import EMPTY, Secret
 def build_shared_keys(secrets: Values, files: ConfigFiles, problems: Problems) -> tuple[SharedKey, ...]:
     """The pre-shared keys. One that could not be read has an empty secret, and the problem is noted."""
     return tuple(
-        SharedKey(name, _shared_secret(values, files, problems), values[options.OWNERS])
+        SharedKey(name, _strong_secret(values, files, problems), values[options.OWNERS])
         for name, values in secrets.named("ike").items()
+    )
+
+
+def build_passwords(secrets: Values, files: ConfigFiles, problems: Problems) -> tuple[SharedKey, ...]:
+    """The secrets of users, of any length: they can only be tried online."""
+    return tuple(
+        SharedKey(name, _shared_secret(values, files, problems), values[options.USERS])
+        for prefix in options.PASSWORD_PREFIXES
+        for name, values in secrets.named(prefix).items()
     )
 
 
 def build_manual_keys(secrets: Values, files: ConfigFiles, problems: Problems) -> dict[str, Secret]:
     """The keys of `manual` SAs by the name of their section. One that could not be read is left out."""
     keys = {
-        name: _shared_secret(values, files, problems) for name, values in secrets.named(options.MANUAL_PREFIX).items()
+        name: _strong_secret(values, files, problems) for name, values in secrets.named(options.MANUAL_PREFIX).items()
     }
     return {name: key for name, key in keys.items() if len(key)}
+
+
+def _strong_secret(values: Values, files: ConfigFiles, problems: Problems) -> Secret:
+    secret = _shared_secret(values, files, problems)
+    _check_strength(values, secret, problems)
+    return secret
 
 
 def _shared_secret(values: Values, files: ConfigFiles, problems: Problems) -> Secret:
@@ -41,11 +56,9 @@ def _shared_secret(values: Values, files: ConfigFiles, problems: Problems) -> Se
     if inline is not None and file is not None:
         problems.add(values.mark_of(options.SECRET), values.key(options.SECRET), "write either `secret` or `file`")
         return EMPTY
-    secret = (
+    return (
         inline_secret(values, options.SECRET, files, problems) if file is None else _file(values, file, files, problems)
     )
-    _check_strength(values, secret, problems)
-    return secret
 
 
 def _file(values: Values, file: str, files: ConfigFiles, problems: Problems) -> Secret:

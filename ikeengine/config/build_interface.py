@@ -16,7 +16,7 @@ from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.marks import Allot
 
 if TYPE_CHECKING:
-    from ikeengine.config.build_connection import Draft
+    from ikeengine.config.draft import Draft
 
 _CHOSEN = 0x80000000
 """Bit of interface IDs that nobody has chosen: no operator counts that far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ikeengine.config.build_connection import Draft
+from ikeengine.config.draft import Draft
 from ikeengine.config.options import connection as connection_options
 from ikeengine.config.options import pools as options
 from ikeengine.config.problems import Problems
@@ -59,7 +59,13 @@ def build_pool(name: str, values: Values, problems: Problems) -> PoolConfig | No
         if values.sound(options.ADDRS):
             problems.add(values.mark, values.key(options.ADDRS), "`addrs` is missing: a pool needs addresses")
         return None
-    attributes = (*_named(values), *_unity(values, problems), *_domains(values, problems), *_numbered(values, problems))
+    attributes = (
+        *_named(values),
+        *_unity(values, problems),
+        *_unity_texts(values),
+        *_domains(values, problems),
+        *_numbered(values, problems),
+    )
     return PoolConfig(name, *block, attributes)
 
 
@@ -89,6 +95,15 @@ def _unity(values: Values, problems: Problems) -> Iterator[PoolAttribute]:
             problems.add(values.mark_of(option), values.key(option), "Unity knows IPv4 only; use `subnet` for IPv6")
         elif subnets:
             yield PoolAttribute(kind, b"".join(value + _UNITY_PADDING for value in subnets))
+
+
+def _unity_texts(values: Values) -> Iterator[PoolAttribute]:
+    if banner := values[options.BANNER]:
+        yield PoolAttribute(CpAttribute.UNITY_BANNER, "\n".join(banner).encode())
+    if domain := values[options.DEF_DOMAIN]:
+        yield PoolAttribute(CpAttribute.UNITY_DEF_DOMAIN, domain)
+    if names := values[options.SPLITDNS_NAME]:
+        yield PoolAttribute(CpAttribute.UNITY_SPLITDNS_NAME, b",".join(names))
 
 
 def _domains(values: Values, problems: Problems) -> Iterator[PoolAttribute]:

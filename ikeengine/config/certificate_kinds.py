@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ikeengine.config.ike_kinds import AuthMethods, checked, parse_auth
+from ikeengine.config.ike_kinds import XAUTH_PATTERN, AuthMethods, checked, parse_auth
 from ikeengine.config.kinds import JsonSchema, ListOf
 from ikeengine.crypto.signature_schemes import Constraint, constraint_text, parse_constraint
 from ikeengine.model.connection import FETCH_SCHEMES, AuthKind
@@ -51,7 +51,7 @@ class _Uri:
 class _RemoteAuth:
     """Like `local.auth`, and demands on the chain such as `rsa-3072-sha256-ecdsa-256-sha256`, perhaps before `ike:`."""
 
-    label = "psk, pubkey, ike:schemes or constraints on the chain"
+    label = "psk, pubkey, xauth, ike:schemes or constraints on the chain"
 
     def parse(self, text: str) -> AuthMethods:
         """The method and its constraints."""
@@ -68,7 +68,10 @@ class _RemoteAuth:
     def json_schema(self) -> JsonSchema:
         """One of the words, or a text with constraints."""
         kinds = "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in kind) for kind in _KEY_TYPES)
-        return {"type": "string", "pattern": f"^([Pp][Ss][Kk]|({kinds})(/[Pp][Ss][Ss])?(-.+)?|[Ii][Kk][Ee]:.+)$"}
+        return {
+            "type": "string",
+            "pattern": f"^([Pp][Ss][Kk]|({kinds})(/[Pp][Ss][Ss])?(-.+)?|{XAUTH_PATTERN}|[Ii][Kk][Ee]:.+)$",
+        }
 
 
 def _for_signatures(constraints: tuple[Constraint, ...]) -> list[Constraint]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ikeengine.config.problems import ConfigError
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.pool import PoolConfig
@@ -53,6 +54,10 @@ class EngineConfig:
     log: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     """Levels by group, with the group `default` for the others."""
     log_json: bool = False
+    xauth_command: tuple[str, ...] = ()
+    """Program and arguments that check passwords of XAUTH; empty for none."""
+    xauth_timeout: float = 10.0
+    """Seconds."""
     interfaces_use: tuple[str, ...] = ()
     """The only interfaces for MOBIKE; empty for all but `interfaces_ignore`."""
     interfaces_ignore: tuple[str, ...] = ()
@@ -76,6 +81,8 @@ class Configuration:
     engine: EngineConfig = field(default_factory=EngineConfig)
     connections: Mapping[str, ConnectionConfig] = field(default_factory=dict)
     shared_keys: tuple[SharedKey, ...] = ()
+    passwords: tuple[SharedKey, ...] = ()
+    """Secrets of users (`secrets.xauth<suffix>` and `secrets.eap<suffix>`)."""
     private_keys: tuple[PrivateKeyFile, ...] = ()
     authorities: tuple[Authority, ...] = ()
     pools: Mapping[str, PoolConfig] = field(default_factory=dict)
@@ -89,3 +96,5 @@ class Configuration:
     """The directory of the configuration."""
     manual: Mapping[str, StaticEntry] = field(default_factory=dict)
     """Manually keyed SAs by name."""
+    warnings: tuple[ConfigError, ...] = field(default=(), compare=False)
+    """What is allowed but weak."""

@@ -9,8 +9,8 @@ from ipaddress import ip_address
 
 from ikeengine.auth.x509 import matches_identity
 from ikeengine.config.build_auth import LocalRound, RemoteRound
-from ikeengine.config.build_connection import Draft
 from ikeengine.config.build_keys import PrivateKeys
+from ikeengine.config.draft import Draft
 from ikeengine.config.options import connection as options
 from ikeengine.config.problems import Problems
 from ikeengine.crypto.keys import PublicKey

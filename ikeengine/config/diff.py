@@ -137,6 +137,7 @@ def plan_credentials(old: Configuration, new: Configuration) -> list[str]:
     return [
         *_named("shared key", before, after),
         *_order("shared keys", before, after),
+        *_named("password", {key.name: key for key in old.passwords}, {key.name: key for key in new.passwords}),
         *_named(
             "private key", {key.name: key for key in old.private_keys}, {key.name: key for key in new.private_keys}
         ),

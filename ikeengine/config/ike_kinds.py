@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from ikeengine.config.kinds import Integer, JsonSchema, Listing, ListOf, suggestion
 from ikeengine.crypto.sign import parse_constraint
 from ikeengine.errors import IkeError
-from ikeengine.model.connection import TFC_PAD_TO_MTU, AuthKind
+from ikeengine.model.connection import TFC_PAD_TO_MTU, AuthKind, XauthBackend
 from ikeengine.model.identity import Identity, IdentityPattern
 from ikeengine.model.proposal import Proposal
 from ikeengine.model.selector import SelectorTemplate
@@ -125,55 +125,72 @@ class AuthMethods(NamedTuple):
     schemes: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
     """Demands on the keys and hashes of the peer's chain."""
+    xauth: XauthBackend = XauthBackend.GENERIC
 
 
-_UNSUPPORTED_AUTH = ("eap", "xauth", "any", "null")
+_UNSUPPORTED_AUTH = ("eap", "any", "null")
+_BACKENDS = ", ".join(f"xauth-{backend.value}" for backend in XauthBackend)
 _KEY_TYPES = ("rsa", "ecdsa", "ed25519", "ed448", "pubkey")
 
 
-class _Auth:
-    """`psk`, `pubkey`, or `ike:` and signature schemes such as `ike:rsa/pss-sha256-ecdsa-sha384`."""
+XAUTH_PATTERN = "[Xx][Aa][Uu][Tt][Hh](-[A-Za-z]+)?"
 
-    label = "psk, pubkey or ike:schemes"
+
+class _Auth:
+    """`psk`, `pubkey`, `xauth`, or `ike:` and signature schemes such as `ike:rsa/pss-sha256-ecdsa-sha384`."""
+
+    label = "psk, pubkey, xauth or ike:schemes"
 
     def parse(self, text: str) -> AuthMethods:
         """The method and its constraints."""
         word = text.lower()
         if word in ("psk", "pubkey"):
             return AuthMethods(AuthKind(word))
+        if word.startswith("xauth"):
+            return AuthMethods(AuthKind.XAUTH, xauth=_backend(word))
         if word.startswith("ike:"):
             checked(parse_constraint, word[4:])
             return AuthMethods(AuthKind.PUBKEY, (word[4:],))
         if word.startswith(_UNSUPPORTED_AUTH):
-            raise ValueError(f"`{text}` is not supported yet; supported are psk and pubkey")
+            raise ValueError(f"`{text}` is not supported yet; supported are psk, pubkey and xauth")
         if word.startswith(_KEY_TYPES):
             raise ValueError(
                 f"`{text}`: constraints on the trust chain are for the `remote` section; "
                 f"`ike:{word}` constrains the signature in IKE_AUTH"
             )
-        raise ValueError(f"`{text}` is not psk, pubkey or ike:schemes{suggestion(word, ['psk', 'pubkey'])}")
+        raise ValueError(f"`{text}` is not {self.label}{suggestion(word, ['psk', 'pubkey', 'xauth'])}")
 
     def json_schema(self) -> JsonSchema:
         """One of the words, or a text with constraints."""
-        return {"type": "string", "pattern": "^([Pp][Ss][Kk]|[Pp][Uu][Bb][Kk][Ee][Yy]|[Ii][Kk][Ee]:.+)$"}
+        return {
+            "type": "string",
+            "pattern": f"^([Pp][Ss][Kk]|[Pp][Uu][Bb][Kk][Ee][Yy]|{XAUTH_PATTERN}|[Ii][Kk][Ee]:.+)$",
+        }
+
+
+def _backend(word: str) -> XauthBackend:
+    """Who checks the password: `xauth`, or `xauth-` and a name."""
+    name = word.removeprefix("xauth").removeprefix("-") or XauthBackend.GENERIC.value
+    try:
+        return XauthBackend(name)
+    except ValueError:
+        raise ValueError(f"`{word}` is not supported; supported are xauth, {_BACKENDS}") from None
 
 
 class _Version:
-    """The IKE version: 2 is the only one of this release."""
+    """The IKE version; 0 stands for both."""
 
-    label = "2"
+    label = "0 | 1 | 2"
 
     def parse(self, text: str) -> int:
         """The version."""
-        if text in ("0", "1"):
-            raise ValueError("IKEv1 is not in this release; write `version: 2` or leave it out")
-        if text != "2":
-            raise ValueError(f"`{text}` is not an IKE version; write 2")
-        return 2
+        if text not in ("0", "1", "2"):
+            raise ValueError(f"`{text}` is not an IKE version; write 1, 2, or 0 for both")
+        return int(text)
 
     def json_schema(self) -> JsonSchema:
         """The number."""
-        return {"enum": [2, "2"]}
+        return {"enum": [0, 1, 2, "0", "1", "2"]}
 
 
 class _Padding:

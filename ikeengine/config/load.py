@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ikeengine.config.build_connection import build_connection
-from ikeengine.config.build_credentials import build_authorities, build_shared_keys
+from ikeengine.config.build_credentials import build_authorities, build_passwords, build_shared_keys
 from ikeengine.config.build_engine import build_engine
 from ikeengine.config.build_interface import check_interfaces
 from ikeengine.config.build_keys import build_private_keys
@@ -22,6 +22,7 @@ from ikeengine.config.reader import read
 from ikeengine.config.revocation_files import load_crls, load_responders
 from ikeengine.config.schema import Values
 from ikeengine.config.tree import Entry, Mapping, Scalar
+from ikeengine.config.xauth_checks import check_xauth
 from ikeengine.config.yaml_tree import parse_yaml
 
 __all__ = ["ConfigError", "ConfigErrors", "Configuration", "load"]
@@ -104,6 +105,7 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     certificates = CertificateFiles(files.base)
     secrets = values.one("secrets")
     shared_keys = build_shared_keys(secrets, files, problems)
+    passwords = build_passwords(secrets, files, problems)
     private_keys = build_private_keys(secrets, files, problems)
     named = build_authorities(values.named("authorities"), certificates, problems)
     authorities = (*named, *private_keys.authorities)
@@ -114,11 +116,15 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     pools = build_pools(values.named("pools"), problems)
     check_interfaces(drafts, problems)
     check_pools(drafts, values.named("pools"), problems)
+    engine = build_engine(values.one("engine"), problems)
+    check_xauth(drafts, passwords, engine, problems)
     return Configuration(
+        warnings=tuple(problems.warnings()),
         manual=build_manual(values, files, problems),
-        engine=build_engine(values.one("engine"), problems),
+        engine=engine,
         connections={draft.config.name: draft.config for draft in drafts},
         shared_keys=shared_keys,
+        passwords=passwords,
         private_keys=private_keys.files,
         authorities=authorities,
         crls=load_crls(files.base, problems),

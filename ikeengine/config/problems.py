@@ -50,6 +50,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._errors: list[ConfigError] = []
+        self._warnings: list[ConfigError] = []
 
     def __bool__(self) -> bool:
         return bool(self._errors)
@@ -60,11 +61,25 @@ class Problems:
         if error not in self._errors:
             self._errors.append(error)
 
+    def warn(self, mark: Mark, key: str, message: str) -> None:
+        """Note what works but is not good; once, too."""
+        warning = ConfigError(mark.file, mark.line, key, message, mark.column)
+        if warning not in self._warnings:
+            self._warnings.append(warning)
+
+    def warnings(self) -> list[ConfigError]:
+        """All warnings by file, line and column."""
+        return sorted(self._warnings, key=_place)
+
     def sorted(self) -> list[ConfigError]:
         """All problems by file, line and column."""
-        return sorted(self._errors, key=lambda error: (error.file, error.line, error.column))
+        return sorted(self._errors, key=_place)
 
     def raise_if_any(self) -> None:
         """Raises ConfigErrors unless nothing was wrong."""
         if self._errors:
             raise ConfigErrors(self.sorted())
+
+
+def _place(error: ConfigError) -> tuple[str, int, int]:
+    return error.file, error.line, error.column

@@ -1,6 +1,7 @@
 """Ciphers without integrity: AES-CBC (RFC 3602), AES-CTR (RFC 3686, RFC 5930), 3DES-CBC (RFC 2451), NULL (RFC 2410).
 
-They are always combined with an integrity algorithm (`cipher.EncryptThenMac`).
+DES-CBC (RFC 2405) is here for IKEv1 peers that know nothing else. All are combined with an integrity algorithm
+(`cipher.EncryptThenMac`), except where they encrypt messages of IKEv1.
 """
 
 from __future__ import annotations
@@ -9,15 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ikeengine.crypto.cbc import Cbc
 from ikeengine.registry import EncrId
-
-try:
-    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-except ImportError:  # before cryptography 43
-    from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES
 
 _FIRST_COUNTER = b"\0\0\0\x01"
 
@@ -93,6 +90,11 @@ def _triple_des_cbc(key: bytes) -> Cbc:
     return Cbc(TripleDES(key))
 
 
+def _des_cbc(key: bytes) -> Cbc:
+    """3DES with the same key three times encrypts, decrypts and encrypts: what is left is DES."""
+    return Cbc(TripleDES(key * 3))
+
+
 CLASSIC_ALGORITHMS: tuple[ClassicAlgorithm, ...] = (
     *(
         ClassicAlgorithm(
@@ -130,6 +132,16 @@ CLASSIC_ALGORITHMS: tuple[ClassicAlgorithm, ...] = (
         block=8,
         counter_iv=False,
         load=_triple_des_cbc,
+    ),
+    ClassicAlgorithm(
+        id=EncrId.DES_CBC,
+        key_length=None,
+        keyword="des",
+        key_octets=8,
+        iv_length=8,
+        block=8,
+        counter_iv=False,
+        load=_des_cbc,
     ),
     ClassicAlgorithm(
         id=EncrId.NULL,

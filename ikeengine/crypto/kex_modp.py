@@ -1,4 +1,4 @@
-"""Diffie-Hellman over the MODP groups (RFC 2409 section 6.2, RFC 3526). All are safe primes with generator 2."""
+"""Diffie-Hellman over the MODP groups (RFC 2409 section 6, RFC 3526). All are safe primes with generator 2."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ def _restore(ke_id: int, private: int) -> ModpExchange:
 _METHODS: dict[int, ModpMethod] = {
     method.id: method
     for method in (
+        ModpMethod(KeId.MODP_768, 768, 149686, exponent_bits=256),
         ModpMethod(KeId.MODP_1024, 1024, 129093, exponent_bits=256),
         ModpMethod(KeId.MODP_1536, 1536, 741804, exponent_bits=256),
         ModpMethod(KeId.MODP_2048, 2048, 124476, exponent_bits=256),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ikeengine.crypto.encr import ENCR
-from ikeengine.crypto.integ import INTEG
+from ikeengine.crypto.keymat import ChildKeyMaterial, child_octets, encr_octets, integ_octets, pieces
 from ikeengine.crypto.prf import PRF
-from ikeengine.errors import LocalMisuse
-from ikeengine.model.proposal import ChildSuite, IkeSuite, Transform
+from ikeengine.model.proposal import ChildSuite, IkeSuite
 from ikeengine.model.secret import Secret
+
+__all__ = ["ChildKeyMaterial", "IkeKeyMaterial", "child_keys", "ike_keys", "rekeyed_ike_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,6 @@ class IkeKeyMaterial:
     sk_er: Secret
     sk_pi: Secret
     sk_pr: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class ChildKeyMaterial:
-    """The keys of a Child SA: `_i` for traffic from the initiator of its exchange to the responder, `_r` back."""
-
-    encr_i: Secret
-    integ_i: Secret
-    encr_r: Secret
-    integ_r: Secret
 
 
 def ike_keys(suite: IkeSuite, ni: bytes, nr: bytes, shared: bytes, spi_i: bytes, spi_r: bytes) -> IkeKeyMaterial:
@@ -76,9 +66,7 @@ def child_keys(
 
     `more` are the results of additional key exchanges, which follow as SK(1) | ... SK(n) (RFC 9370 section 2.2.4).
     """
-    encr_octets = _encr_octets(suite.encr) if suite.encr else 0
-    integ_octets = _integ_octets(suite.integ)
-    sizes = (encr_octets, integ_octets, encr_octets, integ_octets)
+    sizes = child_octets(suite) * 2
     return ChildKeyMaterial(*_cut(prf_id, sk_d.reveal(), shared + ni + nr + _joined(more), sizes))
 
 
@@ -89,28 +77,11 @@ def _joined(secrets: Sequence[Secret]) -> bytes:
 def _expand(suite: IkeSuite, skeyseed: bytes, seed: bytes) -> IkeKeyMaterial:
     """{SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr)."""
     p = PRF[suite.prf.id].key_octets
-    a = _integ_octets(suite.integ)
-    e = _encr_octets(suite.encr)
+    a = integ_octets(suite.integ)
+    e = encr_octets(suite.encr)
     return IkeKeyMaterial(*_cut(suite.prf.id, skeyseed, seed, (p, a, a, e, e, p, p)))
 
 
 def _cut(prf_id: int, key: bytes, seed: bytes, sizes: tuple[int, ...]) -> list[Secret]:
     """prf+ in pieces."""
-    stream = PRF[prf_id].plus(key, seed, sum(sizes))
-    pieces = []
-    start = 0
-    for size in sizes:
-        pieces.append(Secret(stream[start : start + size]))
-        start += size
-    return pieces
-
-
-def _encr_octets(encr: Transform) -> int:
-    algorithm = ENCR.get((encr.id, encr.key_length))
-    if algorithm is None:
-        raise LocalMisuse(f"there is no encryption algorithm {encr.id} with a key length of {encr.key_length}")
-    return algorithm.key_octets
-
-
-def _integ_octets(integ: Transform | None) -> int:
-    return INTEG[integ.id].key_octets if integ else 0
+    return pieces(PRF[prf_id].plus(key, seed, sum(sizes)), sizes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -20,12 +21,25 @@ Mac = Callable[[bytes], bytes]
 
 _INNER_PAD = bytes(octet ^ 0x36 for octet in range(256))
 _OUTER_PAD = bytes(octet ^ 0x5C for octet in range(256))
-_HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+
+
+_HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
+    "md5": partial(hashlib.md5, usedforsecurity=False),  # a host in FIPS mode has it for IKEv1 peers that ask for it
+    "sha1": hashlib.sha1,
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
 _BLOCK_OCTETS = {name: maker(b"").block_size for name, maker in _HASHES.items()}
 
 _AES_BLOCK = 16
 _XCBC_CONSTANTS = b"\x01" * _AES_BLOCK + b"\x02" * _AES_BLOCK + b"\x03" * _AES_BLOCK
 _ZERO_BLOCK = bytes(_AES_BLOCK)
+
+
+def digest(hash_name: str, data: bytes) -> bytes:
+    """The plain hash that an HMAC is made of."""
+    return _HASHES[hash_name](data).digest()
 
 
 def hmac(hash_name: str, key: bytes) -> Mac:

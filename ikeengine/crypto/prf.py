@@ -69,6 +69,10 @@ class HmacPrf(PrfAlgorithm):
         """prf(key, data)."""
         return mac.hmac_once(self._hash_name, key, data)
 
+    def hash(self, data: bytes) -> bytes:
+        """The plain hash of `data` by the hash algorithm of this PRF, as negotiated in IKEv1."""
+        return mac.digest(self._hash_name, data)
+
 
 class AesPrf(PrfAlgorithm):
     """PRFs made of an AES-128 based MAC, whose key is brought to 16 octets first.
@@ -105,6 +109,7 @@ class AesPrf(PrfAlgorithm):
 PRF: dict[int, PrfAlgorithm] = {
     prf.id: prf
     for prf in (
+        HmacPrf(PrfId.PRF_HMAC_MD5, "prfmd5", "md5", 16),
         HmacPrf(PrfId.PRF_HMAC_SHA1, "prfsha1", "sha1", 20),
         AesPrf(PrfId.PRF_AES128_XCBC, "prfaesxcbc", mac.aes_xcbc, pads_short_keys=True),
         HmacPrf(PrfId.PRF_HMAC_SHA2_256, "prfsha256", "sha256", 32),
@@ -114,3 +119,11 @@ PRF: dict[int, PrfAlgorithm] = {
     )
 }
 """Every PRF by its transform ID."""
+
+
+def hash_prf(prf_id: int) -> HmacPrf:
+    """The HMAC version of a hash algorithm, the only kind of PRF in IKEv1 (RFC 2409 section 4). Else LocalMisuse."""
+    prf = PRF.get(prf_id)
+    if not isinstance(prf, HmacPrf):
+        raise LocalMisuse(f"{PrfId(prf_id).name} is not made of a hash algorithm")
+    return prf

@@ -1,4 +1,4 @@
-"""Signing and verifying AUTH payloads (RFC 7296 section 3.8, RFC 7427, RFC 4754, RFC 8420).
+"""Signing and verifying: AUTH payloads (RFC 7296 section 3.8, RFC 7427, RFC 4754, RFC 8420), SIG payloads of IKEv1.
 
 An RSA signature is only ever accepted by encoding what it must hold and comparing (RFC 8017 section 8.2.2); nothing
 that a peer put inside a signature is parsed.
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo, Prehashed
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -24,15 +24,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from ikeengine.crypto.ecdsa_raw import RAW_OCTETS, der_signature, raw_signature
 from ikeengine.crypto.keys import WRONG_KIND, PublicKey, UnusableKey
+from ikeengine.crypto.rsa_bare import verify_bare
 from ikeengine.crypto.signature_schemes import (
     BY_IDENTIFIER,
     BY_METHOD,
     HASH_BITS,
     HASHES,
     SCHEMES,
+    V1_SCHEMES,
     SignatureScheme,
     parse_constraint,
+    v1_scheme,
 )
 from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.model.failure import Alert
@@ -41,6 +45,7 @@ from ikeengine.registry import AuthMethod, HashId
 __all__ = [
     "HASHES",
     "SCHEMES",
+    "V1_SCHEMES",
     "PrivateKey",
     "PublicKey",
     "SignatureScheme",
@@ -49,6 +54,7 @@ __all__ = [
     "decode_auth",
     "encode_auth",
     "parse_constraint",
+    "v1_scheme",
     "verify",
 ]
 
@@ -62,10 +68,9 @@ _HASHES: dict[HashId, HashAlgorithm] = {
 }
 _PKCS1 = PKCS1v15()
 _PSS = {hash_id: PSS(mgf=MGF1(algorithm), salt_length=algorithm.digest_size) for hash_id, algorithm in _HASHES.items()}
-_ECDSA = {hash_id: ECDSA(algorithm) for hash_id, algorithm in _HASHES.items()}
-
-_RAW_ECDSA_OCTETS = {AuthMethod.ECDSA_256: 32, AuthMethod.ECDSA_384: 48, AuthMethod.ECDSA_521: 66}
-"""Length of r and of s in methods 9 to 11 (RFC 4754 section 7)."""
+_ECDSA = {(hash_id, False): ECDSA(algorithm) for hash_id, algorithm in _HASHES.items()}
+_ECDSA |= {(hash_id, True): ECDSA(Prehashed(algorithm)) for hash_id, algorithm in _HASHES.items()}
+_NO_DIGEST_INFO = NoDigestInfo()
 
 
 @final
@@ -97,11 +102,12 @@ class PrivateKey:
         return self.public.key_id
 
     def sign(self, scheme_name: str, data: bytes) -> bytes:
-        """The signature of `data` as it stands in an AUTH payload, without the AlgorithmIdentifier of method 14.
+        """The signature of `data` as it stands in an AUTH or SIG payload, without an AlgorithmIdentifier.
 
-        `scheme_name` is a key of `SCHEMES`. Raises LocalMisuse if key and scheme do not fit or the library refuses.
+        `scheme_name` is a key of `SCHEMES` or, if `data` is a HASH_I or HASH_R of IKEv1, of `V1_SCHEMES`. Raises
+        LocalMisuse if key and scheme do not fit or the library refuses.
         """
-        scheme = SCHEMES.get(scheme_name)
+        scheme = SCHEMES.get(scheme_name) or V1_SCHEMES.get(scheme_name)
         if scheme is None or not _fits(self.public, scheme):
             raise LocalMisuse(f"the scheme `{scheme_name}` is not for a key of kind {self.public.kind}")
         try:
@@ -112,10 +118,10 @@ class PrivateKey:
     def _sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
         key = self._key
         if isinstance(key, RSAPrivateKey):
-            return key.sign(data, _PSS[scheme.hash] if scheme.pss else _PKCS1, _HASHES[scheme.hash])
+            return key.sign(data, _rsa_padding(scheme), _NO_DIGEST_INFO if scheme.bare else _HASHES[scheme.hash])
         if isinstance(key, EllipticCurvePrivateKey):
-            signature = key.sign(data, _ECDSA[scheme.hash])
-            return _raw_ecdsa(scheme.method, signature) if scheme.method in _RAW_ECDSA_OCTETS else signature
+            signature = key.sign(data, _ECDSA[scheme.hash, scheme.bare])
+            return raw_signature(scheme.method, signature) if scheme.method in RAW_OCTETS else signature
         return key.sign(data)
 
     def __repr__(self) -> str:
@@ -139,19 +145,8 @@ def _load(data: bytes, password: bytes | None) -> LibraryPrivateKey:
     return key
 
 
-def _raw_ecdsa(method: AuthMethod, signature: bytes) -> bytes:
-    octets = _RAW_ECDSA_OCTETS[method]
-    r, s = decode_dss_signature(signature)
-    return r.to_bytes(octets, "big") + s.to_bytes(octets, "big")
-
-
-def _der_ecdsa(method: AuthMethod, signature: bytes) -> bytes:
-    """The ECDSA-Sig-Value of a raw r||s. Raises AuthFailed for a wrong length or a zero."""
-    octets = _RAW_ECDSA_OCTETS[method]
-    r, s = int.from_bytes(signature[:octets], "big"), int.from_bytes(signature[octets:], "big")
-    if len(signature) != 2 * octets or r == 0 or s == 0:
-        raise _failed(f"an ECDSA signature of method {method} is {2 * octets} octets, and neither half is zero")
-    return encode_dss_signature(r, s)
+def _rsa_padding(scheme: SignatureScheme) -> PSS | PKCS1v15:
+    return _PSS[scheme.hash] if scheme.pss else _PKCS1
 
 
 def _failed(detail: str) -> AuthFailed:
@@ -274,8 +269,8 @@ def verify(key: PublicKey, scheme: SignatureScheme, signature: bytes, octets: by
     """Verify the signature of the signed octets (`auth.octets`). Raises AuthFailed("peer-auth-failed")."""
     if not _fits(key, scheme):
         raise _failed(f"{scheme.name} does not fit a {key.kind} key")
-    if scheme.method in _RAW_ECDSA_OCTETS:
-        signature = _der_ecdsa(scheme.method, signature)
+    if scheme.method in RAW_OCTETS:
+        signature = der_signature(scheme.method, signature)
     try:
         _verify(key, scheme, signature, octets)
     except InvalidSignature:
@@ -287,8 +282,11 @@ def verify(key: PublicKey, scheme: SignatureScheme, signature: bytes, octets: by
 def _verify(key: PublicKey, scheme: SignatureScheme, signature: bytes, octets: bytes) -> None:
     library_key = key.library_key
     if isinstance(library_key, RSAPublicKey):
-        library_key.verify(signature, octets, _PSS[scheme.hash] if scheme.pss else _PKCS1, _HASHES[scheme.hash])
+        if scheme.bare:
+            verify_bare(library_key, signature, octets)
+        else:
+            library_key.verify(signature, octets, _rsa_padding(scheme), _HASHES[scheme.hash])
     elif isinstance(library_key, EllipticCurvePublicKey):
-        library_key.verify(signature, octets, _ECDSA[scheme.hash])
+        library_key.verify(signature, octets, _ECDSA[scheme.hash, scheme.bare])
     else:
         library_key.verify(signature, octets)

@@ -1,4 +1,4 @@
-"""The signature schemes of IKEv2 as data: RFC 7427 (with RFC 8420), and the methods that are older than it.
+"""The signature schemes of IKE as data: RFC 7427 (with RFC 8420), the methods that are older than it, and IKEv1.
 
 Choices that an operator may want to know:
 
@@ -12,7 +12,7 @@ Choices that an operator may want to know:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ikeengine.crypto import der
@@ -63,6 +63,8 @@ class SignatureScheme:
     pss: bool = False
     curve: str = ""
     """The only curve that the scheme is for (methods 9 to 11); empty for any."""
+    bare: bool = False
+    """Whether what is signed is a hash already, and the signature does not say which (IKEv1)."""
 
 
 def _identifier(oid: str, parameters: bytes = b"") -> bytes:
@@ -114,6 +116,27 @@ def _older_schemes() -> list[SignatureScheme]:
 
 SCHEMES: dict[str, SignatureScheme] = {scheme.name: scheme for scheme in [*_rfc7427_schemes(), *_older_schemes()]}
 """Every scheme by name. The names without `legacy-` are the words of swanctl's constraints."""
+
+
+V1_SCHEMES: dict[str, SignatureScheme] = {
+    scheme.name: scheme
+    for scheme in (
+        SignatureScheme("ikev1-rsa", "rsa", HashId.IDENTITY, AuthMethod.RSA_DIGITAL_SIGNATURE, bare=True),
+        *(
+            replace(SCHEMES[f"legacy-ecdsa-{bits}"], name=f"ikev1-ecdsa-{bits}", bare=True)
+            for bits in ("256", "384", "521")
+        ),
+    )
+}
+"""The schemes of IKEv1, whose signatures are over HASH_I and HASH_R (RFC 2409 section 5.1, RFC 4754 section 4).
+
+The hash of RSA is the negotiated one; ECDSA brings its own, with which HASH_I and HASH_R are made too.
+"""
+
+
+def v1_scheme(kind: str, curve: str) -> SignatureScheme | None:
+    """The only scheme of IKEv1 for a kind of key; None if there is none."""
+    return next((scheme for scheme in V1_SCHEMES.values() if scheme.kind == kind and scheme.curve in ("", curve)), None)
 
 
 def _known_identifiers() -> dict[bytes, SignatureScheme]:

@@ -39,6 +39,7 @@ class Layer:
     """Everything of one origin."""
 
     shared: dict[str, SharedKey] = field(default_factory=dict)
+    passwords: dict[str, SharedKey] = field(default_factory=dict)
     keys: dict[bytes, PrivateKey] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
@@ -54,6 +55,7 @@ def layer_of(configuration: Configuration) -> Layer:
     ]
     return Layer(
         shared={key.name: key for key in configuration.shared_keys},
+        passwords={key.name: key for key in configuration.passwords},
         keys={key.key_id: key for key in loaded},
         authorities={authority.name: authority for authority in configuration.authorities},
         certificates={der: certificate_of(der) for der in configuration.certificates},
@@ -84,21 +86,30 @@ class Credentials:
 
     # --- load-shared and its like
 
-    def load_shared(self, name: str, secret: Secret, owners: list[str]) -> None:
-        """Add or replace a pre-shared key; without a name it is known by its owners. Raises ValueError."""
+    def load_shared(self, name: str, secret: Secret, owners: list[str], *, password: bool = False) -> None:
+        """Add or replace a pre-shared key or a user's password; without a name it is known by its owners.
+
+        Raises ValueError.
+        """
         name = name or ",".join(owners) or "%any"
         patterns = tuple(parse_pattern(owner) for owner in owners)
-        self._client.shared[name] = SharedKey(name + _FROM_CLIENT, secret, patterns)
+        self._forget_shared(name)
+        kind = self._client.passwords if password else self._client.shared
+        kind[name] = SharedKey(name + _FROM_CLIENT, secret, patterns)
         self._sync()
 
     def unload_shared(self, name: str) -> None:
-        """Forget a pre-shared key."""
-        self._client.shared.pop(name, None)
+        """Forget a pre-shared key or password."""
+        self._forget_shared(name)
         self._sync()
 
     def shared_ids(self) -> list[str]:
-        """Names of the pre-shared keys that clients have loaded."""
-        return list(self._client.shared)
+        """Names of the pre-shared keys and passwords that clients have loaded."""
+        return [*self._client.shared, *self._client.passwords]
+
+    def _forget_shared(self, name: str) -> None:
+        self._client.shared.pop(name, None)
+        self._client.passwords.pop(name, None)
 
     def load_key(self, key: PrivateKey) -> bytes:
         """Add a private key; its identifier."""
@@ -191,12 +202,9 @@ class Credentials:
 
     def _sync_shared(self, old: Layer, new: Layer) -> None:
         """All of them, since their order counts."""
-        if list(old.shared.values()) == list(new.shared.values()):
-            return
-        for name in old.shared:
-            self._store.remove_shared(name)
-        for key in new.shared.values():
-            self._store.add_shared(key)
+        passwords = self._store.passwords
+        _replace(old.shared, new.shared, self._store.remove_shared, self._store.add_shared)
+        _replace(old.passwords, new.passwords, passwords.remove, passwords.add)
 
     def _remove_crl(self, layer: Layer) -> Callable[[bytes], None]:
         return lambda der: self._store.revocation.unload(layer.crls[der])
@@ -216,6 +224,7 @@ class Credentials:
 def _sum(file: Layer, client: Layer) -> Layer:
     return Layer(
         shared={key.name: key for key in (*file.shared.values(), *client.shared.values())},
+        passwords={key.name: key for key in (*file.passwords.values(), *client.passwords.values())},
         keys=file.keys | client.keys,
         authorities=client.authorities | file.authorities,
         certificates=file.certificates | client.certificates,
@@ -226,6 +235,20 @@ def _sum(file: Layer, client: Layer) -> Layer:
 
 def _named(authorities: Mapping[str, Authority]) -> dict[str, Authority]:
     return {name: authority for name, authority in authorities.items() if not name.endswith(_FROM_CLIENT)}
+
+
+def _replace(
+    old: Mapping[str, SharedKey],
+    new: Mapping[str, SharedKey],
+    remove: Callable[[str], None],
+    add: Callable[[SharedKey], None],
+) -> None:
+    if list(old.values()) == list(new.values()):
+        return
+    for name in old:
+        remove(name)
+    for key in new.values():
+        add(key)
 
 
 def _apply(

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ikeengine.config.diff import PlanAction, PlanEntry
-from ikeengine.ikev2.children.traps import SHUNTS
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
+from ikeengine.sa.children.traps import SHUNTS
 
 _GONE = ("REKEYED", "DELETING", "DELETED", "DESTROYING")
 """What is on its way out already is not taken down by us."""

@@ -238,6 +238,7 @@ class Daemon:
         self._change_keylog(engine.keylog)
         set_up(log_settings(engine))
         self._log.configure(log_settings(engine))
+        self.service.xauth.configure(engine.xauth_command, engine.xauth_timeout)
         self.service.virtual_ips.name_servers.configure(engine.resolv_conf, engine.resolvectl)
         self._network.interfaces = interface_filter(engine, self.service.interfaces)
         self.service.core.set_settings(replace(engine.settings, keylog=self.observer.keylog is not None))

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ikeengine.config.weakness import weaknesses
 from ikeengine.daemon.core import Core
 from ikeengine.daemon.fetch import Fetcher
 from ikeengine.daemon.interfaces import Interfaces
@@ -20,6 +21,7 @@ from ikeengine.daemon.paths import PathFinder
 from ikeengine.daemon.signing import Signer, SigningThreads
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.daemon.virtual_ips import VirtualIps
+from ikeengine.daemon.xauth import XauthProgram
 from ikeengine.datapath.base import PLAIN, Datapath, DatapathEvent, OuterFields
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.commands import Command, NetworkChanged, Shutdown, Unreachable
@@ -35,6 +37,7 @@ from ikeengine.outputs import (
     AskRoutes,
     AskSignature,
     AskUsage,
+    AskXauth,
     ChildRekeyed,
     ChildUpdown,
     CommandDone,
@@ -96,6 +99,7 @@ class Service:
         self._sockets = sockets
         self._signing = SigningThreads(signer)
         self.fetcher = Fetcher()
+        self.xauth = XauthProgram()
         self.keep_crl: Callable[[CrlVerified], None] = lambda output: None
         """Writes verified CRLs to the disk."""
         self._paths = PathFinder(sockets, self._prepare_socket)
@@ -117,6 +121,7 @@ class Service:
             InstallNameServers: self.virtual_ips.use_name_servers,
             DeleteNameServers: self.virtual_ips.forget_name_servers,
             AskSignature: self._ask_signature,
+            AskXauth: self._ask_xauth,
             AskPath: self._ask_path,
             AskFetch: self._ask_fetch,
             AskRoutes: self._ask_routes,
@@ -154,6 +159,7 @@ class Service:
         self._paths.close()
         self._signing.close()
         self.fetcher.close()
+        self.xauth.close()
         self._sockets.close()
         self.virtual_ips.stop()
         self.datapath.stop()
@@ -175,6 +181,8 @@ class Service:
     def load_connection(self, config: ConnectionConfig) -> None:
         """Add or replace a connection. Raises DatapathError if its device cannot be had; then nothing has changed."""
         old = self.interfaces.prepare(config)
+        for weakness in weaknesses(config):
+            self.observer.say("CFG", 1, f"{config.name}: {weakness.key}: {weakness.message}")
         self.core.load_connection(config, self.now())
         self.pump()
         self.interfaces.remove(old)
@@ -336,6 +344,13 @@ class Service:
             self.pump()
 
         self._signing.sign(output, answer)
+
+    def _ask_xauth(self, output: AskXauth) -> None:
+        def answer(result: bool | LocalMisuse) -> None:
+            self.core.complete(output.op, result, self.now())
+            self.pump()
+
+        self.xauth.check(output, answer)
 
     def _ask_path(self, output: AskPath) -> None:
         def answer(result: Path | LocalMisuse) -> None:

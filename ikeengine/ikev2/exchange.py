@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.model.commands import Packet
-from ikeengine.model.failure import FailureRecord
 from ikeengine.model.secret import Secret
-from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.task import Task
 from ikeengine.wire.payloads import Payload
 
 if TYPE_CHECKING:
-    from ikeengine.ikev2.context import Context
     from ikeengine.ikev2.exchanges.followup_ke import Followup
     from ikeengine.ikev2.sa import IkeSa
+    from ikeengine.sa.context import Context
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange(ABC):
+class Exchange(Task):
     """One request of ours and what its response does. Only one at a time is under way (a window of one)."""
 
-    name: ClassVar[str]
-    """strongSwan's name of the task."""
     type: ClassVar[ExchangeType]
 
-    ops: tuple[OpId, ...] = ()
-    """Commands that wait for the outcome."""
-    packet: Packet | None = None
-    """The packet that what this exchange brings up is wanted for: its selectors go first (RFC 7296 section 2.9)."""
     followup: Followup | None = None
     """The additional key exchanges that the answer has made necessary (RFC 9370)."""
     deleted: set[int] = field(default_factory=set)
@@ -47,11 +39,6 @@ class Exchange(ABC):
         """The peer has answered."""
 
     @property
-    def brings_up(self) -> str:
-        """Name of the child configuration that this exchange wants up, empty for every other exchange."""
-        return ""
-
-    @property
     def more_secrets(self) -> tuple[Secret, ...]:
         """The results of the additional key exchanges."""
         return () if self.followup is None else tuple(self.followup.secrets)
@@ -59,7 +46,3 @@ class Exchange(ABC):
     def gives_way(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> bool:
         """Whether this ends here, because the peer does the same and its exchange is the one that survives."""
         return False
-
-    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
-        """There will be no answer, because the IKE SA is going away."""
-        ctx.answer(self.ops, ok=False, reason=reason, record=record)

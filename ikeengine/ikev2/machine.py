@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax, UnsupportedCriticalPayload
-from ikeengine.ikev2 import reasons, tasks
-from ikeengine.ikev2.children import child as child_sa
-from ikeengine.ikev2.children import inactivity, renewal
-from ikeengine.ikev2.context import Context, Wanted
+from ikeengine.ikev2 import tasks
 from ikeengine.ikev2.exchanges import followup_ke
-from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, part
+from ikeengine.ikev2.exchanges.delete import DeleteIke, part
 from ikeengine.ikev2.exchanges.liveness import Liveness
-from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
-from ikeengine.ikev2.lifecycle import Closing, close, enter
 from ikeengine.ikev2.messages import reassembly, transport
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.messages.window import Arrival
@@ -24,6 +19,11 @@ from ikeengine.ikev2.upkeep import silence
 from ikeengine.model.path import Path
 from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa import keepalive, reasons
+from ikeengine.sa.children import lifetime, renewal
+from ikeengine.sa.context import Context, Wanted
+from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.states import Answer, Closing
 from ikeengine.timers import Timer
 from ikeengine.wire import rules
 from ikeengine.wire.header import Header
@@ -35,7 +35,7 @@ LEAST_ANSWER_TIME = 1.0
 """Seconds that a peer has at least to answer the question of DPD, whatever `dpd_timeout` says."""
 
 
-def trigger(ctx: Context, sa: IkeSa, what: Trigger, subject: object) -> bool:
+def trigger(ctx: Context, sa: IkeSa, what: Trigger | Answer, subject: object) -> bool:
     """Let something happen to an IKE SA. False if the table has no row for it in this state."""
     row = TABLE.get((sa.state, what))
     if row is None:
@@ -168,7 +168,7 @@ def handle_timers(ctx: Context, sa: IkeSa) -> None:
         if child_id:
             child = sa.children.get(child_id)
             if child is not None:
-                _handle_child_timer(ctx, sa, timer, child)
+                lifetime.handle_timer(ctx, sa, timer, child)
         else:
             _handle_ike_timer(ctx, sa, timer)
 
@@ -184,7 +184,7 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     elif timer is Timer.DPD_TIMEOUT:
         _peer_is_dead(ctx, sa)
     elif timer is Timer.KEEPALIVE:
-        transport.send_keepalive(ctx, sa)
+        keepalive.send(ctx, sa)
     elif timer is Timer.IKE_REKEY:
         if not tasks.is_queued(sa, RekeyIke.name):
             sa.queue.append(RekeyIke())
@@ -254,31 +254,3 @@ def _believe_unproven(ctx: Context, sa: IkeSa) -> None:
     if record is not None:
         ctx.fail(record)
         close(ctx, sa, Closing.FAILED, record)
-
-
-def _handle_child_timer(ctx: Context, sa: IkeSa, timer: Timer, child: child_sa.ChildSa) -> None:
-    if timer in (Timer.CHILD_REKEY, Timer.CHILD_RETRY):
-        rekey_child(sa, child)
-    elif timer is Timer.CHILD_EXPIRE:
-        expire_child(sa, child)
-    elif timer is Timer.CHILD_IDLE:
-        inactivity.check(ctx, sa, child)
-    elif timer is Timer.CHILD_DRAIN:
-        renewal.delete_drained(sa, child)
-    elif timer is Timer.CHILD_LINGER:
-        child_sa.remove(ctx, sa, child, announce=False)
-    elif timer is Timer.CHILD_SEND:
-        renewal.start_sending(ctx, sa, child)
-
-
-def rekey_child(sa: IkeSa, child: child_sa.ChildSa) -> None:
-    """Queue the rekeying of a Child SA, once."""
-    if not tasks.is_queued(sa, RekeyChild.name, child.unique_id):
-        sa.queue.append(RekeyChild(child_id=child.unique_id))
-
-
-def expire_child(sa: IkeSa, child: child_sa.ChildSa) -> None:
-    """A Child SA is over its hard lifetime: close it, and make a new one if it was still in use."""
-    if not tasks.is_queued(sa, DeleteChild.name, child.unique_id):
-        restart = child.state in child_sa.UP_STATES
-        sa.queue.append(DeleteChild(child_id=child.unique_id, restart=restart))

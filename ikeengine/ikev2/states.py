@@ -1,14 +1,15 @@
-"""The states of IKE SAs and Child SAs, and what can happen to an IKE SA."""
+"""The states of IKE SAs, and the messages that they may get."""
 
 from __future__ import annotations
 
 from enum import Enum
 
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.states import SaState
 
 
-class IkeState(Enum):
-    """Where an IKE SA is in its life. The names shown to operators are strongSwan's (`shown`)."""
+class IkeState(SaState):
+    """Where an IKE SA is in its life."""
 
     # As in `timers.Timer`.
     __hash__ = object.__hash__
@@ -43,58 +44,9 @@ class IkeState(Enum):
     DELETING = "deleting"
     CLOSED = "closed"
 
-    @property
-    def shown(self) -> str:
-        """strongSwan's name of the state."""
-        return _SHOWN.get(self, "CONNECTING")
-
-    @property
-    def is_connecting(self) -> bool:
-        """Whether the IKE SA is not authenticated yet."""
-        return self in _CONNECTING
-
-
-_CONNECTING = frozenset(
-    {
-        IkeState.CREATED,
-        IkeState.INIT_SENT,
-        IkeState.INTERMEDIATE_SENT,
-        IkeState.INTERMEDIATE_AWAITED,
-        IkeState.AUTH_SIGNING,
-        IkeState.GETTING_STATUS,
-        IkeState.AUTH_SENT,
-        IkeState.CHECKING_RESPONDER,
-        IkeState.INIT_ANSWERED,
-        IkeState.CHECKING_INITIATOR,
-        IkeState.AUTH_ANSWERING,
-        IkeState.AUTH_CONTINUED,
-        IkeState.REFUSED,
-    }
-)
-_SHOWN = {
-    IkeState.ESTABLISHED: "ESTABLISHED",
-    IkeState.REKEYED: "REKEYED",
-    IkeState.DELETING: "DELETING",
-    IkeState.CLOSED: "DESTROYING",
-}
-
-
-class ChildState(Enum):
-    """Where a Child SA is in its life; the values are strongSwan's names."""
-
-    INSTALLED = "INSTALLED"
-    REKEYING = "REKEYING"
-    """We have asked the peer to replace it."""
-    REKEYED = "REKEYED"
-    """Replaced by another Child SA; waits to be deleted."""
-    DELETING = "DELETING"
-    """We have asked the peer to delete it."""
-    DELETED = "DELETED"
-    """Deleted on both sides; its inbound half lives on for packets that are still under way."""
-
 
 class Trigger(Enum):
-    """What can happen to an IKE SA: a message, or the end of something that it asked for."""
+    """The messages that an IKE SA may get."""
 
     # As in `timers.Timer`.
     __hash__ = object.__hash__
@@ -110,12 +62,6 @@ class Trigger(Enum):
     FOLLOWUP_RESPONSE = "IKE_FOLLOWUP_KE response"
     INFO_REQUEST = "INFORMATIONAL request"
     INFO_RESPONSE = "INFORMATIONAL response"
-    PATH_FOUND = "path to the peer"
-    SIGNED = "signature"
-    FETCHED = "CRL or OCSP response"
-    LOOKED_UP = "certificate by hash and URL"
-    USAGE = "counters of a Child SA"
-    ROUTES = "routes to the peer's addresses"
 
 
 MESSAGE_TRIGGERS: dict[tuple[int, bool], Trigger] = {

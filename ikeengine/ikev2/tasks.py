@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ikeengine.errors import InvalidSyntax, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteIke
-from ikeengine.ikev2.lifecycle import Closing
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
+from ikeengine.sa import reasons
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Closing
 
 _CAN_SEND = (IkeState.ESTABLISHED, IkeState.REKEYED, IkeState.DELETING)
 _INITIATED_COUNTERS = {"CHILD_REKEY": "child-rekey", "IKE_REKEY": "ike-rekey-init"}

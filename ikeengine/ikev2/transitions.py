@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.ikev2 import tasks
-from ikeengine.ikev2.children import inactivity
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import (
     followup_ke,
     ike_auth,
@@ -21,6 +19,9 @@ from ikeengine.ikev2.mobike import roaming
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState as S
 from ikeengine.ikev2.states import Trigger as On
+from ikeengine.sa.children import inactivity
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Row:
     story: str
 
 
-TABLE: dict[tuple[S, On], Row] = {
+TABLE: dict[tuple[S, On | Answer], Row] = {
     # Initiator:  --> HDR, SAi1, KEi, Ni   <-- HDR, SAr1, KEr, Nr   --> HDR, SK {...}   <-- HDR, SK {...}
-    (S.CREATED, On.PATH_FOUND): Row(
+    (S.CREATED, Answer.PATH_FOUND): Row(
         ike_sa_init.on_path,
         (S.INIT_SENT, S.CLOSED),
         "a way to the peer is found: send IKE_SA_INIT",
@@ -49,12 +50,12 @@ TABLE: dict[tuple[S, On], Row] = {
         (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
         "derive keys anew and go on with the next additional key exchange, or authenticate",
     ),
-    (S.GETTING_STATUS, On.FETCHED): Row(
+    (S.GETTING_STATUS, Answer.FETCHED): Row(
         ike_auth.on_own_status,
         (S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
         "the status of our certificate is known: authenticate",
     ),
-    (S.AUTH_SIGNING, On.SIGNED): Row(
+    (S.AUTH_SIGNING, Answer.SIGNED): Row(
         ike_auth.on_signature,
         (S.AUTH_SENT, S.CLOSED),
         "our signature is made: send IKE_AUTH",
@@ -64,12 +65,12 @@ TABLE: dict[tuple[S, On], Row] = {
         (S.CHECKING_RESPONDER, S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
         "check the responder and install the first Child SA; or go on with another round of authentication",
     ),
-    (S.CHECKING_RESPONDER, On.LOOKED_UP): Row(
+    (S.CHECKING_RESPONDER, Answer.LOOKED_UP): Row(
         ike_auth.on_looked_up,
         (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
         "the responder's certificate is fetched: check the responder",
     ),
-    (S.CHECKING_RESPONDER, On.FETCHED): Row(
+    (S.CHECKING_RESPONDER, Answer.FETCHED): Row(
         ike_auth.on_fetched,
         (S.GETTING_STATUS, S.AUTH_SIGNING, S.AUTH_SENT, S.ESTABLISHED, S.CLOSED),
         "the responder's certificate is not revoked: install the first Child SA, or go on with another round",
@@ -90,17 +91,17 @@ TABLE: dict[tuple[S, On], Row] = {
         (S.CHECKING_INITIATOR, S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "check the initiator, install the first Child SA, answer",
     ),
-    (S.CHECKING_INITIATOR, On.LOOKED_UP): Row(
+    (S.CHECKING_INITIATOR, Answer.LOOKED_UP): Row(
         ike_auth_responder.on_looked_up,
         (S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "the initiator's certificate is fetched: check the initiator",
     ),
-    (S.CHECKING_INITIATOR, On.FETCHED): Row(
+    (S.CHECKING_INITIATOR, Answer.FETCHED): Row(
         ike_auth_responder.on_fetched,
         (S.AUTH_ANSWERING, S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "the initiator's certificate is not revoked: install the first Child SA, answer",
     ),
-    (S.AUTH_ANSWERING, On.SIGNED): Row(
+    (S.AUTH_ANSWERING, Answer.SIGNED): Row(
         ike_auth_responder.on_signature,
         (S.AUTH_CONTINUED, S.ESTABLISHED, S.REFUSED),
         "our signature is made: install the first Child SA, answer",
@@ -146,12 +147,12 @@ TABLE: dict[tuple[S, On], Row] = {
         (),
         "finish our exchange",
     ),
-    (S.ESTABLISHED, On.USAGE): Row(
+    (S.ESTABLISHED, Answer.USAGE): Row(
         inactivity.on_usage,
         (),
         "close a Child SA that nothing goes through",
     ),
-    (S.ESTABLISHED, On.ROUTES): Row(
+    (S.ESTABLISHED, Answer.ROUTES): Row(
         roaming.on_routes,
         (),
         "take another path if the current one is no good",

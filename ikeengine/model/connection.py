@@ -108,6 +108,18 @@ class AuthKind(Enum):
 
     PSK = "psk"
     PUBKEY = "pubkey"
+    XAUTH = "xauth"
+    """User name and password after phase 1 of IKEv1 (draft-beaulieu-ike-xauth)."""
+
+
+class XauthBackend(Enum):
+    """Who knows whether a password is right (`auth: xauth-<backend>`)."""
+
+    GENERIC = "generic"
+    """The secrets of the configuration."""
+    PAM = "pam"
+    """The program `engine.xauth_command`, as for the next."""
+    RADIUS = "radius"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,8 @@ class LocalAuth:
     """Signature constraints after `ike:`, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all."""
     pubkeys: tuple[bytes, ...] = ()
     """Raw public keys (SubjectPublicKeyInfo) to authenticate with instead of certificates, RFC 7670."""
+    xauth_id: Identity | None = None
+    """Our user name for XAUTH is the data of this identity; None: of `id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,7 @@ class RemoteAuth:
     cert_policy: tuple[str, ...] = ()
     """OIDs of policies for which the peer's chain must be valid."""
     revocation: Revocation = Revocation.RELAXED
+    xauth: XauthBackend = XauthBackend.GENERIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +200,10 @@ class ChildConfig:
     copy_df: bool = True
     copy_ecn: bool = True
     copy_dscp: str = "out"
+    ah_proposals: tuple[Proposal, ...] = ()
+    """AH around the ESP of `esp_proposals` (an SA bundle of IKEv1). AH alone is in `esp_proposals`."""
+    sha256_96: bool = False
+    """Truncate HMAC-SHA-256 to 96 instead of 128 bits, as drafts before RFC 4868 said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +221,10 @@ class ConnectionConfig:
     encap: bool = False
     fragmentation: Fragmentation = Fragmentation.YES
     mobike: bool = True
+    aggressive: bool = False
+    """Aggressive instead of Main Mode, also the next only with IKEv1."""
+    pull: bool = True
+    """The client asks for its virtual IP addresses (mode config pull); else the server begins (push)."""
     dpd_delay: float = 0.0
     dpd_timeout: float = 0.0
     qcd: bool = True
@@ -293,4 +316,8 @@ class EngineSettings:
     cache_crls: bool = False
     return_routability: bool = True
     """Ask a peer that has moved for a sign of life at its new address, before traffic is sent there."""
+    i_dont_care_about_security_and_use_aggressive_mode_psk: bool = False
+    """Answer Aggressive Mode with a pre-shared key."""
+    cisco_unity: bool = False
+    """Announce Cisco's Unity extensions of IKEv1."""
     keylog: bool = False

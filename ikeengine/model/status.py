@@ -75,5 +75,7 @@ class IkeStatus:
     """Virtual IP addresses that the peer has given to us."""
     remote_vips: tuple[str, ...] = ()
     """Virtual IP addresses that we have given to the peer."""
+    remote_xauth_id: Identity | None = None
+    """The user that XAUTH has authenticated (IKEv1)."""
     shared_key: str = ""
     """Name of the pre-shared key that the peer has proven to know."""

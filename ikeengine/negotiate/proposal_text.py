@@ -82,7 +82,7 @@ def parse_ah(text: str) -> Proposal:
 
 def format_proposal(proposal: Proposal) -> str:
     """The text of a proposal; `parse_...` of it gives the proposal back. Also for what a peer offers, without fail."""
-    words = [word_of(transform) for transform in _in_text_order(proposal)]
+    words = [word_of(transform) for transform in in_text_order(proposal)]
     return "-".join(words) or "nothing"
 
 
@@ -173,7 +173,7 @@ def _proposal(text: str, protocol: Protocol, choices: Choices) -> Proposal:
     return Proposal(protocol, tuple(transform for kind in _TYPE_WORDS for transform in choices[kind]))
 
 
-def _in_text_order(proposal: Proposal) -> Iterator[Transform]:
+def in_text_order(proposal: Proposal) -> Iterator[Transform]:
     """Encryption, integrity, PRF, the rest; without what the parser adds by itself."""
     integ = proposal.of_type(TransformType.INTEG)
     prf = proposal.of_type(TransformType.PRF)

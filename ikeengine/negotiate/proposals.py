@@ -2,7 +2,7 @@
 
 proposal_keywords   words and transforms             proposal_text    parse and format, the defaults
 proposal_select     the responder's choice           proposal_accept  the initiator's check of the answer
-proposal_nearest    why nothing matched, for people
+proposal_nearest    why nothing matched, for people      proposal_weak    what deserves a warning
 """
 
 from ikeengine.negotiate.proposal_accept import accept_child, accept_ike, offer
@@ -18,6 +18,7 @@ from ikeengine.negotiate.proposal_text import (
     parse_esp,
     parse_ike,
 )
+from ikeengine.negotiate.proposal_weak import weak
 
 __all__ = [
     "DEFAULT_AH",
@@ -34,4 +35,5 @@ __all__ = [
     "parse_ike",
     "select_child",
     "select_ike",
+    "weak",
 ]

@@ -47,6 +47,7 @@ _IKE_INTEG = {
     IntegId.HMAC_SHA2_512_256: "HMAC_SHA2_512_256 [RFC4868]",
 }
 _ESP_ENCR = {
+    EncrId.DES_CBC: "DES-CBC [RFC2405]",
     EncrId.NULL: "NULL",
     EncrId.TRIPLE_DES_CBC: "TripleDES-CBC [RFC2451]",
     EncrId.AES_CBC: "AES-CBC [RFC3602]",
@@ -61,6 +62,7 @@ _ESP_INTEG = {
     IntegId.AES_XCBC_96: "ANY 96 bit authentication [no checking]",
     IntegId.AES_CMAC_96: "ANY 96 bit authentication [no checking]",
     IntegId.HMAC_SHA2_256_128: "HMAC-SHA-256-128 [RFC4868]",
+    IntegId.HMAC_SHA2_256_96: "HMAC-SHA-256-96 [draft-ietf-ipsec-ciph-sha-256-00]",
     IntegId.HMAC_SHA2_384_192: "HMAC-SHA-384-192 [RFC4868]",
     IntegId.HMAC_SHA2_512_256: "HMAC-SHA-512-256 [RFC4868]",
 }

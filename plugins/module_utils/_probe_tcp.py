@@ -100,6 +100,15 @@ class Listener:
             for one in sockets:
                 one.close()
 
+    def is_running(self) -> bool:
+        """Whether there is a background process."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            try:
+                control.bind(self._name)
+            except OSError:
+                return True
+        return False
+
     def stop(self) -> bool:
         """End the background process. Whether there was one."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:

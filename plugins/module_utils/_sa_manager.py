@@ -159,14 +159,25 @@ class SaManager:
     def _rekey(self, old: t.Sequence[Data]) -> None:
         kind = "child-id" if self.wanted.child else "ike-id"
         for sa in old:
+            message = {
+                kind: sa["unique_id"],
+                "reauth": self.wanted.reauth or None,
+                # ikeengine answers when it is done; strongSwan answers at once, and does not know the word.
+                "timeout": self._remaining_ms() if self.wanted.wait else -1,
+            }
             try:
-                self.session.request(
-                    "rekey", {kind: sa["unique_id"], "reauth": self.wanted.reauth or None}, self._patience()
-                )
+                self.session.request("rekey", message, self._patience())
             except ViciCommandFailed as error:
-                raise SaFailure(self._explain(str(error), [])) from error
+                overdue = self.wanted.wait and time.monotonic() >= self._deadline
+                raise SaFailure(self._not_rekeyed() if overdue else self._explain(str(error), [])) from error
         if self.wanted.wait and not self._until(lambda: self._is_replaced(old)):
-            raise SaFailure(self._explain(f"{self._label()} was not rekeyed within {self.wanted.timeout:g} s", []))
+            raise SaFailure(self._not_rekeyed())
+
+    def _not_rekeyed(self) -> Data:
+        return dict(
+            empty_record(f"{self._label()} was not rekeyed within {self.wanted.timeout:g} s"),
+            advice="Look whether the peer's daemon runs and its packets arrive here. Until they do, the old keys are in use.",
+        )
 
     def _is_replaced(self, old: t.Sequence[Data]) -> bool:
         now = self._matching()

@@ -31,6 +31,9 @@ description:
   - V(identity-mismatch) - each end expects the identity that the other one has.
   - V(auth-mismatch) - each end authenticates as the other one demands.
   - V(version-mismatch) - both ends speak the same IKE version.
+  - V(ikev1) - hosts that are ours speak IKEv2 with each other.
+  - V(ikev1-proposal) - with IKEv1, proposals have only what IKEv1 knows.
+  - V(aggressive-psk) - pre-shared keys are not used in Aggressive Mode of IKEv1.
   - V(mode-mismatch) - both ends have the same IPsec mode.
   - V(lifetime-order) - Child SAs are rekeyed before they end.
   - V(lifetime-expiry) - no end lets a Child SA end before any of them rekeys it.

@@ -208,7 +208,7 @@ def listen(module: AnsibleModule) -> t.Dict[str, t.Any]:
     """Start a listener, or end it."""
     listener = Listener(module.params["port"])
     if module.params["state"] == "silent":
-        return {"changed": False if module.check_mode else listener.stop()}
+        return {"changed": listener.is_running() if module.check_mode else listener.stop()}
     tunnels = module.params["tunnels"]
     if tunnels and not module.check_mode:
         sources = sorted({tunnel["source"] for tunnel in tunnels})

@@ -316,7 +316,8 @@ def complaint(results: t.Sequence[Result]) -> str:
     for one in results:
         if one.failure is not None:
             text = ". ".join(part for part in (one.failure["reason"], one.failure["advice"]) if part)
-            parts.append(f"{label(one.wanted)}: {text}".rstrip(".") if len(results) > 1 else text)
+            named = len(results) == 1 or text.startswith(label(one.wanted))
+            parts.append(text if named else f"{label(one.wanted)}: {text}".rstrip("."))
     return "; ".join(parts)
 
 

@@ -11,6 +11,7 @@ import typing as t
 
 _ICV_OCTETS = {"64": "8", "96": "12", "128": "16", "8": "8", "12": "12", "16": "16"}
 _HASHES = {
+    "md5": ("HMAC_MD5_96", "PRF_HMAC_MD5"),
     "sha1": ("HMAC_SHA1_96", "PRF_HMAC_SHA1"),
     "sha": ("HMAC_SHA1_96", "PRF_HMAC_SHA1"),
     "sha256": ("HMAC_SHA2_256_128", "PRF_HMAC_SHA2_256"),
@@ -27,6 +28,7 @@ _PLAIN = {
     "curve25519": "CURVE_25519",
     "x448": "CURVE_448",
     "curve448": "CURVE_448",
+    "des": "DES_CBC",
     "3des": "3DES_CBC",
     "null": "NULL",
     "noesn": "",

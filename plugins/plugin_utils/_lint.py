@@ -23,6 +23,7 @@ from ansible_collections.keymesh.ike.plugins.plugin_utils import (
     _lint_certificates,
     _lint_connections,
     _lint_gateways,
+    _lint_ikev1,
     _lint_lifetimes,
     _lint_secrets,
     _mesh,
@@ -89,7 +90,7 @@ def lint(
     count = 0
     for alike in pairs(mesh, options_of(variables)):
         count += alike.count
-        for rules in (_lint_algorithms, _lint_connections, _lint_lifetimes):
+        for rules in (_lint_algorithms, _lint_connections, _lint_ikev1, _lint_lifetimes):
             found += rules.check(alike, limits)
     with_keys = [pair for pair in couples(mesh, "psk") if all(host in variables for host in pair)]
     found += _lint_secrets.check(with_keys, _members(mesh, variables, "psk"), limits)

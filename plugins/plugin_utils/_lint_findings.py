@@ -31,6 +31,9 @@ RULES: t.Dict[str, str] = {
     "identity-mismatch": "Each end expects the identity that the other one has.",
     "auth-mismatch": "Each end authenticates as the other one demands.",
     "version-mismatch": "Both ends speak the same IKE version.",
+    "ikev1": "Hosts that are ours speak IKEv2 with each other.",
+    "ikev1-proposal": "With IKEv1, proposals have only what IKEv1 knows.",
+    "aggressive-psk": "Pre-shared keys are not used in Aggressive Mode of IKEv1.",
     "mode-mismatch": "Both ends have the same IPsec mode.",
     "lifetime-order": "Child SAs are rekeyed before they end.",
     "lifetime-expiry": "No end lets a Child SA end before any of them rekeys it.",
@@ -59,6 +62,8 @@ class Policy(t.NamedTuple):
     pfs_missing: str = "warning"
     weak: str = "error"
     weak_allowed: str = "info"
+    ikev1: str = "info"
+    aggressive_psk: str = "warning"
     lifetime_long: str = "info"
     dpd_off: str = "warning"
     secret_octets: int = 16
@@ -70,6 +75,8 @@ POLICIES = {
     "strict": Policy(
         pfs_missing="error",
         weak_allowed="error",
+        ikev1="warning",
+        aggressive_psk="error",
         lifetime_long="warning",
         dpd_off="error",
         secret_octets=32,

@@ -51,8 +51,8 @@ PROFILES: t.Dict[str, Data] = {
     # What appliances spoke before IKEv2. Weak, so a mesh must allow it.
     "legacy_ikev1": {
         "version": 1,
-        "ike": ["aes256-sha1-modp2048", "aes128-sha1-modp1536", "3des-sha1-modp1024"],
-        "esp": ["aes256-sha1-modp2048", "aes128-sha1-modp1536", "3des-sha1-modp1024"],
+        "ike": ["aes256-sha256-modp2048", "aes256-sha1-modp2048", "aes128-sha1-modp1536", "3des-sha1-modp1024"],
+        "esp": ["aes256-sha256-modp2048", "aes256-sha1-modp2048", "aes128-sha1-modp1536", "3des-sha1-modp1024"],
     },
 }
 ALIASES = {"compatible": "compat"}

@@ -18,11 +18,11 @@ _AES = (128, 192, 256)
 AEAD = {f"aes{bits}{mode}{tag}" for bits in _AES for mode in ("gcm", "ccm") for tag in ("", 8, 12, 16, 64, 96, 128)}
 AEAD.add("chacha20poly1305")
 ESP_ONLY = {"null"}
-CIPHERS = {"aes", "3des", *(f"aes{bits}{mode}" for bits in _AES for mode in ("", "ctr")), *ESP_ONLY}
+CIPHERS = {"aes", "des", "3des", *(f"aes{bits}{mode}" for bits in _AES for mode in ("", "ctr")), *ESP_ONLY}
 _HASHES = ("sha256", "sha384", "sha512")
-INTEGRITY = {"sha", "sha1", *_HASHES, "sha2_256", "sha2_384", "sha2_512", "aesxcbc", "aescmac"}
-PRFS = {"prfsha1", *("prf" + name for name in _HASHES), "prfaesxcbc", "prfaescmac"}
-_MODP = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
+INTEGRITY = {"md5", "sha", "sha1", *_HASHES, "sha2_256", "sha2_384", "sha2_512", "aesxcbc", "aescmac"}
+PRFS = {"prfmd5", "prfsha1", *("prf" + name for name in _HASHES), "prfaesxcbc", "prfaescmac"}
+_MODP = (768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _CURVES = {"ecp256", "ecp384", "ecp521", "ecp256bp", "ecp384bp", "ecp512bp", "x25519", "curve25519", "x448", "curve448"}
 KEY_EXCHANGES = {*_CURVES, *(f"modp{bits}" for bits in _MODP)}
 ONLY_ADDITIONAL = {"mlkem768", "mlkem1024"}
@@ -31,7 +31,7 @@ SEQUENCE_NUMBERS = {"esn", "noesn"}
 
 WORDS = AEAD | CIPHERS | INTEGRITY | PRFS | KEY_EXCHANGES | NO_KEY_EXCHANGE | SEQUENCE_NUMBERS
 _ADDITIONAL = re.compile(r"ke[1-7]_(.+)")
-_WEAK = re.compile(r"(3des|null|(prf)?sha1|sha|modp(768|1024|1536))$")
+_WEAK = re.compile(r"(3?des|null|(prf)?(md5|sha1)|sha|modp(768|1024|1536))$")
 
 
 def problems(kind: str, text: t.Any, allow_weak: bool = False) -> t.List[str]:
@@ -50,7 +50,7 @@ def problems(kind: str, text: t.Any, allow_weak: bool = False) -> t.List[str]:
 
 
 GROUP_NUMBERS = {
-    **{"modp1024": 2, "modp1536": 5, "modp2048": 14, "modp3072": 15, "modp4096": 16, "modp6144": 17, "modp8192": 18},
+    **{"modp768": 1, "modp1024": 2, "modp1536": 5, "modp2048": 14, "modp3072": 15, "modp4096": 16, "modp6144": 17, "modp8192": 18},
     **{"ecp256": 19, "ecp384": 20, "ecp521": 21, "ecp256bp": 28, "ecp384bp": 29, "ecp512bp": 30},
     **{"x25519": 31, "curve25519": 31, "x448": 32, "curve448": 32, "mlkem768": 36, "mlkem1024": 37},
 }
@@ -60,9 +60,20 @@ SAMPLES = {"ike": "aes256gcm16-prfsha384-x25519", "esp": "aes256gcm16-x25519"}
 
 
 def weak(text: str) -> t.List[str]:
-    """The words of a proposal that are broken or too short: 3DES, NULL, MD5, SHA-1, MODP groups below 2048 bits."""
+    """The words of a proposal that are broken or too short: DES, 3DES, NULL, MD5, SHA-1, MODP groups below 2048 bits."""
     words = [_plain(word) for word in text.lower().split("-")]
-    return [word for word in words if _WEAK.match(word) or "md5" in word]
+    return [word for word in words if _WEAK.match(word)]
+
+
+def of_ikev2(kind: str, text: str) -> str:
+    """Why IKEv1 cannot carry a proposal; empty if it can."""
+    words = [] if text == "default" else text.lower().split("-")
+    for word in words:
+        if kind == "ike" and word in AEAD:
+            return f"IKEv1 messages cannot be protected with {word}, a combined-mode cipher (AEAD)"
+        if _ADDITIONAL.fullmatch(word):
+            return f"IKEv1 has no additional key exchanges such as {word}"
+    return ""
 
 
 def _plain(word: str) -> str:

@@ -38,6 +38,7 @@ svg{display:block;width:100%;height:auto;max-height:74vh;overflow:visible}
 .tunnel .hit{fill:none;stroke:transparent;stroke-width:16}.fine .hit{stroke-width:5}
 .tunnel .line{fill:none;stroke-linecap:round;stroke:var(--ok);stroke-width:2.5;opacity:.85}
 .thick .line{stroke-width:4}.fine .line{stroke-width:1;opacity:.2}
+.plain>path{fill:none;stroke:var(--ok);opacity:.2}
 .one_sided .line{stroke:var(--one);stroke-dasharray:2 7}
 .tunnel.failed .line{stroke:var(--failed);stroke-dasharray:14 7;opacity:1;stroke-width:3.5}
 .tunnel.down .line{stroke:var(--down);stroke-dasharray:5 9;opacity:1;stroke-width:3.5}
@@ -110,13 +111,23 @@ SCRIPT = """
 (() => {
   "use strict";
   document.documentElement.classList.add("js");
-  const report = JSON.parse(document.getElementById("data").textContent);
-  const tunnels = new Map(report.tunnels.map(one => [one.name, one]));
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const unpack = table => Array.from({length: table.rows}, (unused, number) => {
+    const made = {};
+    for (const [path, column] of Object.entries(table.columns)) {
+      const value = Array.isArray(column) ? column[number] : column.at ? column.of[column.at[number]] : column.one;
+      const [first, second] = path.split(".");
+      if (!second) made[first] = value;
+      else if (value !== null) (made[first] = made[first] || {})[second] = value;
+    }
+    return made;
+  });
+  const list = unpack(data.tunnels).map(one => ({...one, directions: []}));
+  unpack(data.directions).forEach(one => list[one.tunnel].directions.push(one));
+  const tunnels = new Map(list.map(one => [one.name, one]));
   const words = {ok: "works", one_sided: "works, tested from one end", failed: "fails", down: "down"};
   const details = document.getElementById("details");
   const drawing = document.querySelector("#drawing svg");
-  const rows = [...document.querySelectorAll("#tunnels tbody tr")];
-  const all = [...document.querySelectorAll("[data-tunnel]")];
   let kept = null;
 
   const el = (tag, text, attributes = {}) => {
@@ -127,13 +138,13 @@ SCRIPT = """
   };
   const octets = n => n === null || n === undefined ? "–" : n < 1000 ? n + " B" : n < 1e6 ? (n / 1e3).toFixed(1) + " kB"
     : n < 1e9 ? (n / 1e6).toFixed(1) + " MB" : (n / 1e9).toFixed(1) + " GB";
-  const age = s => s === null || s === undefined ? "–" : s < 120 ? s + " s" : s < 7200 ? Math.round(s / 60) + " min"
-    : s < 172800 ? Math.round(s / 3600) + " h" : Math.round(s / 86400) + " d";
+  const age = s => s === null || s === undefined ? "–" : s < 120 ? s + " s" : s < 7200 ? Math.floor(s / 60) + " min"
+    : s < 172800 ? Math.floor(s / 3600) + " h" : Math.floor(s / 86400) + " d";
   const ms = n => n === null || n === undefined ? "–" : n.toFixed(1) + " ms";
   const tcp = t => !t ? "not tested" : {ok: "both directions, full-size segments", refused: "refused", no_answer: "no answer",
     lost_to_peer: "segments to the peer lost", lost_from_peer: "segments from the peer lost"}[t.result] || t.result;
   const mtu = m => !m ? "not tested" : m.passed ? m.size + " octets" : m.size + " octets lost" + (m.largest ? ", " + m.largest + " pass" : "");
-  const bare = one => one.problem.startsWith(one.name + ": ") ? one.problem.slice(one.name.length + 2) : one.problem;
+  const bare = (one, name) => one.problem.startsWith(name + ": ") ? one.problem.slice(name.length + 2) : one.problem;
   const facts = one => [
     ["Ping", one.sent ? one.received + " of " + one.sent + " answered" : "none sent"],
     ["Round trip", ms(one.milliseconds)], ["MTU", mtu(one.mtu)], ["TCP", tcp(one.tcp)],
@@ -162,7 +173,7 @@ SCRIPT = """
       const first = el("tr");
       first.append(el("th", one.from + " → " + one.peer, {colspan: 2, scope: "colgroup"}));
       head.append(first);
-      if (!one.ok) body.append(row("Problem", bare(one)));
+      if (!one.ok) body.append(row("Problem", bare(one, tunnel.name)));
       facts(one).forEach(pair => body.append(row(...pair)));
       sa(one).forEach(pair => other.append(row(...pair)));
       sizes.append(el("col", null, {class: "key"}), el("col"));
@@ -175,6 +186,45 @@ SCRIPT = """
     made.append(el("th", name, {scope: "row"}), el("td", value));
     return made;
   };
+  // The rows that the page does not have yet, like those that it has.
+  const finding = one => one.problems.length ? one.problems : one.note ? [one.note] : [];
+  const each = (one, text) => [...new Set(one.directions.map(text))].join(" / ");
+  const heads = [...document.querySelectorAll("#tunnels thead th")].map(one => one.textContent);
+  const line = one => {
+    const made = el("tr", null, {"data-tunnel": one.name, "data-state": one.state}), name = el("th", null, {scope: "row"});
+    name.append(el("button", one.hosts.join(" – "), {type: "button"}));
+    made.append(name);
+    [el("span", words[one.state], {class: "badge " + one.state}), each(one, way => ms(way.milliseconds)),
+      each(one, way => way.received + "/" + way.sent), each(one, way => !way.mtu ? "–" : way.mtu.passed ? way.mtu.size : way.mtu.size + " lost"),
+      each(one, way => way.tcp ? way.tcp.result.replaceAll("_", " ") : "–"), each(one, way => way.child && way.child.proposal || "–"),
+      each(one, way => age(way.child && way.child.age)), finding(one).join(" ") || "–"].forEach((value, number) => {
+      const cell = el("td", null, {"data-label": heads[number + 1]});
+      cell.append(value);
+      made.append(cell);
+    });
+    made.lastChild.className = "wide";
+    return made;
+  };
+  const body = document.querySelector("#tunnels tbody");
+  body.append(...list.slice(body.rows.length).map(line));
+  const rows = [...body.rows];
+  const sought = new Map(list.map(one => [one.name, [one.name, one.mesh, ...one.hosts, words[one.state], ...finding(one),
+    each(one, way => way.child && way.child.proposal || "")].join(" ").toLowerCase()]));
+  const svg = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+    return made;
+  };
+  const working = list.filter(one => one.state === "ok");
+  document.querySelectorAll("#drawing .plain path").forEach((path, number) => {
+    const tunnel = working[number], label = tunnel.hosts.join(" to ") + ": " + words.ok, title = svg("title", {});
+    const made = svg("g", {class: "tunnel fine ok", "data-tunnel": tunnel.name, "aria-label": label});
+    title.textContent = label;
+    path.replaceWith(made);
+    path.setAttribute("class", "line");
+    made.append(title, svg("path", {class: "hit", d: path.getAttribute("d")}), path);
+  });
+  const all = [...document.querySelectorAll("[data-tunnel]")];
   const mark = name => all.forEach(one => one.classList.toggle("on", one.dataset.tunnel === name));
   const select = (name, keep) => {
     const tunnel = tunnels.get(name);
@@ -185,7 +235,7 @@ SCRIPT = """
   };
   const near = name => {
     drawing.classList.toggle("quiet", name !== null);
-    document.querySelectorAll("#drawing .tunnel").forEach(one =>
+    document.querySelectorAll("#drawing g.tunnel").forEach(one =>
       one.classList.toggle("near", name !== null && tunnels.get(one.dataset.tunnel).hosts.includes(name)));
   };
   all.forEach(one => {
@@ -199,7 +249,7 @@ SCRIPT = """
     const wanted = text.value.toLowerCase().split(/\\s+/).filter(Boolean);
     let shown = 0;
     for (const one of rows) {
-      const fits = (!state.value || one.dataset.state === state.value) && wanted.every(word => one.dataset.words.includes(word));
+      const fits = (!state.value || one.dataset.state === state.value) && wanted.every(word => sought.get(one.dataset.tunnel).includes(word));
       one.hidden = !fits;
       shown += fits ? 1 : 0;
     }
@@ -220,10 +270,7 @@ SCRIPT = """
     });
   });
   filter();
-  if (report.tunnels.length) {
-    const worst = ["down", "failed"].map(kind => report.tunnels.find(one => one.state === kind)).find(Boolean);
-    select((worst || report.tunnels[0]).name, true);
-  }
+  if (list.length) select(list[0].name, true);
   document.documentElement.dataset.ready = String(rows.length);
 })();
 """

@@ -6,22 +6,26 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from html import escape
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils._report_assets import SCRIPT, STYLE
 from ansible_collections.keymesh.ike.plugins.plugin_utils._report_drawing import WORDS, drawing
 from ansible_collections.keymesh.ike.plugins.plugin_utils._report_mesh import STATES
+from ansible_collections.keymesh.ike.plugins.plugin_utils._report_pack import as_text, pack
 
 Data = t.Dict[str, t.Any]
 
+_WRITTEN = 150
+"""Rows of the table that are there without the script too, the bad ones first. It makes the others."""
 _HEXAGON = '<svg class="hex" viewBox="0 0 16 14" aria-hidden="true"><polygon class="shape" points="4,0 12,0 16,7 12,14 4,14 0,7"/></svg>'
 
 
 def page(report: Data, title: str = "VPN verification") -> str:
     """The page. Everything that comes from hosts is escaped."""
-    data = json.dumps(report, separators=(",", ":")).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    tunnels = _in_order(report)
+    # JSON escapes all but ASCII.
+    data = as_text(pack(tunnels)).replace("<", "\\u003c")
     name = escape(title)
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     return f"""<!DOCTYPE html>
@@ -54,7 +58,7 @@ def page(report: Data, title: str = "VPN verification") -> str:
 <div id="details" aria-live="polite"></div>
 </section>
 </div>
-{_table(report)}
+{_table(report, tunnels)}
 </main>
 <footer>Written by keymesh.ike.verify. This page is one file and loads nothing.</footer>
 <script type="application/json" id="data">{data}</script>
@@ -131,9 +135,13 @@ def _legend(report: Data) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def _table(report: Data) -> str:
+def _in_order(report: Data) -> t.List[Data]:
+    """The bad ones first."""
     order = {state: number for number, state in enumerate(STATES)}
-    tunnels = sorted(report["tunnels"], key=lambda tunnel: (order[tunnel["state"]], tunnel["name"]))
+    return sorted(report["tunnels"], key=lambda tunnel: (order[tunnel["state"]], tunnel["name"]))
+
+
+def _table(report: Data, tunnels: t.Sequence[Data]) -> str:
     choices = "".join(f'<option value="{state}">{WORDS[state]}</option>' for state in STATES if report["summary"][state])
     heads = "".join(f'<th scope="col">{head}</th>' for head in _COLUMNS)
     return f"""<section class="card" id="tunnels" aria-labelledby="tunnels-title">
@@ -144,9 +152,14 @@ def _table(report: Data) -> str:
 <p id="count" role="status"></p>
 </div>
 <div class="scroll" role="region" aria-label="Table of tunnels" tabindex="0">
-<table><thead><tr>{heads}</tr></thead><tbody>{"".join(map(_row, tunnels))}</tbody></table>
+<table><thead><tr>{heads}</tr></thead><tbody>{"".join(map(_row, tunnels[:_WRITTEN]))}</tbody></table>
 </div>
-</section>"""
+{_rest(tunnels)}</section>"""
+
+
+def _rest(tunnels: t.Sequence[Data]) -> str:
+    more = len(tunnels) - _WRITTEN
+    return f"<noscript><p>{more} more tunnels are shown with scripts only.</p></noscript>\n" if more > 0 else ""
 
 
 _COLUMNS = ("Tunnel", "State", "Round trip", "Pings", "MTU", "TCP", "Algorithms", "Age", "Finding")
@@ -164,11 +177,10 @@ def _row(tunnel: Data) -> str:
         _each(directions, lambda one: _age((one["child"] or {}).get("age"))),
     ]
     finding = tunnel["problems"] or ([tunnel["note"]] if tunnel["note"] else [])
-    words = " ".join([tunnel["name"], tunnel["mesh"], *tunnel["hosts"], WORDS[tunnel["state"]], *finding, *cells[5:6]]).lower()
     name = escape(tunnel["name"])
     tags = "".join(f'<td data-label="{label}">{cell}</td>' for label, cell in zip(_COLUMNS[1:], cells))
     return (
-        f'<tr data-tunnel="{name}" data-state="{tunnel["state"]}" data-words="{escape(words)}">'
+        f'<tr data-tunnel="{name}" data-state="{tunnel["state"]}">'
         f'<th scope="row"><button type="button">{escape(" – ".join(tunnel["hosts"]))}</button></th>{tags}'
         f'<td class="wide" data-label="Finding">{"<br>".join(map(escape, finding)) or "–"}</td></tr>'
     )

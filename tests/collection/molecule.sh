@@ -30,8 +30,20 @@ prepare() {
     rm -rf "$scratch"
 }
 
+# Why a scenario cannot run on this machine; nothing if it can.
+missing_for() {
+    if [ "$1" = ubuntu ] && [ "$(compgen -G '.build/ubuntu/*.complete' | wc -l)" != 2 ]; then
+        echo "tests/lab/provision.sh ubuntu .build/ubuntu"
+    fi
+}
+
 run_scenario() {
-    local name=$1 started=$SECONDS verdict=ok
+    local name=$1 started=$SECONDS verdict=ok missing
+    missing=$(missing_for "$name")
+    if [ -n "$missing" ]; then
+        printf '%-8s%s: what it needs is not here (%s)\n' SKIPPED "$name" "$missing"
+        return
+    fi
     molecule test --scenario-name "$name" >"$logs/molecule-$name.log" 2>&1 || verdict=FAILED
     printf '%-8s%s (%d s)\n' "$verdict" "$name" $((SECONDS - started))
     [ "$verdict" = ok ]
@@ -47,7 +59,7 @@ for name in "$@"; do
 done
 
 mkdir -p "$logs"
-export -f run_scenario
+export -f run_scenario missing_for
 export logs
 # The ones with the most steps first, so that no long one is left at the end.
 scenarios=("$@")
@@ -58,7 +70,7 @@ status=0
 printf '%s\0' "${scenarios[@]}" | xargs -0 -n 1 -P "${MOLECULE_JOBS:-2}" bash -c 'run_scenario "$1"' run_scenario || status=1
 if [ "$status" != 0 ]; then
     for name in "${scenarios[@]}"; do
-        if ! grep -q "1 successful" "$logs/molecule-$name.log"; then
+        if [ -z "$(missing_for "$name")" ] && ! grep -q "1 successful" "$logs/molecule-$name.log"; then
             printf '\n===== %s: the end of %s =====\n' "$name" "$logs/molecule-$name.log"
             tail -n 60 "$logs/molecule-$name.log"
         fi

@@ -61,8 +61,11 @@ class Charon(Control):
         self.socket_path.unlink(missing_ok=True)
         environment = {**os.environ, "STRONGSWAN_CONF": str(self._configuration)}
         with self._output.open("a") as output:
-            self._process = self.namespace.popen(BINARY, env=environment, stdout=output, stderr=output)
+            self._process = self.namespace.popen(*self._command(), env=environment, stdout=output, stderr=output)
         wait_until(self._is_up)
+
+    def _command(self) -> list[str]:
+        return [BINARY]
 
     def configure(self, settings: Section) -> None:
         """Change settings of the running daemon; the next call forgets these again."""

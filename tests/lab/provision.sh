@@ -6,7 +6,7 @@ set -euo pipefail
 DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping sysctl:procps tcpdump:tcpdump iperf3:iperf3)
 TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark linux.uml:user-mode-linux modprobe:kmod
   swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
-  qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus)
+  qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus debootstrap:debootstrap wget:wget)
 # Not every release has these. A test that finds none says that it was skipped.
 OPTIONAL_COMMANDS=(pebble:pebble)
 # Plugins have no command of their own; a file tells that they are there.
@@ -14,6 +14,12 @@ TEST_FILES=(/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-ex
   /usr/lib/ipsec/plugins/libstrongswan-xauth-generic.so:libcharon-extauth-plugins
   /usr/lib/ipsec/plugins/libstrongswan-curve25519.so:libstrongswan-extra-plugins
   /usr/lib/ipsec/plugins/libstrongswan-gcm.so:libstrongswan-standard-plugins)
+NEWER_SUITE=forky
+NEWER_STRONGSWAN=charon-systemd,libcharon-extra-plugins,libstrongswan-extra-plugins,libstrongswan-standard-plugins
+
+UBUNTU=http://archive.ubuntu.com/ubuntu
+UBUNTU_KEYRING=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
+UBUNTU_KEYRING_SUM=36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'keymesh.ike: %s\n' "$*" >&2; exit 1; }
@@ -90,6 +96,64 @@ unpack_kernel() {
   rm -rf "$dir" && mkdir -p "$(dirname "$dir")" && mv "$work/files" "$dir" && rm -rf "$work"
 }
 
+# A strongSwan that has ML-KEM, in a root directory of its own: the one of this machine stays what its distribution has.
+strongswan() {
+  local dir=$1 log=/tmp/keymesh-strongswan.log
+  [ ! -e "$dir/.complete" ] || return 0
+  say "installing a newer strongSwan below $dir"
+  if ! install_strongswan "$dir" >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    say "keymesh.ike: there is no newer strongSwan, so the tests with ML-KEM at the other end cannot run (all of it: $log)" >&2
+  fi
+}
+
+install_strongswan() {
+  local dir=$1 mirror
+  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    sed -nE 's|^(URIs:\|deb)( \[[^]]*\])? +(https?://[^ ]*/debian)/?( .*)?$|\3|p' | head -n 1)
+  rm -rf "$dir"
+  mkdir -p "$(dirname "$dir")"
+  debootstrap --variant=minbase --include="$NEWER_STRONGSWAN" "$NEWER_SUITE" "$dir" \
+    "${mirror:-http://deb.debian.org/debian}" /usr/share/debootstrap/scripts/sid || return
+  rm -rf "$dir"/var/cache/apt/archives/*.deb "$dir"/var/lib/apt/lists/*
+  touch "$dir/.complete"
+}
+
+# Ubuntu for the scenario `ubuntu`: the systems that containers boot, each in a directory of its own.
+ubuntu() {
+  local dir=$1 suite jobs=() status=0
+  for suite in jammy noble; do
+    [ -e "$dir/$suite.complete" ] && continue
+    say "installing Ubuntu $suite below $dir"
+    install_ubuntu "$suite" "$dir" >"/tmp/keymesh-ubuntu-$suite.log" 2>&1 &
+    jobs+=($!)
+  done
+  for suite in "${jobs[@]}"; do wait "$suite" || status=1; done
+  [ "$status" = 0 ] || say "keymesh.ike: there is no Ubuntu, so its scenario cannot run (all of it: /tmp/keymesh-ubuntu-*.log)" >&2
+}
+
+install_ubuntu() {
+  local suite=$1 dir=$2 root=$2/$1 keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg work packages
+  packages=systemd,systemd-sysv,dbus,python3,python3-venv,iproute2,iputils-ping,nftables,procps,kmod
+  work=$(mktemp -d) || return
+  rm -rf "$root"
+  mkdir -p "$dir"
+  # Debian has no package with Ubuntu's keys, so the one of Ubuntu is told by its checksum.
+  wget -q -O "$work/keyring.deb" "$UBUNTU/$UBUNTU_KEYRING" || return
+  echo "$UBUNTU_KEYRING_SUM  $work/keyring.deb" | sha256sum --check --quiet || return
+  dpkg-deb -x "$work/keyring.deb" "$work" || return
+  debootstrap --variant=minbase --components=main,universe --keyring="$work$keyring" --include="$packages" \
+    "$suite" "$root" "$UBUNTU" /usr/share/debootstrap/scripts/gutsy || return
+  if [ "$suite" = jammy ]; then
+    # Its Python 3.11 came after the release.
+    echo "deb $UBUNTU jammy-updates main universe" >>"$root/etc/apt/sources.list"
+    chroot "$root" apt-get update -qq || return
+    DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends python3.11-venv || return
+  fi
+  rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$work"
+  touch "$dir/$suite.complete"
+}
+
 venv() {
   local python=$1 dir=$2
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -113,6 +177,8 @@ venv() {
 case ${1:-} in
   packages) packages "$2" ;;
   kernel) kernel "$2" ;;
+  strongswan) strongswan "$2" ;;
+  ubuntu) ubuntu "$2" ;;
   venv) venv "$2" "$3" ;;
-  *) die "usage: provision.sh packages demo|test | kernel DIR | venv PYTHON DIR" ;;
+  *) die "usage: provision.sh packages demo|test | kernel DIR | strongswan DIR | ubuntu DIR | venv PYTHON DIR" ;;
 esac

@@ -26,8 +26,12 @@ def check(arguments: Namespace) -> int:
         _report(errors, as_json=arguments.json)
         return Exit.USAGE
     if arguments.json:
-        print_json({"valid": True, "errors": [], "connections": sorted(configuration.connections)})
+        warnings = [asdict(warning) for warning in configuration.warnings]
+        names = sorted(configuration.connections)
+        print_json({"valid": True, "errors": [], "warnings": warnings, "connections": names})
     else:
+        for warning in configuration.warnings:
+            complain(f"warning: {warning}")
         print(f"{arguments.config}: sound; {_summary(configuration)}")
     return Exit.DONE
 

@@ -10,7 +10,7 @@ from ikeengine import __version__
 from ikeengine.cli.client import Client
 from ikeengine.cli.digest import suite
 from ikeengine.cli.errors import DaemonUnreachable, Exit
-from ikeengine.cli.output import print_json
+from ikeengine.cli.output import complain, print_json
 from ikeengine.cli.tables import Cell, Report, show, state
 from ikeengine.cli.text import duration, json_ready, number, sections, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message, Value
@@ -72,6 +72,10 @@ def conns(arguments: Namespace) -> int:
         for name, section in sections(message).items():
             report.add(*_connection_row(name, section))
     show(report, sys.stdout)
+    for message in messages:
+        for name, section in sections(message).items():
+            for warning in strings(section, "warnings"):
+                complain(f"warning: {name}: {warning}")
     return Exit.DONE
 
 

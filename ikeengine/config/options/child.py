@@ -28,13 +28,23 @@ _BYTES: Kind[int | None] = SIZE
 _PACKETS: Kind[int | None] = VOLUME_COUNT
 _AH: Kind[tuple[Proposal, ...] | None] = AH_PROPOSALS
 
-AH = Option("ah_proposals", _AH, "AH proposals to offer and accept; takes the place of `esp_proposals`.")
+AH = Option(
+    "ah_proposals",
+    _AH,
+    "AH proposals to offer and accept instead of ESP. With IKEv1 AH can be around ESP, if both are written.",
+)
 ESP = Option(
     "esp_proposals",
     ESP_PROPOSALS,
     "ESP proposals to offer and accept, best first. A key exchange method "
     "such as `x25519` gives perfect forward secrecy when rekeying.",
     "default",
+)
+SHA256_96 = Option(
+    "sha256_96",
+    BOOLEAN,
+    "Truncate HMAC-SHA-256 to 96 instead of 128 bits, as peers from before RFC 4868 do; both ends must be told.",
+    "no",
 )
 LOCAL_TS = Option(
     "local_ts",
@@ -171,7 +181,6 @@ IF_ID_OUT = Option(
 )
 
 _NOT_YET = (
-    Fixed("sha256_96", "the wrong truncation of old peers", "no", BOOLEAN),
     Fixed("updown", "scripts; subscribe to the events of the control socket instead"),
     Fixed("hostaccess", "a variable for updown scripts", "no", BOOLEAN),
     Fixed("policies_fwd_out", "outbound forward policies", "no", BOOLEAN),
@@ -188,6 +197,7 @@ CHILD = Section(
     (
         ESP,
         AH,
+        SHA256_96,
         LOCAL_TS,
         REMOTE_TS,
         MODE,

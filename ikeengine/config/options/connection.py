@@ -38,7 +38,25 @@ _TRIES: Kind[int | None] = RETRANSMISSIONS
 _PERCENT: Kind[int | None] = JITTERS
 _FILES = ListOf(FILE)
 
-IKE_VERSION = Option("version", VERSION, "IKE major version.", "2")
+IKE_VERSION = Option(
+    "version",
+    VERSION,
+    "IKE major version. IKEv1 is only for peers that know nothing better; 0 accepts both and initiates IKEv2.",
+    "2",
+)
+AGGRESSIVE = Option(
+    "aggressive",
+    BOOLEAN,
+    "Aggressive instead of Main Mode (IKEv1): shows the identities to everybody, and with a pre-shared key lets "
+    "everybody guess it offline. To answer it with a pre-shared key takes a switch in `engine` as well.",
+    "no",
+)
+PULL = Option(
+    "pull",
+    BOOLEAN,
+    "With IKEv1, the client asks for virtual IP addresses (mode config pull); `no` lets the server begin (push).",
+    "yes",
+)
 LOCAL_ADDRS = Option(
     "local_addrs",
     ListOf(HOST_PATTERN),
@@ -76,7 +94,7 @@ DPD_TIMEOUT = Option(
     "dpd_timeout",
     DURATION,
     "How long nothing may come from the peer before an unanswered `dpd_delay` question makes it count as dead; "
-    "0 leaves that to the retransmissions.",
+    "0 leaves that to the retransmissions. With IKEv1 the questions are R-U-THERE (RFC 3706).",
     "0s",
     unit="s",
 )
@@ -212,9 +230,11 @@ ROUND = Option(
 LOCAL_AUTH = Option(
     "auth",
     AUTH,
-    "How we authenticate: `psk`, `pubkey`, or `ike:` with signature schemes, such as `ike:rsa/pss-sha256`.",
+    "How we authenticate: `psk`, `pubkey`, or `ike:` with signature schemes, such as `ike:rsa/pss-sha256`. `xauth` is "
+    "user name and password, for IKEv1: after another round, or alone if the peer has a certificate (hybrid).",
     "pubkey",
 )
+XAUTH_ID = Option("xauth_id", IDENTITY, "Our user name for `auth: xauth`.", derived="`id`")
 LOCAL_ID = Option(
     "id",
     IDENTITY,
@@ -240,7 +260,8 @@ REMOTE_AUTH = Option(
     REMOTE_AUTH_KIND,
     "How the peer must authenticate; written like `local.auth`. Kinds of keys with a least number of bits and hashes, "
     "such as `rsa-3072-sha256-ecdsa-256-sha256`, are demands on every certificate of its chain, and on its signature "
-    "unless `-ike:` with signature schemes follows.",
+    "unless `-ike:` with signature schemes follows. With `xauth` the passwords are in `secrets`; with `xauth-pam` and "
+    "`xauth-radius` the program `engine.xauth_command` is asked.",
     "pubkey",
 )
 REMOTE_ID = Option("id", PATTERN, "The identity that the peer must prove; `*` is a wildcard, `%any` takes all.", "%any")
@@ -270,11 +291,10 @@ REVOCATION = Option(
 _LOCAL = Section(
     "connections.<conn>.local<suffix>",
     "How we prove our identity.",
-    (ROUND, LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS, LOCAL_PUBKEYS),
+    (ROUND, LOCAL_AUTH, LOCAL_ID, LOCAL_CERTS, LOCAL_PUBKEYS, XAUTH_ID),
     (
         Fixed("eap_id", "EAP"),
         Fixed("aaa_id", "EAP"),
-        Fixed("xauth_id", "XAuth of IKEv1"),
     ),
     (Subsection("cert", _CERT, Form.SUFFIXED),),
 )
@@ -291,8 +311,6 @@ _REMOTE = Section(
 )
 
 _NOT_YET = (
-    Fixed("aggressive", "IKEv1", "no", BOOLEAN),
-    Fixed("pull", "the Mode Config of IKEv1", "yes", BOOLEAN),
     Fixed("dscp", "DSCP of IKE packets", "000000", Integer()),
     Fixed("ppk_id", "postquantum pre-shared keys, RFC 8784"),
     Fixed("ppk_required", "postquantum pre-shared keys, RFC 8784", "no", BOOLEAN),
@@ -311,6 +329,8 @@ CONNECTION = Section(
         LOCAL_PORT,
         REMOTE_PORT,
         PROPOSALS,
+        AGGRESSIVE,
+        PULL,
         REKEY_TIME,
         OVER_TIME,
         RAND_TIME,

@@ -54,6 +54,18 @@ _IKE = Section(
     "We initiate with the first in the configuration.",
     (SECRET, SECRET_FILE, OWNERS, ALLOW_WEAK),
 )
+PASSWORD_PREFIXES = ("xauth", "eap")
+USERS = Option(
+    "id",
+    PATTERNS,
+    "User names, as a list or as `id-1`, `id-2`. Nobody: it is the password of every user.",
+    "",
+    suffixed=True,
+)
+_PASSWORDS = {
+    prefix: Section(f"secrets.{prefix}<suffix>", "The password of users, for XAUTH.", (SECRET, SECRET_FILE, USERS))
+    for prefix in PASSWORD_PREFIXES
+}
 _PRIVATE = {
     prefix: Section(f"secrets.{prefix}<suffix>", "A private key.", (KEY_FILE, PASSWORD, PASSPHRASE))
     for prefix in PRIVATE_KEY_PREFIXES
@@ -66,16 +78,15 @@ _PKCS12 = Section(
 
 SECRETS = Section(
     "secrets",
-    "Pre-shared and private keys.",
+    "Pre-shared keys, passwords and private keys.",
     fixed=(
-        Fixed("eap", "EAP", suffixed=True),
-        Fixed("xauth", "XAuth of IKEv1", suffixed=True),
         Fixed("ntlm", "EAP", suffixed=True),
         Fixed("ppk", "postquantum pre-shared keys, RFC 8784", suffixed=True),
         Fixed("token", "keys on a token", suffixed=True),
     ),
     sections=(
         Subsection("ike", _IKE, Form.SUFFIXED),
+        *(Subsection(prefix, section, Form.SUFFIXED) for prefix, section in _PASSWORDS.items()),
         Subsection(MANUAL_PREFIX, _MANUAL, Form.SUFFIXED),
         *(Subsection(prefix, section, Form.SUFFIXED) for prefix, section in _PRIVATE.items()),
         Subsection("pkcs12", _PKCS12, Form.SUFFIXED),

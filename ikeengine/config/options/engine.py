@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.config.address_kinds import ADDRESS, ENDPOINT
+from ikeengine.config.command_kinds import COMMAND
 from ikeengine.config.ike_kinds import SELECTORS, SERVICES
 from ikeengine.config.kinds import (
     BOOLEAN,
@@ -169,6 +170,33 @@ HASH_AND_URL = Option(
     "no",
 )
 
+AGGRESSIVE_PSK = Option(
+    "i_dont_care_about_security_and_use_aggressive_mode_psk",
+    BOOLEAN,
+    "Answer IKEv1 Aggressive Mode with a pre-shared key: whoever sends one packet can guess the key offline.",
+    "no",
+)
+CISCO_UNITY = Option(
+    "cisco_unity",
+    BOOLEAN,
+    "Announce Cisco's Unity extensions (IKEv1), so that peers tell and take networks for split tunnels.",
+    "no",
+)
+XAUTH_COMMAND = Option(
+    "xauth_command",
+    COMMAND,
+    "Program that checks user name and password for `xauth-pam` and `xauth-radius`: gets them as two lines on its "
+    "standard input, and accepts with exit code 0. An absolute path and arguments; run without a shell.",
+    "",
+)
+XAUTH_TIMEOUT = Option(
+    "xauth_timeout",
+    DURATION,
+    "Longest time for `xauth_command`, then it is killed and the user refused.",
+    "10s",
+    unit="s",
+)
+
 BYPASS_NETWORKS = Option(
     "bypass_networks",
     SELECTORS,
@@ -240,6 +268,10 @@ ENGINE = Section(
         MULTIPLE_AUTHENTICATION,
         SIGNATURE_AUTHENTICATION,
         HASH_AND_URL,
+        AGGRESSIVE_PSK,
+        CISCO_UNITY,
+        XAUTH_COMMAND,
+        XAUTH_TIMEOUT,
         RETURN_ROUTABILITY,
         INTERFACES_USE,
         INTERFACES_IGNORE,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ikeengine.config.kinds import Kind, ListOf
+from ikeengine.config.kinds import TEXT, Kind, ListOf
 from ikeengine.config.pool_kinds import ADDRESSES, ATTRIBUTE_TEXT, DOMAIN, HOST, SUBNET, TRUST_ANCHOR, AddressBlock
 from ikeengine.config.schema import Option, Section
 
 _ADDRESSES: Kind[AddressBlock | None] = ADDRESSES
+_DOMAIN: Kind[bytes | None] = DOMAIN
 
 ADDRS = Option(
     "addrs", _ADDRESSES, "The addresses: one subnet, whose first and last address are left out, or a range `from-to`."
@@ -32,6 +33,14 @@ DNSSEC_TA = Option(
     "DNSSEC trust anchors of these domains (RFC 8598), each as `domain keytag algorithm digest-type digest`.",
     "",
 )
+BANNER = Option("banner", ListOf(TEXT, split=False), "Text that clients show to their users, if they speak Unity.", "")
+DEF_DOMAIN = Option("unity_def_domain", _DOMAIN, "Domain of the clients, for those that speak Unity.")
+SPLITDNS_NAME = Option(
+    "unity_splitdns_name",
+    ListOf(DOMAIN),
+    "Domains that the name servers in `dns` are for, as Unity's clients know them.",
+    "",
+)
 NUMBERED = Option(
     "<number>", ListOf(ATTRIBUTE_TEXT), "Any other attribute by its number: an address, `0x` and hexadecimal, or text."
 )
@@ -50,6 +59,9 @@ POOL = Section(
         SUBNETS,
         SPLIT_INCLUDE,
         SPLIT_EXCLUDE,
+        BANNER,
+        DEF_DOMAIN,
+        SPLITDNS_NAME,
         DNS_DOMAIN,
         DNSSEC_TA,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from ikeengine.config.weakness import weaknesses
 from ikeengine.model.connection import (
     Action,
     AuthKind,
@@ -32,7 +33,7 @@ _WITH_SAS = ("INSTALLED", "UPDATING", "REKEYING", "REKEYED", "DELETING", "DELETE
 """Child SA states in which there are SAs to report on."""
 _ENCR_NAMES = {EncrId.TRIPLE_DES_CBC: "3DES_CBC", EncrId.NULL_AUTH_AES_GMAC: "NULL_AES_GMAC"}
 _VERSIONS = {0: "IKEv1/2", 1: "IKEv1", 2: "IKEv2"}
-_AUTH_CLASSES = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key"}
+_AUTH_CLASSES = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key", AuthKind.XAUTH: "XAuth"}
 
 
 _selector_text = lru_cache(maxsize=4096)(format_selector)
@@ -57,6 +58,8 @@ def ike_section(ike: IkeStatus, now: float) -> Section:
         "remote-port": ike.path.remote_port,
         "remote-id": identity_text(ike.remote_id),
     }
+    if ike.remote_xauth_id is not None:
+        section["remote-xauth-id"] = identity_text(ike.remote_xauth_id)
     section |= _flags({"initiator": ike.initiator})
     section |= {"initiator-spi": ike.spi_i.hex(), "responder-spi": ike.spi_r.hex()}
     nat = ike.nat_local or ike.nat_remote or ike.nat_fake
@@ -218,17 +221,23 @@ def connection_section(config: ConnectionConfig, subject_of: SubjectOf) -> Secti
         section[f"local-{number}"] = _local_auth(auth, subject_of)
     for number, remote in enumerate(config.remote, 1):
         section[f"remote-{number}"] = _remote_auth(remote, subject_of)
+    if weak := weaknesses(config):
+        section["warnings"] = [f"{weakness.key}: {weakness.message}" for weakness in weak]
     section["children"] = {name: _child_config(child) for name, child in config.children.items()}
     return {config.name: section}
 
 
 def _local_auth(auth: LocalAuth, subject_of: SubjectOf) -> Section:
     identity: Section = {} if auth.id is None else {"id": format_identity(auth.id)}
+    if auth.xauth_id is not None:
+        identity["xauth_id"] = format_identity(auth.xauth_id)
     return identity | _auth_round(auth.auth, auth.certs, (), subject_of)
 
 
 def _remote_auth(auth: RemoteAuth, subject_of: SubjectOf) -> Section:
     identity: Section = {} if auth.id.text == "%any" else {"id": auth.id.text}
+    if auth.auth is AuthKind.XAUTH:
+        identity["xauth"] = auth.xauth.value
     return identity | _auth_round(auth.auth, auth.certs, auth.cacerts, subject_of)
 
 

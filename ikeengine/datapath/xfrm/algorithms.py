@@ -60,6 +60,7 @@ AUTH: dict[int, AuthName] = {
     IntegId.AES_XCBC_96: AuthName(b"xcbc(aes)", 96),
     IntegId.AES_CMAC_96: AuthName(b"cmac(aes)", 96),
     IntegId.HMAC_SHA2_256_128: AuthName(b"hmac(sha256)", 128),
+    IntegId.HMAC_SHA2_256_96: AuthName(b"hmac(sha256)", 96),
     IntegId.HMAC_SHA2_384_192: AuthName(b"hmac(sha384)", 192),
     IntegId.HMAC_SHA2_512_256: AuthName(b"hmac(sha512)", 256),
 }

@@ -1,1 +1,1 @@
-"""Child SAs: offering, choosing, installing, and what brings them up and down."""
+"""Offering and answering Child SAs."""

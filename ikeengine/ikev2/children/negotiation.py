@@ -7,15 +7,8 @@ from dataclasses import dataclass, replace
 
 from ikeengine.crypto.keymat_v2 import ChildKeyMaterial, child_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from ikeengine.ikev2.addresses import virtual_ips
-from ikeengine.ikev2.children import nat_transport, tags
-from ikeengine.ikev2.children.address_pairs import offered_for
-from ikeengine.ikev2.children.child import ChildKeys, ChildSa
-from ikeengine.ikev2.children.choice import choose_config
-from ikeengine.ikev2.children.notifies import allowed_padding, child_notifies, new_cpi, peer_cpi
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2.children.notifies import allowed_padding, child_notifies, peer_cpi
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig, Mode
@@ -25,6 +18,15 @@ from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.proposals import accept_child, offer, select_child
 from ikeengine.negotiate.selectors import is_host, is_subset, narrow, resolve
 from ikeengine.registry import NotifyType, Protocol, TransformType
+from ikeengine.sa.addresses import virtual_ips
+from ikeengine.sa.children import nat_transport
+from ikeengine.sa.children.address_pairs import offered_for
+from ikeengine.sa.children.arrival import make
+from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.choice import choose_config
+from ikeengine.sa.children.cpi import new_cpi
+from ikeengine.sa.context import Context
+from ikeengine.sa.own_ke import OwnKe, generate
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder
 
 SPI_OCTETS = 4
@@ -180,7 +182,9 @@ def make_answer(
     then.
     """
     offered = message.require(Sa).proposals
-    choice = choose_config(sa, message, configs)
+    selectors = message.require(TsResponder).selectors, message.require(TsInitiator).selectors
+    wants_transport = message.notify(NotifyType.USE_TRANSPORT_MODE) is not None
+    choice = choose_config(sa, selectors, configs, wants_transport=wants_transport)
     config, local_ts, remote_ts = choice.config, choice.local_ts, choice.remote_ts
     proposal, suite = select_child(offered, config.esp_proposals, with_ke=nonce_payload is not None)
     check_nat(sa, suite.protocol)
@@ -241,21 +245,8 @@ def _new_child(
     if len(proposal.spi) != SPI_OCTETS or spi_out == 0:
         raise NoProposalChosen(f"the SPI of the peer's proposal is not {SPI_OCTETS} octets or is zero")
     mode = Mode.TRANSPORT if transport else Mode.TUNNEL
-    chosen = tags.choose(ctx, sa, config, reqid)
-    key = (local_ts, remote_ts, mode, sa.path.local, sa.path.remote, chosen)
-    return ChildSa(
-        config=config,
-        unique_id=ctx.new_unique_id(),
-        reqid=ctx.share_reqid(reqid) if reqid else ctx.take_reqid(key, config.reqid),
-        suite=suite,
-        mode=mode,
-        spi_in=spi_in or ctx.new_child_spi(),
-        spi_out=spi_out,
-        local_ts=local_ts,
-        remote_ts=remote_ts,
-        installed_at=ctx.now,
-        tags=chosen,
-    )
+    spis = spi_in or ctx.new_child_spi(), spi_out
+    return make(ctx, sa, config, suite, mode, spis, (local_ts, remote_ts), reqid)
 
 
 def _keys(

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.registry import NotifyType
+from ikeengine.sa.children.cpi import CPI_OCTETS, FIRST_CPI, LAST_CPI
 from ikeengine.wire.payloads import Notify
 
 IPCOMP_DEFLATE = 2
 """The only transform that anybody uses (RFC 2394); 1 is OUI, 3 is LZS."""
-
-FIRST_CPI, LAST_CPI = 256, 61439
-"""Compression Parameter Indices that can be negotiated (RFC 3173 section 2.2)."""
-
-_CPI_OCTETS = 2
 
 
 def child_notifies(mode: Mode, cpi: int) -> list[Notify]:
     """What an offer or an answer says about a Child SA beside its payloads. `cpi` is our own, 0 without IPComp."""
     notifies = []
     if cpi:
-        notifies.append(Notify(NotifyType.IPCOMP_SUPPORTED, cpi.to_bytes(_CPI_OCTETS, "big") + bytes([IPCOMP_DEFLATE])))
+        notifies.append(Notify(NotifyType.IPCOMP_SUPPORTED, cpi.to_bytes(CPI_OCTETS, "big") + bytes([IPCOMP_DEFLATE])))
     if mode is Mode.TRANSPORT:
         notifies.append(Notify(NotifyType.USE_TRANSPORT_MODE))
         # Nothing in a transport mode packet tells where it ends and padding begins (RFC 4303 section 2.7).
@@ -32,20 +27,11 @@ def child_notifies(mode: Mode, cpi: int) -> list[Notify]:
 def peer_cpi(message: Received) -> int:
     """The peer's CPI for DEFLATE, 0 if it offers none. Of several offers the first that we know counts."""
     for notify in message.all(Notify):
-        if notify.kind == NotifyType.IPCOMP_SUPPORTED and notify.data[_CPI_OCTETS:] == bytes([IPCOMP_DEFLATE]):
-            cpi = int.from_bytes(notify.data[:_CPI_OCTETS], "big")
+        if notify.kind == NotifyType.IPCOMP_SUPPORTED and notify.data[CPI_OCTETS:] == bytes([IPCOMP_DEFLATE]):
+            cpi = int.from_bytes(notify.data[:CPI_OCTETS], "big")
             if FIRST_CPI <= cpi <= LAST_CPI:
                 return cpi
     return 0
-
-
-def new_cpi(ctx: Context) -> int:
-    """A CPI that no Child SA of ours uses."""
-    used = {child.cpi_in for sa in ctx.table for child in sa.children.values()}
-    while True:
-        cpi = FIRST_CPI + int.from_bytes(ctx.rng.bytes(4), "big") % (LAST_CPI - FIRST_CPI + 1)
-        if cpi not in used:
-            return cpi
 
 
 def allowed_padding(config: ChildConfig, mode: Mode, message: Received) -> int:

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.addresses import vip_reasons, virtual_ips
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.path import packed
 from ikeengine.model.pool import Lease, PoolAttribute
 from ikeengine.model.selector import TrafficSelector
+from ikeengine.negotiate.client_values import domain, host_address
 from ikeengine.negotiate.leases import Claim
 from ikeengine.negotiate.selectors import prefix_length
 from ikeengine.outputs import InstallNameServers, LeaseChanged, LogLine
 from ikeengine.registry import CpAttribute, CpType, NotifyType
+from ikeengine.sa import reasons
+from ikeengine.sa.addresses import vip_reasons, virtual_ips
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Configuration, CpAttributeValue, Notify, Payload
 
 MAX_ADDRESSES = 8
@@ -40,7 +42,6 @@ _ASKED_WITH = {
 }
 _ONLY_IF_ASKED = (CpAttribute.INTERNAL_DNS_DOMAIN, CpAttribute.INTERNAL_DNSSEC_TA)
 """RFC 8598 section 3.1: who does not ask for these does not want them."""
-_BROADCAST = ip_address(b"\xff" * 4)
 _WHOLE_HOST = 128
 _SUPPORTED = (*_ADDRESSES, *_DNS, CpAttribute.APPLICATION_VERSION, CpAttribute.SUPPORTED_ATTRIBUTES)
 
@@ -50,7 +51,7 @@ _SUPPORTED = (*_ADDRESSES, *_DNS, CpAttribute.APPLICATION_VERSION, CpAttribute.S
 
 def request(ctx: Context, sa: IkeSa) -> list[Payload]:
     """Ask for the addresses of `vips`; an IKE SA that authenticates another one again asks for what that has."""
-    old = ctx.table.find(sa.replaces)
+    old = lookup.find(ctx, sa.replaces)
     asked = (old.vips.local if old is not None else ()) or sa.connection.vips
     sa.vips.asked = asked
     if not asked:
@@ -81,26 +82,19 @@ def _given(sa: IkeSa, attributes: Iterable[CpAttributeValue]) -> tuple[str, ...]
     given: list[str] = []
     for kind, octets in _ADDRESSES.items():
         wanted = sum(len(packed(address)) == octets for address in sa.vips.asked)
-        found = (_host_address(a.value[:octets]) for a in attributes if a.kind is kind and len(a.value) >= octets)
+        found = (host_address(a.value[:octets]) for a in attributes if a.kind is kind and len(a.value) >= octets)
         given += list(dict.fromkeys(address for address in found if address))[:wanted]
     return tuple(given)
 
 
-def _host_address(octets: bytes) -> str:
-    """An address that a host can have, as text; else nothing."""
-    address = ip_address(octets)
-    unusable = address.is_unspecified or address.is_multicast or address.is_loopback or address.is_link_local
-    return "" if unusable or address == _BROADCAST else str(address)
-
-
 def _use_name_servers(ctx: Context, sa: IkeSa, attributes: Sequence[CpAttributeValue]) -> None:
-    servers = [_host_address(a.value) for a in attributes if len(a.value) == _DNS.get(a.kind, -1)]
+    servers = [host_address(a.value) for a in attributes if len(a.value) == _DNS.get(a.kind, -1)]
     servers = list(dict.fromkeys(server for server in servers if server))[:MAX_NAME_SERVERS]
     if not servers or not sa.vips.local:
         return
     domains = [a.value for a in attributes if a.kind is CpAttribute.INTERNAL_DNS_DOMAIN]
     # RFC 8598 section 3: without a split tunnel the domains are to be ignored.
-    names = () if _takes_everything(sa) else tuple(dict.fromkeys(filter(None, map(_domain, domains))))[:MAX_DOMAINS]
+    names = () if _takes_everything(sa) else tuple(dict.fromkeys(filter(None, map(domain, domains))))[:MAX_DOMAINS]
     sa.vips.dns_owner = ctx.new_unique_id()
     ctx.emit(InstallNameServers(sa.vips.dns_owner, tuple(servers), names, sa.vips.local[0]))
 
@@ -108,14 +102,6 @@ def _use_name_servers(ctx: Context, sa: IkeSa, attributes: Sequence[CpAttributeV
 def _takes_everything(sa: IkeSa) -> bool:
     selectors = [ts for child in sa.connection.children.values() for ts in child.remote_ts]
     return any(isinstance(ts, TrafficSelector) and prefix_length(ts) == 0 for ts in selectors)
-
-
-def _domain(value: bytes) -> str:
-    """A domain in presentation format (RFC 8598 section 4.1); empty if it is none."""
-    text = value.decode("ascii", "replace").rstrip(".").lower()
-    labels = text.split(".")
-    sound = all(0 < len(label) < 64 and label.replace("-", "").replace("_", "").isalnum() for label in labels)
-    return text if sound and text.isascii() and len(text) < 254 else ""
 
 
 # --- the server's side

@@ -19,12 +19,6 @@ from ikeengine.errors import (
     SinglePairRequired,
     TsUnacceptable,
 )
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.addresses import vip_reasons, virtual_ips
-from ikeengine.ikev2.children import child as child_sa
-from ikeengine.ikev2.children import child_reasons, renewal
-from ikeengine.ikev2.children.child import UP_STATES, ChildKeys, ChildSa
-from ikeengine.ikev2.children.nearest import nearest_child
 from ikeengine.ikev2.children.negotiation import (
     ChildAnswer,
     ChildOffer,
@@ -35,18 +29,26 @@ from ikeengine.ikev2.children.negotiation import (
     offers_group,
     take_answer,
 )
-from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteOrphan, deleted_at_once
 from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord, Side
-from ikeengine.outputs import ChildUpdown, OpId
+from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.sa import reasons
+from ikeengine.sa.addresses import vip_reasons, virtual_ips
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.children import child_reasons, renewal
+from ikeengine.sa.children.arrival import announce_up, bring_up, count_twins
+from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.nearest import nearest_child
+from ikeengine.sa.context import Context, Wanted
+from ikeengine.sa.task import TaskKind
+from ikeengine.sa.upkeep.retries import busy_delay
 from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa, TsInitiator, TsResponder
 
 MAX_REFUSED = 5
@@ -64,6 +66,7 @@ class CreateChild(Exchange):
     """Bring up a Child SA."""
 
     name: ClassVar[str] = "CHILD_CREATE"
+    kind: ClassVar[TaskKind] = TaskKind.CREATE_CHILD
     type: ClassVar[ExchangeType] = ExchangeType.CREATE_CHILD_SA
 
     config: ChildConfig
@@ -73,17 +76,10 @@ class CreateChild(Exchange):
     """Key exchange method that the peer wants, None until it has said so."""
     refused: int = 0
     """How often the peer has asked to try again later."""
-    if_missing: bool = False
-    """Only if there is none yet: it was wanted on another IKE SA, before the peer has initiated this one."""
     single_pair: bool = False
     """The peer wants a Child SA for each pair of addresses (SINGLE_PAIR_REQUIRED)."""
     renews: bool = False
     """It replaces Child SAs of an older configuration, which stay until it is up."""
-
-    @property
-    def brings_up(self) -> str:
-        """Name of the Child SA."""
-        return self.config.name
 
     def first_offer(self, ctx: Context, sa: IkeSa) -> list[Payload]:
         """The offer as part of IKE_AUTH: no nonce and no key exchange of its own."""
@@ -187,21 +183,12 @@ class CreateChild(Exchange):
         if config is None or config.mode in (Mode.PASS, Mode.DROP):
             sa.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
         elif config != self.config:
-            renew(sa, config)
+            renewal.renew(sa, config)
 
     def _refused(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> None:
         fail(ctx, record, self.ops)
         if self.renews:
             ctx.wanted.append(Wanted(sa.name, self.config.name, renewal.OFFER_AGAIN, renew=True))
-
-
-def renew(sa: IkeSa, config: ChildConfig) -> None:
-    """Replace the Child SAs of an older configuration, where there are any and the difference matters."""
-    renewal.adopt(sa, config)
-    pending = [*sa.queue] if sa.active is None else [sa.active, *sa.queue]
-    coming = any(isinstance(task, CreateChild) and task.config == config for task in pending)
-    if renewal.stale(sa, config) and not coming:
-        sa.queue.append(CreateChild(config, renews=True))
 
 
 def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
@@ -223,13 +210,13 @@ def answer(
     except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
         ctx.fail(no_match(ctx, sa, phase, message, configs, mismatch, with_ke=nonce is not None))
         raise
-    if _twins(sa, made.child) >= MAX_TWINS:
+    if count_twins(sa, made.child) >= MAX_TWINS:
         ctx.release_reqid(made.child.reqid)
         raise NoAdditionalSas(f"the peer has {MAX_TWINS} such Child SAs already")
     methods = made.child.suite.additional
     if methods:
         return made.payloads + followup_ke.begin(ctx, sa, HalfCreated(methods=methods, made=made))
-    _bring_up(ctx, sa, made.child, made.keys(sa))
+    bring_up(ctx, sa, made.child, made.keys(sa))
     return made.payloads
 
 
@@ -242,44 +229,12 @@ class HalfCreated(HalfDone):
     def complete(self, ctx: Context, sa: IkeSa) -> bool:
         """Install it."""
         self.made.child.installed_at = ctx.now
-        _bring_up(ctx, sa, self.made.child, self.made.keys(sa, self.secrets))
+        bring_up(ctx, sa, self.made.child, self.made.keys(sa, self.secrets))
         return True
 
     def forget(self, ctx: Context, sa: IkeSa) -> None:
         """Free what it holds."""
         ctx.release_reqid(self.made.child.reqid)
-
-
-def _bring_up(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys) -> None:
-    replaces = renewal.succeed(ctx, sa, child)
-    twin = None if replaces else _twin(ctx, sa, child)
-    if twin is None:
-        child_sa.install(ctx, sa, child, keys, delay_outbound=replaces)
-    else:
-        child_sa.install_beside(ctx, sa, child, keys, twin)
-    announce_up(ctx, sa, child)
-
-
-def _twin(ctx: Context, sa: IkeSa, child: ChildSa) -> ChildSa | None:
-    """Another Child SA with this peer that the same traffic goes through, on this IKE SA or on another one."""
-    mine = (child.local_ts, child.remote_ts, child.mode)
-    for other in ctx.table.of_identities(sa.local_id, sa.remote_id):
-        for found in other.children.values():
-            up = found.state in UP_STATES and found.waiting_outbound is None
-            if up and (found.local_ts, found.remote_ts, found.mode) == mine and found.reqid == child.reqid:
-                return found
-    return None
-
-
-def _twins(sa: IkeSa, child: ChildSa) -> int:
-    """How many other Child SAs have the same traffic selectors."""
-    mine = (child.local_ts, child.remote_ts)
-    return sum((other.local_ts, other.remote_ts) == mine for other in sa.children.values())
-
-
-def announce_up(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
-    """Tell the operator about a new Child SA."""
-    ctx.emit(ChildUpdown(True, sa.status(), child.status(sa)))
 
 
 def fail(ctx: Context, record: FailureRecord, ops: Sequence[OpId]) -> None:

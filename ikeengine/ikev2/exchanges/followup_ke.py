@@ -18,18 +18,18 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import own_ke
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.own_ke import OwnKe
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.proposal import Transform
 from ikeengine.model.secret import Secret
 from ikeengine.negotiate.proposals import accept_child, accept_ike
 from ikeengine.outputs import OpId
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.sa import own_ke
+from ikeengine.sa.context import Context
+from ikeengine.sa.own_ke import OwnKe
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Ke, Nonce, Notify, Payload, Sa
 

@@ -12,15 +12,13 @@ AUTH payload again; the last response makes the Child SA.
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed, LocalMisuse, PeerMisbehaved
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import reasons as v2_reasons
 from ikeengine.ikev2.exchanges import config, mobike_requests
 from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
-from ikeengine.ikev2.lifecycle import Closing, close, enter, established, take_waiting
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, uniqueness, vetting
+from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, vetting
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
@@ -28,6 +26,10 @@ from ikeengine.model.connection import Childless
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa import reasons, uniqueness
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, enter, established, take_waiting
+from ikeengine.sa.states import Closing
 from ikeengine.wire.payloads import Auth, Cert, IdInitiator, IdResponder, Notify, Payload
 
 PHASE = "IKE_AUTH response"
@@ -115,7 +117,7 @@ def _send_request(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth | No
         payloads += config.request(ctx, sa)
         wanted = _first_offer(ctx, sa, handshake)
         if wanted is None:
-            _fail(ctx, sa, reasons.not_childless(ctx, sa))
+            _fail(ctx, sa, v2_reasons.not_childless(ctx, sa))
             return
         payloads += wanted
         payloads += mobike_requests.offer(ctx, sa)
@@ -129,8 +131,8 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     if own is None:
         raise AssertionError("our credential is chosen before the request is sent")
     payloads: list[Payload] = [IdInitiator(own.identity)]
-    if is_first:
-        payloads += uniqueness.initial_contact(ctx, sa)
+    if is_first and uniqueness.is_initial_contact(ctx, sa):
+        payloads.append(Notify(NotifyType.INITIAL_CONTACT))
     payloads += authentication.certificate_payloads(ctx, sa, own, handshake)
     if is_first and sa.connection.send_certreq:
         payloads += authentication.certificate_request(ctx, sa.connection.remote)
@@ -251,7 +253,7 @@ def _check_revocation(ctx: Context, sa: IkeSa, handshake: Handshake, message: Re
 
 def _disbelieve(ctx: Context, sa: IkeSa, failure: AuthFailed) -> None:
     """RFC 7296 section 2.21.2: the peer believes that all is well, and needs to be told."""
-    record = reasons.peer_not_authenticated(ctx, sa, PHASE, failure)
+    record = v2_reasons.peer_not_authenticated(ctx, sa, PHASE, failure)
     ctx.fail(record)
     part(ctx, sa, Closing.FAILED, record, NotifyType.AUTHENTICATION_FAILED)
 
@@ -265,6 +267,7 @@ def _accept(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) ->
     config.read_reply(ctx, sa, message)
     crash_tokens.take(sa, message)
     mobike_requests.agree(ctx, sa, message)
+    sa.handshake = None
     established(ctx, sa, "the peer is authenticated")
     uniqueness.on_initiator(ctx, sa)
     auth_lifetime.obey(ctx, sa, message)
@@ -283,7 +286,7 @@ def _ends_authentication(sa: IkeSa, handshake: Handshake, message: Received, err
 
 def _refusal(ctx: Context, sa: IkeSa, error: Notify) -> FailureRecord:
     if error.kind == NotifyType.AUTHENTICATION_FAILED:
-        return reasons.refused_authentication(ctx, sa, PHASE)
+        return v2_reasons.refused_authentication(ctx, sa, PHASE)
     return reasons.refused(ctx, sa, PHASE, error.kind)
 
 

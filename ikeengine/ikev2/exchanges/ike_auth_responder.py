@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ikeengine.errors import AuthFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import reasons as v2_reasons
 from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
-from ikeengine.ikev2.lifecycle import enter, established
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, uniqueness, vetting
+from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, vetting
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
@@ -20,6 +18,9 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
 from ikeengine.negotiate.identities import format_identity, matches
 from ikeengine.registry import AuthMethod, ExchangeType, NotifyType
+from ikeengine.sa import reasons, uniqueness
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import enter, established
 from ikeengine.wire.payloads import Auth, Cert, CertReq, IdInitiator, IdResponder, Notify, Payload, Sa
 
 PHASE = "IKE_AUTH request"
@@ -78,7 +79,7 @@ def _guarded(ctx: Context, sa: IkeSa, step: Callable[[], None]) -> None:
     try:
         step()
     except AuthFailed as error:
-        _refuse(ctx, sa, reasons.peer_not_authenticated(ctx, sa, PHASE, error), NotifyType.AUTHENTICATION_FAILED)
+        _refuse(ctx, sa, v2_reasons.peer_not_authenticated(ctx, sa, PHASE, error), NotifyType.AUTHENTICATION_FAILED)
     except LocalMisuse as error:
         advice = "load the secret or the certificate and its private key, or correct `local.id`"
         record = reasons.local_not_authenticated(ctx, sa, PHASE, str(error), advice)
@@ -245,6 +246,7 @@ def _finish(ctx: Context, sa: IkeSa, handshake: Handshake) -> list[Payload]:
     uniqueness.give_back_addresses(ctx, sa, initial_contact=contact)
     configured = config.respond(ctx, sa, message)
     mobility = mobike_requests.agree(ctx, sa, message)
+    sa.handshake = None
     established(ctx, sa, "both sides are authenticated")
     uniqueness.on_responder(ctx, sa, initial_contact=contact)
     uniqueness.take_over(ctx, sa)

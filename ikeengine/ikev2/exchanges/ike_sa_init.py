@@ -11,15 +11,11 @@ from collections.abc import Sequence
 
 from ikeengine.crypto.keymat_v2 import ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import reasons
 from ikeengine.ikev2.children.negotiation import first_group, offers_group
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import intermediate, mobike_requests
-from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
+from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import fragmentation, natd, transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.messages.window import retransmission
-from ikeengine.ikev2.own_ke import generate
 from ikeengine.ikev2.peer import hash_and_url, vetting
 from ikeengine.ikev2.peer.authentication import (
     certificate_request,
@@ -31,11 +27,18 @@ from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.connection import Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
-from ikeengine.model.path import IKE_PORT, NAT_T_PORT, Path
+from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import Dropped, DropReason
 from ikeengine.registry import NotifyType
+from ikeengine.sa import reasons
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.nat_ports import nat_t_path
+from ikeengine.sa.own_ke import generate
+from ikeengine.sa.retransmission import retransmission
+from ikeengine.sa.states import Closing
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import CertReq, Ke, Nonce, Notify, Payload, Sa
 
@@ -51,7 +54,7 @@ PHASE = "IKE_SA_INIT response"
 def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
     """The way to the peer is known: send the first request. Anything but a Path is the reason why there is none."""
     if not isinstance(path, Path):
-        record = reasons.no_path(ctx, sa, str(path))
+        record = reasons.no_path(ctx, sa, str(path), "IKE_SA_INIT")
         ctx.fail(record)
         close(ctx, sa, Closing.UNREACHABLE, record)
         return
@@ -186,9 +189,7 @@ def _float_to_nat_t(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
     usual = path.local_port == ctx.settings.port and path.remote_port == IKE_PORT
     if not sa.uses_nat_t and not (usual and mobike_requests.may_roam(sa.connection, handshake)):
         return
-    local_port = ctx.settings.port_nat_t if path.local_port == ctx.settings.port else path.local_port
-    remote_port = NAT_T_PORT if path.remote_port == IKE_PORT else path.remote_port
-    sa.path = Path(path.local, local_port, path.remote, remote_port)
+    sa.path = nat_t_path(ctx.settings, path)
 
 
 def choose_connection(
@@ -235,6 +236,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
     ours = generate(suite.ke.id, ctx.rng)
     shared = ours.shared(message.require(Ke).data)
     sa = IkeSa(
+        version=ctx.versions[2],
         connection=candidates[0],
         unique_id=ctx.new_unique_id(),
         is_initiator=False,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from ikeengine.errors import PeerIncompatible, PeerMisbehaved
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
+from ikeengine.ikev2 import reasons as v2_reasons
 from ikeengine.ikev2.exchanges import config, create_child, delete, mobike_requests, rekey_child, rekey_ike
 from ikeengine.ikev2.exchanges.delete import DeleteIke
 from ikeengine.ikev2.exchanges.rekey_ike import RekeyIke
-from ikeengine.ikev2.lifecycle import Closing, close, take_tasks
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.peer import auth_lifetime
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.upkeep import crash_tokens
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, take_tasks
+from ikeengine.sa.states import Closing
 from ikeengine.wire.payloads import Delete, Notify, Payload, Sa
 
 
@@ -61,7 +63,7 @@ def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
     auth_lifetime.obey(ctx, sa, message)
     transport.respond(ctx, sa, ExchangeType.INFORMATIONAL, answer)
     if failed:
-        record = reasons.refused_authentication(ctx, sa, message.describe())
+        record = v2_reasons.refused_authentication(ctx, sa, message.describe())
         ctx.fail(record)
         close(ctx, sa, Closing.FAILED, record)
     elif closing:
@@ -70,7 +72,7 @@ def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def _closed_by_peer(ctx: Context, sa: IkeSa) -> None:
     rekeying = sa.active
-    rival = ctx.table.find(rekeying.rival_spi) if isinstance(rekeying, RekeyIke) else None
+    rival = lookup.find(ctx, rekeying.rival_spi) if isinstance(rekeying, RekeyIke) else None
     if rival is not None:
         # The peer did not notice that we were rekeying too, so its own rekeying stands (RFC 7296 section 2.8.2).
         rekey_ike.hand_over(ctx, sa, rival)

@@ -17,10 +17,8 @@ from collections.abc import Iterable, Sequence
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidSyntax, PeerMisbehaved
-from ikeengine.ikev2 import own_ke, reasons
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import ike_auth
-from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys
+from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.peer import int_auth
@@ -29,6 +27,10 @@ from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import ADDITIONAL_KE, IkeSuite, Proposal
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa import own_ke, reasons
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.states import Closing
 from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE
 from ikeengine.wire.payloads import Ke, Notify, Payload
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges.mobike import queue_update
 from ikeengine.ikev2.messages import natd
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Payload
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.messages import natd
 from ikeengine.ikev2.messages.received import Received
@@ -28,6 +28,8 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa import ike_sa
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Notify, Payload
 
 COOKIE_OCTETS = 16
@@ -66,11 +68,11 @@ class MobikeExchange(Exchange):
             # The path has changed since, so this answer says nothing about the present one (section 3.5).
             sa.queue.appendleft(type(self)())
 
-    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+    def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The IKE SA is gone; if rekeying has replaced it, the question is open all the same."""
         self._hand_on(ctx, sa)
 
-    def _hand_on(self, ctx: Context, sa: IkeSa) -> None:
+    def _hand_on(self, ctx: Context, sa: ike_sa.IkeSa) -> None:
         """The IKE SA that has the Child SAs now asks again, unless it does so already or has its answer."""
         heir = moving.heir(ctx, sa)
         if heir is None or heir.mobility is None or heir.mobility.held is None:
@@ -148,7 +150,7 @@ def update_to(ctx: Context, sa: IkeSa, mobility: Mobility, path: Path, *, resend
     ctx.emit(LogLine(1, "IKE", f"trying to move to {path}", sa.name, sa.unique_id))
     moving.try_path(ctx, sa, mobility, path, resend=resend)
     queue_update(sa)
-    old = ctx.table.find(sa.predecessor)
+    old = lookup.find(ctx, sa.predecessor)
     if old is not None and old.state is IkeState.REKEYED:
         # If our answer to the rekeying was lost, this is the only IKE SA on which the peer listens.
         queue_update(old)

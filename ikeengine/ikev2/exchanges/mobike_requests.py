@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.mobike import CheckRoutability, update_to
 from ikeengine.ikev2.messages import natd
 from ikeengine.ikev2.messages.received import Received
@@ -14,6 +13,7 @@ from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import Path, packed
 from ikeengine.outputs import LogLine
 from ikeengine.registry import NotifyType
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Notify, Payload
 
 _LEAST_COOKIE, _LARGEST_COOKIE = 8, 64

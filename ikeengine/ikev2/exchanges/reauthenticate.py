@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.ikev2.children.child import UP_STATES
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
 from ikeengine.ikev2.exchange import Exchange
-from ikeengine.ikev2.lifecycle import supersede
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.ikev2.upkeep.retries import initiate_delay
 from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType
+from ikeengine.sa import ike_sa
+from ikeengine.sa.children.child import UP_STATES
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import supersede
+from ikeengine.sa.upkeep.retries import initiate_delay
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Payload
 
@@ -49,7 +51,7 @@ class Supersede(Exchange):
     def response(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Nothing was asked."""
 
-    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+    def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The new IKE SA did not come up. The old one tries again, as long as it lives."""
         ctx.answer(self.ops, ok=False, reason=reason, record=record)
         old = self._old(ctx, sa)
@@ -58,9 +60,9 @@ class Supersede(Exchange):
             old.refused += 1
             ctx.touch(old)
 
-    def _old(self, ctx: Context, sa: IkeSa) -> IkeSa | None:
+    def _old(self, ctx: Context, sa: ike_sa.IkeSa) -> IkeSa | None:
         """The old IKE SA, or the one that has rekeyed it meanwhile."""
-        for other in ctx.table.of_connection(sa.name):
+        for other in lookup.of_connection(ctx, sa.name):
             if self.old_spi in (other.local_spi, other.predecessor) and other.state is IkeState.ESTABLISHED:
                 return other
         return None

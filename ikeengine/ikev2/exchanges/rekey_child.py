@@ -22,9 +22,7 @@ from ikeengine.errors import (
     SinglePairRequired,
     TsUnacceptable,
 )
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.children import child as child_sa
-from ikeengine.ikev2.children.child import ChildKeys, ChildSa
+from ikeengine.ikev2 import reasons as v2_reasons
 from ikeengine.ikev2.children.negotiation import (
     ChildAnswer,
     ChildOffer,
@@ -34,8 +32,6 @@ from ikeengine.ikev2.children.negotiation import (
     offer_payloads,
     take_answer,
 )
-from ikeengine.ikev2.children.renewal import mark_replaced
-from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.create_child import (
@@ -50,10 +46,15 @@ from ikeengine.ikev2.exchanges.delete import SPI_OCTETS, DeleteChild, DeleteOrph
 from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.ikev2.states import ChildState
-from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.outputs import ChildRekeyed
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.renewal import mark_replaced
+from ikeengine.sa.context import Context, Wanted
+from ikeengine.sa.states import ChildState
+from ikeengine.sa.task import TaskKind
+from ikeengine.sa.upkeep.retries import busy_delay
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Nonce, Notify, Payload, Sa
 
@@ -65,6 +66,7 @@ class RekeyChild(Exchange):
     """Replace a Child SA of ours."""
 
     name: ClassVar[str] = "CHILD_REKEY"
+    kind: ClassVar[TaskKind] = TaskKind.REKEY_CHILD
     type: ClassVar[ExchangeType] = ExchangeType.CREATE_CHILD_SA
 
     child_id: int
@@ -175,7 +177,7 @@ class RekeyChild(Exchange):
         elif error is not None:
             record = refusal(ctx, sa, PHASE, offer, error)
             if error.kind == NotifyType.NO_PROPOSAL_CHOSEN and child.suite.ke is None:
-                record = reasons.pfs_mismatch(record)
+                record = v2_reasons.pfs_mismatch(record)
             fail(ctx, record, self.ops)
             self._try_again_later(ctx, sa, child)
             if error.kind == NotifyType.NO_ADDITIONAL_SAS:
@@ -224,7 +226,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received, rekey: Notify) -> list[P
     except (NoProposalChosen, TsUnacceptable, SinglePairRequired) as mismatch:
         record = no_match(ctx, sa, "CREATE_CHILD_SA request (rekeying)", message, (child.config,), mismatch)
         is_pfs = isinstance(mismatch, NoProposalChosen) and child.suite.ke is None
-        ctx.fail(reasons.pfs_mismatch(record) if is_pfs else record)
+        ctx.fail(v2_reasons.pfs_mismatch(record) if is_pfs else record)
         raise
     followup_ke.drop_rekeying(ctx, sa, child.unique_id)
     ours = _own_rekeying(sa, child.unique_id)

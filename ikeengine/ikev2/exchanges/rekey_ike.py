@@ -15,31 +15,35 @@ from typing import ClassVar
 
 from ikeengine.crypto.keymat_v2 import rekeyed_ike_keys
 from ikeengine.errors import InvalidKeGroup, InvalidSyntax, NoProposalChosen
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.addresses import virtual_ips
-from ikeengine.ikev2.children import child as child_sa
+from ikeengine.ikev2 import lookup
 from ikeengine.ikev2.children.negotiation import first_group, offers_group
-from ikeengine.ikev2.context import Context, Wanted
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.exchanges import followup_ke
 from ikeengine.ikev2.exchanges.create_child import CreateChild, fail
 from ikeengine.ikev2.exchanges.delete import DeleteChild, DeleteIke, DeleteOrphan
 from ikeengine.ikev2.exchanges.followup_ke import HalfDone
 from ikeengine.ikev2.exchanges.rekey_child import RekeyChild
-from ikeengine.ikev2.lifecycle import Closing, close, enter, set_keys, start_timers
+from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.mobike import moving
-from ikeengine.ikev2.own_ke import OwnKe, generate
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
-from ikeengine.ikev2.upkeep.retries import busy_delay
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.proposal import IkeSuite, Proposal
 from ikeengine.model.secret import Secret
 from ikeengine.negotiate.proposals import accept_ike, offer, select_ike
 from ikeengine.outputs import IkeRekeyed
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa import ike_sa, reasons
+from ikeengine.sa.addresses import virtual_ips
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.context import Context, Wanted
+from ikeengine.sa.lifecycle import close, enter, start_timers
+from ikeengine.sa.own_ke import OwnKe, generate
+from ikeengine.sa.states import Closing
+from ikeengine.sa.task import TaskKind
+from ikeengine.sa.upkeep.retries import busy_delay
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Ke, Nonce, Notify, Payload, Sa
 
@@ -67,6 +71,7 @@ class RekeyIke(Exchange):
     """Replace the IKE SA."""
 
     name: ClassVar[str] = "IKE_REKEY"
+    kind: ClassVar[TaskKind] = TaskKind.REKEY_IKE
     type: ClassVar[ExchangeType] = ExchangeType.CREATE_CHILD_SA
 
     group: int | None = None
@@ -95,7 +100,7 @@ class RekeyIke(Exchange):
             # The peer's own rekeying has replaced this IKE SA meanwhile; it will forget the one that we wanted.
             ctx.answer(self.ops, ok=True)
             return
-        rival = ctx.table.find(self.rival_spi)
+        rival = lookup.find(ctx, self.rival_spi)
         if message.find(Sa) is None:
             self._on_error(ctx, sa, rival, message)
             return
@@ -120,7 +125,7 @@ class RekeyIke(Exchange):
             return True
         if not self.rival_lowest or min(self.nonce, nonce_peer) >= self.rival_lowest:
             return False
-        rival = ctx.table.find(self.rival_spi)
+        rival = lookup.find(ctx, self.rival_spi)
         if rival is not None:
             hand_over(ctx, sa, rival)
             ctx.answer(self.ops, ok=True)
@@ -130,10 +135,10 @@ class RekeyIke(Exchange):
         sa.timers.set(Timer.IKE_REKEY, ctx.now + followup_ke.PATIENCE)
         return True
 
-    def abandon(self, ctx: Context, sa: IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+    def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The old IKE SA is gone, and with it the one that the peer was making of it."""
         ctx.answer(self.ops, ok=False, reason=reason, record=record)
-        rival = ctx.table.find(self.rival_spi)
+        rival = lookup.find(ctx, self.rival_spi)
         if rival is not None:
             close(ctx, rival, Closing.REPLACED)
 
@@ -186,7 +191,7 @@ def respond(ctx: Context, sa: IkeSa, message: Received) -> list[Payload]:
     ours = sa.active
     busy = isinstance(ours, CreateChild | RekeyChild | DeleteChild | DeleteOrphan)
     rekeyed_already = isinstance(ours, RekeyIke) and ours.rival_spi
-    if busy or rekeyed_already or ctx.table.find(sa.predecessor) is not None:
+    if busy or rekeyed_already or lookup.find(ctx, sa.predecessor) is not None:
         return [Notify(NotifyType.TEMPORARY_FAILURE)]
     offered, ke, nonce_peer = message.require(Sa).proposals, message.require(Ke), message.require(Nonce).data
     try:
@@ -279,7 +284,7 @@ def hand_over(ctx: Context, old: IkeSa, new: IkeSa) -> None:
 
 def settle(ctx: Context, sa: IkeSa) -> None:
     """The peer makes use of an IKE SA that it made while we were rekeying too: so that is the one that has won."""
-    old = ctx.table.find(sa.predecessor)
+    old = lookup.find(ctx, sa.predecessor)
     if old is not None and isinstance(old.active, RekeyIke) and old.active.rival_spi == sa.local_spi:
         hand_over(ctx, old, sa)
 
@@ -306,6 +311,7 @@ def _successor(
     """The new IKE SA. Who initiated the rekeying is its original initiator, and message IDs start at 0 again."""
     old_keys, old_suite = old.keys_and_suite()
     new = IkeSa(
+        version=old.version,
         connection=old.connection,
         unique_id=ctx.new_unique_id(),
         is_initiator=is_initiator,

@@ -22,8 +22,8 @@ from ikeengine.wire.payloads import Payload
 from ikeengine.wire.sk import PacketCipher, open_fragment
 
 if TYPE_CHECKING:
-    from ikeengine.ikev2.context import Context
     from ikeengine.ikev2.sa import IkeSa
+    from ikeengine.sa.context import Context
 
 TIMEOUT = 30.0
 """Seconds that the fragments of a message have to arrive, from the first one on."""

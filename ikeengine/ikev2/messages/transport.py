@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages import fragmentation
 from ikeengine.ikev2.messages.reassembly import repeats_request
-from ikeengine.ikev2.messages.window import retransmission
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine, Transmit
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.context import Context
+from ikeengine.sa.retransmission import retransmission
 from ikeengine.timers import Timer
 from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE
 from ikeengine.wire.message import write_message
 from ikeengine.wire.payloads import Payload
 from ikeengine.wire.sk import seal_fragments, seal_message
-
-KEEPALIVE = b"\xff"
-"""RFC 3948 section 2.3."""
 
 _COUNTERS = {
     ExchangeType.IKE_SA_INIT: "ike-init",
@@ -114,20 +111,6 @@ def answered(ctx: Context, sa: IkeSa) -> None:
     sa.window.close_request()
     sa.unreachable = ""
     sa.timers.stop(Timer.RETRANSMIT)
-
-
-def send_keepalive(ctx: Context, sa: IkeSa) -> None:
-    """Keep the NAT mapping of our address alive (RFC 3948 section 4)."""
-    ctx.emit(Transmit(KEEPALIVE, sa.path, keepalive=True))
-    start_keepalive(ctx, sa)
-
-
-def start_keepalive(ctx: Context, sa: IkeSa) -> None:
-    """Start the keepalive timer, if we are the side behind the NAT."""
-    if sa.nat_local and ctx.settings.keep_alive:
-        sa.timers.set(Timer.KEEPALIVE, ctx.now + ctx.settings.keep_alive)
-    else:
-        sa.timers.stop(Timer.KEEPALIVE)
 
 
 def _seal(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from ikeengine.ikev2.addresses import virtual_ips
-from ikeengine.ikev2.children import child as child_sa
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.mobike.mobility import Mobility
 from ikeengine.ikev2.sa import IkeSa
-from ikeengine.ikev2.states import Trigger
 from ikeengine.model.path import Path
 from ikeengine.outputs import AskRoutes, IkeMoved
+from ikeengine.sa import ike_sa, keepalive
+from ikeengine.sa.addresses import virtual_ips
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Answer
 
 
 class Why(Enum):
@@ -25,9 +27,9 @@ class Why(Enum):
 
 
 def ask_routes(ctx: Context, sa: IkeSa, mobility: Mobility, why: Why) -> None:
-    """Find out by which addresses the peer can be reached; the answer comes as `Trigger.ROUTES`."""
+    """Find out by which addresses the peer can be reached; the answer comes as `Answer.ROUTES`."""
     remotes = tuple(dict.fromkeys((sa.path.remote, *mobility.peer_addresses)))
-    ctx.emit(AskRoutes(ctx.ask(sa, Trigger.ROUTES, why), sa.path.local, remotes))
+    ctx.emit(AskRoutes(ctx.ask(sa, Answer.ROUTES, why), sa.path.local, remotes))
 
 
 def move(ctx: Context, sa: IkeSa, path: Path, nats: tuple[bool, bool] | None = None) -> None:
@@ -42,7 +44,7 @@ def move(ctx: Context, sa: IkeSa, path: Path, nats: tuple[bool, bool] | None = N
     if nats is not None:
         sa.nat_local, sa.nat_remote = nats
         sa.nat_fake = sa.connection.encap and not any(nats)
-    transport.start_keepalive(ctx, sa)
+    keepalive.start(ctx, sa)
     _take_along(ctx, sa)
     if path == before and encapsulated == sa.uses_nat_t:
         return
@@ -70,7 +72,7 @@ def try_path(ctx: Context, sa: IkeSa, mobility: Mobility, path: Path, *, resend:
 
 def _take_along(ctx: Context, sa: IkeSa) -> None:
     """What an IKE SA has replaced still waits to be deleted: that, too, takes the new path."""
-    old = ctx.table.find(sa.predecessor)
+    old = lookup.find(ctx, sa.predecessor)
     if old is not None and old.path != sa.path:
         old.path = sa.path
         ctx.touch(old)
@@ -94,9 +96,9 @@ def inherit(ctx: Context, old: IkeSa, new: IkeSa) -> None:
     new.nat_local, new.nat_remote, new.nat_fake = old.nat_local, old.nat_remote, old.nat_fake
     if old.mobility is not None:
         new.mobility = replace(old.mobility, seen_as=b"", probed=set(), refused=set(old.mobility.refused))
-    transport.start_keepalive(ctx, new)
+    keepalive.start(ctx, new)
 
 
-def heir(ctx: Context, sa: IkeSa) -> IkeSa | None:
+def heir(ctx: Context, sa: ike_sa.IkeSa) -> IkeSa | None:
     """The IKE SA that rekeying has made of this one."""
-    return next((new for new in ctx.table.of_connection(sa.name) if new.predecessor == sa.local_spi), None)
+    return next((new for new in lookup.of_connection(ctx, sa.name) if new.predecessor == sa.local_spi), None)

@@ -5,17 +5,16 @@ The datapath reports only packets that are authentic. RFC 4555 section 3.8 allow
 
 from __future__ import annotations
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.mobike import moving
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.commands import NatMappingChanged
+from ikeengine.sa.context import Context
 
 
-def changed(ctx: Context, event: NatMappingChanged) -> None:
+def follow(ctx: Context, sa: IkeSa, event: NatMappingChanged) -> None:
     """Move the IKE SA and all its Child SAs, if its peer is behind a NAT, we are not, and nothing else moves it."""
-    sa = ctx.table.of_child_spi(event.sa.spi)
-    if sa is None or not _may_follow(ctx, sa, event):
+    if not _may_follow(ctx, sa, event):
         return
     ctx.touch(sa)
     moving.move(ctx, sa, sa.path._replace(remote=event.address, remote_port=event.port))

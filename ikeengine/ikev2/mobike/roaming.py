@@ -5,9 +5,8 @@ The initiator of the first IKE SA decides. A responder moves by itself only if i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges.mobike import AnnounceAddresses, update_to
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.mobike import moving
@@ -17,6 +16,7 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.model.path import Path
 from ikeengine.outputs import LogLine
+from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
 
 PROBE_AFTER = 2
@@ -26,11 +26,9 @@ Routes = Mapping[str, str]
 """How the peer's addresses are reached: remote to local address."""
 
 
-def network_changed(ctx: Context, addresses: tuple[str, ...]) -> None:
+def network_changed(ctx: Context, sas: Iterable[IkeSa]) -> None:
     """This host has other addresses or routes: look at every IKE SA that can move."""
-    # What peers have lent to us is not where they reach us.
-    ctx.addresses = tuple(address for address in addresses if address not in ctx.own_addresses)
-    for sa in ctx.table:
+    for sa in sas:
         if sa.mobility is not None and sa.state is IkeState.ESTABLISHED:
             ctx.touch(sa)
             sa.mobility.refused.clear()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.outputs import LogLine
 from ikeengine.registry import NotifyType
+from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
 from ikeengine.wire.payloads import Notify, Payload
 

@@ -16,10 +16,8 @@ from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allowed, decode_auth, encode_auth, verify
 from ikeengine.errors import AuthFailed, LocalMisuse
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.peer import hash_and_url, raw_keys, vetting
 from ikeengine.ikev2.sa import Handshake, IkeSa
-from ikeengine.ikev2.states import Trigger
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.identity import Identity
@@ -28,6 +26,8 @@ from ikeengine.model.proposal import IkeSuite
 from ikeengine.negotiate.identities import format_identity, matches
 from ikeengine.outputs import AskSignature
 from ikeengine.registry import AuthMethod, CertEncoding, HashId, IdType, NotifyType
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Answer
 from ikeengine.wire.payloads import Auth, Cert, CertReq, Notify, Payload
 
 ACCEPTED_HASHES = (HashId.SHA2_256, HashId.SHA2_384, HashId.SHA2_512, HashId.IDENTITY)
@@ -151,7 +151,7 @@ def certificate_payloads(ctx: Context, sa: IkeSa, own: OwnCredential, handshake:
 
 
 def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, peer: Identity) -> Auth | None:
-    """Make our AUTH payload, or ask for a signature and return None: it comes as `Trigger.SIGNED`.
+    """Make our AUTH payload, or ask for a signature and return None: it comes as `Answer.SIGNED`.
 
     Raises LocalMisuse if there is no pre-shared key for us and the peer.
     """
@@ -163,7 +163,7 @@ def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, pee
     if own.scheme is None or own.key is None:
         shared = _own_psk(ctx, sa, own.identity, peer)
         return Auth(AuthMethod.SHARED_KEY, psk_auth(suite.prf.id, shared.secret, octets))
-    op = ctx.ask(sa, Trigger.SIGNED)
+    op = ctx.ask(sa, Answer.SIGNED)
     ctx.emit(AskSignature(op, own.key.key_id, own.scheme.name, octets))
     return None
 

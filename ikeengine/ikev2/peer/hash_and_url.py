@@ -12,12 +12,12 @@ import hmac
 
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.errors import AuthFailed
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import Handshake, IkeSa
-from ikeengine.ikev2.states import Trigger
 from ikeengine.outputs import AskFetch, LogLine
 from ikeengine.registry import CertEncoding, NotifyType
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Answer
 from ikeengine.wire.payloads import Cert, Notify, Payload
 
 HASH_OCTETS = 20
@@ -58,7 +58,7 @@ def look_up(ctx: Context, sa: IkeSa, message: Received) -> bool:
     if len(references) > MAX_LOOKUPS:
         raise _failed(f"the peer names {len(references)} certificates to look up; {MAX_LOOKUPS} are enough")
     timeout = min(ctx.settings.fetch_timeout, PART_OF_HALF_OPEN_TIMEOUT * ctx.settings.half_open_timeout / MAX_LOOKUPS)
-    op = ctx.ask(sa, Trigger.LOOKED_UP)
+    op = ctx.ask(sa, Answer.LOOKED_UP)
     url = _url(references[0])
     ctx.emit(LogLine(2, "CFG", f"fetching the peer's certificate from {url}", sa.name, sa.unique_id))
     ctx.emit(AskFetch(op, url, b"", MAX_CERTIFICATE_OCTETS, timeout))

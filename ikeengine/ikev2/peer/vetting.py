@@ -16,12 +16,12 @@ from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.crl import Crl
 from ikeengine.crypto.ocsp import OcspResponse
 from ikeengine.errors import AuthFailed
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.sa import Handshake, IkeSa
-from ikeengine.ikev2.states import Trigger
 from ikeengine.model.connection import Ocsp, RemoteAuth, Revocation
 from ikeengine.outputs import AskFetch, CrlVerified, LogLine
 from ikeengine.registry import CertEncoding
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Answer
 from ikeengine.wire.payloads import Cert, CertReq, Payload
 
 PATIENCE = 2.0
@@ -85,7 +85,7 @@ def take(ctx: Context, handshake: Handshake, answer: object) -> None:
 
 
 def _ask(ctx: Context, sa: IkeSa, fetch: Fetch) -> None:
-    op = ctx.ask(sa, Trigger.FETCHED)
+    op = ctx.ask(sa, Answer.FETCHED)
     timeout = min(ctx.settings.fetch_timeout, _time_for_all(ctx))
     ctx.emit(AskFetch(op, fetch.uri, fetch.post, fetch.max_octets, timeout))
 

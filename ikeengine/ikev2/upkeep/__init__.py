@@ -1,1 +1,1 @@
-"""Keeping tunnels up: initiating, authenticating again, noticing peers that are gone."""
+"""Noticing peers that are gone, and authenticating again."""

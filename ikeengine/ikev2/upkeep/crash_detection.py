@@ -14,10 +14,9 @@ import hmac
 from collections.abc import Sequence
 
 from ikeengine.errors import InvalidSyntax, UnsupportedCriticalPayload
-from ikeengine.ikev2 import reasons
-from ikeengine.ikev2.context import Context
+from ikeengine.ikev2 import lookup
+from ikeengine.ikev2 import reasons as v2_reasons
 from ikeengine.ikev2.exchanges.liveness import Liveness
-from ikeengine.ikev2.lifecycle import Closing, close
 from ikeengine.ikev2.sa import NO_SPI, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
@@ -27,6 +26,9 @@ from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.path import IKE_PORT, Path
 from ikeengine.outputs import Dropped, DropReason, LogLine, Transmit
 from ikeengine.registry import ExchangeType, NotifyType, PayloadType
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close
+from ikeengine.sa.states import Closing
 from ikeengine.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, Header
 from ikeengine.wire.message import parse, write_message
 from ikeengine.wire.payloads import Notify, Payload
@@ -111,7 +113,7 @@ class CrashDetector:
         if header.is_response or not said or not self._heard.take(self._ctx.now):
             return
         spi = int.from_bytes(said[0].data, "big")
-        for sa in self._ctx.table:
+        for sa in lookup.everyone(self._ctx):
             if sa.path.remote == path.remote and any(child.spi_out == spi for child in sa.children.values()):
                 self._suspect(sa)
 
@@ -119,7 +121,7 @@ class CrashDetector:
         """RFC 6290 section 3: the IKE SA is silently deleted with its Child SAs. `dpd_action` says what comes then."""
         ctx = self._ctx
         ctx.emit(LogLine(1, "IKE", "the peer has restarted and proves it with its token", sa.name, sa.unique_id))
-        record = reasons.peer_restarted(ctx, sa)
+        record = v2_reasons.peer_restarted(ctx, sa)
         ctx.fail(record)
         close(ctx, sa, Closing.DEAD, record)
 

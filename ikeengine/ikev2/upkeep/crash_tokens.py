@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchange import Exchange
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.model.secret import Secret
 from ikeengine.registry import ExchangeType, NotifyType
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Notify, Payload
 
 TOKEN_OCTETS = 16

@@ -5,23 +5,14 @@ Nothing here changes an IKE SA. ICMP errors are not authenticated: anybody may h
 
 from __future__ import annotations
 
-from ikeengine.ikev2.context import Context
-from ikeengine.ikev2.reasons import peer_text
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState
-from ikeengine.model.commands import Unreachable
 from ikeengine.model.failure import Alert, FailureRecord, Side
+from ikeengine.sa.context import Context
+from ikeengine.sa.reasons import peer_text
 
 _HEADERS = 28
 """Octets of an IPv4 and a UDP header."""
-
-
-def note(ctx: Context, error: Unreachable) -> None:
-    """Remember an ICMP error, or an error in sending, with the IKE SAs that wait for an answer from there."""
-    for sa in ctx.table:
-        there = sa.path.remote == error.path.remote and sa.path.remote_port == error.path.remote_port
-        if there and sa.window.request is not None:
-            sa.unreachable = error.reason
 
 
 def no_answer(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:

@@ -1,4 +1,5 @@
 """Gateways for a scenario: containers with a systemd of their own on the /usr of this machine, without any image.
+A description can give a host the root directory of another distribution (`images`), of which it gets a copy in memory.
 
     lab.py create ROOT <DESCRIPTION     boots them all at once and waits until they are up
     lab.py rebuild ROOT HOST            replaces one by a new one, with nothing of what was on it
@@ -66,13 +67,14 @@ class Lab:
         with open(os.path.join(self.root, "library", "ansible", "__init__.py"), "wb"):
             pass
         allow_inotify_instances(INOTIFY_INSTANCES)
-        self._await({host: self._boot(host, description["releases"]) for host in hosts})
+        images = description["images"]
+        self._await({host: self._boot(host, description["releases"], images.get(host, "/")) for host in hosts})
 
     def rebuild(self, host):
         """A new gateway at the same place in the network."""
         self._stop(host, None)
         shutil.rmtree(self._path(host))
-        self._await({host: self._boot(host, "")})
+        self._await({host: self._boot(host, "", "/")})
 
     def destroy(self, journals=None):
         """Take down what there is of the lab."""
@@ -105,8 +107,10 @@ class Lab:
                 namespace,
             )
 
-    def _boot(self, host, releases):
-        command = ["systemd-nspawn", "--directory=/", "--volatile=yes", "--register=no", "--keep-unit"]
+    def _boot(self, host, releases, image):
+        # Of this machine /usr is used, of another distribution everything, with what is written kept in memory.
+        volatile = "yes" if image == "/" else "overlay"
+        command = ["systemd-nspawn", f"--directory={image}", f"--volatile={volatile}", "--register=no", "--keep-unit"]
         command += ["--console=read-only", f"--network-namespace-path=/run/netns/{self.prefix}{host}"]
         command += [f"--machine={host}", "--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--bind=/dev/net/tun"]
         os.makedirs(self._path(host, "tmp"))

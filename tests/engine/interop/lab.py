@@ -169,10 +169,11 @@ def lab(
     static_nat: bool = False,
     datapath: str = "userspace",
     kernel: str = charons.LIBIPSEC,
+    kind: type[Charon] = Charon,
 ) -> Iterator[Lab]:
     """Two sites with running daemons; `hidden` names the site that is behind a NAT, `left` or `right`.
 
-    `datapath` is the engine's, `kernel` the plugins that are charon's.
+    `datapath` is the engine's, `kernel` the plugins that are charon's, `kind` which charon it is.
     """
     with contextlib.ExitStack() as stack:
         router = None
@@ -181,7 +182,7 @@ def lab(
         else:
             left, right = stack.enter_context(two_sites())
         mine = Engine(left.gateway, directory / "engine", engine, datapath=datapath)
-        theirs = Charon(right.gateway, directory / "charon", charon, kernel=kernel)
+        theirs = kind(right.gateway, directory / "charon", charon, kernel=kernel)
         stack.enter_context(engines.running(mine))
         stack.enter_context(charons.running(theirs))
         yield Lab(left, right, mine, theirs, router)

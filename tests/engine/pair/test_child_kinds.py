@@ -10,10 +10,10 @@ from ikeengine.model.commands import Acquire, Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, Childless, Mode
 from ikeengine.model.sa import Direction, PolicyAction
 from ikeengine.model.selector import TrafficSelector
-from ikeengine.negotiate.proposals import parse_ah
+from ikeengine.negotiate.proposals import parse_ah, parse_esp
 from ikeengine.negotiate.selectors import format_selector, parse_selector
 from ikeengine.outputs import Transmit
-from ikeengine.registry import ExchangeType, Protocol
+from ikeengine.registry import ExchangeType, IntegId, Protocol
 from tests.engine.pair.test_operation import OUTSIDE, behind_nat
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import LEFT, RIGHT, psk_pair
@@ -100,13 +100,13 @@ def test_single_pair_on_receipt_of_the_notify() -> None:
     net.settle()
     (config,) = left.endpoint.connections.values()
     assert not config.children["net"].single_pair
-    from ikeengine.ikev2.children import choice as child_choice
+    from ikeengine.sa.children import choice as child_choice
 
     original = child_choice.narrowed_to_pair
 
     def refuse_more(local: object, remote: object, first: object) -> object:
         from ikeengine.errors import SinglePairRequired
-        from ikeengine.ikev2.children.address_pairs import is_single_pair
+        from ikeengine.sa.children.address_pairs import is_single_pair
 
         if not is_single_pair(local, remote):  # type: ignore[arg-type]
             raise SinglePairRequired("one pair")
@@ -153,6 +153,16 @@ def test_tfc_padding_is_not_sent_where_it_is_not_understood(mode: Mode) -> None:
     assert net.initiate(left).ok
     for host in (left, right):
         assert {sa.tfc_padding for sa in host.sas.values()} == {500 if mode is Mode.TUNNEL else 0}
+
+
+@pytest.mark.parametrize(("old", "kind"), [(False, IntegId.HMAC_SHA2_256_128), (True, IntegId.HMAC_SHA2_256_96)])
+def test_the_truncation_of_old_peers_is_for_the_datapath_alone(old: bool, kind: IntegId) -> None:
+    net, left, right = psk_pair(child_sha256_96=old, child_esp_proposals=(parse_esp("aes128-sha256"),))
+    assert net.initiate(left).ok
+    for host in (left, right):
+        assert [sa.integ.id for sa in host.sas.values() if sa.integ] == [kind, kind]
+    assert left.children()[0].suite == right.children()[0].suite
+    assert left.children()[0].suite.integ.id == IntegId.HMAC_SHA2_256_128
 
 
 def test_ah() -> None:

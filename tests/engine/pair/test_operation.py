@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2.context import LAST_CONFIGURED_REQID
 from ikeengine.ikev2.exchanges import create_child
 from ikeengine.model.commands import Acquire, Initiate, Rekey, SaExpired, Shutdown, Terminate
 from ikeengine.model.connection import Action, Mode, Unique
@@ -29,6 +28,7 @@ from ikeengine.outputs import (
     Transmit,
     UpdateSa,
 )
+from ikeengine.sa.context import LAST_CONFIGURED_REQID
 from tests.engine.pair.test_soak import leftovers
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import ESP, LEFT, RIGHT, connection, psk_pair

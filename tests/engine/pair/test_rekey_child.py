@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ikeengine.ikev2.children import child
 from ikeengine.model.commands import Rekey, Terminate
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.outputs import ChildRekeyed, ChildUpdown, Transmit
+from ikeengine.sa.children import child
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import LEFT, RIGHT, psk_pair
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev2.children import renewal
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, AuthKind, ChildConfig, ConnectionConfig
 from ikeengine.model.sa import PolicyAction
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.negotiate.selectors import format_selector, parse_selector
 from ikeengine.outputs import DeletePolicies, InstallPolicies
+from ikeengine.sa.children import renewal
 from tests.engine.support.certs import by_certificate, cert_pair, demands_certificate, gateway, hold, root, trust, use
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import psk_pair

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.ikev2.exchanges import create_child, rekey_child, rekey_ike
-from ikeengine.ikev2.states import ChildState
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action
 from ikeengine.model.failure import Alert
@@ -15,6 +14,7 @@ from ikeengine.negotiate.proposals import parse_esp, parse_ike
 from ikeengine.negotiate.selectors import parse_selector
 from ikeengine.outputs import ChildRekeyed, ChildUpdown, IkeUpdown, Transmit
 from ikeengine.registry import ExchangeType, NotifyType, Protocol
+from ikeengine.sa.states import ChildState
 from ikeengine.wire.header import FLAG_RESPONSE
 from ikeengine.wire.payloads import Delete, Ke, Notify, Payload, Sa, TsInitiator, TsResponder
 from tests.engine.pair.test_states import send

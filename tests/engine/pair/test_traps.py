@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ikeengine.ikev2.children import ondemand
 from ikeengine.model.commands import Acquire, Install, Uninstall
 from ikeengine.model.connection import Action, Mode
 from ikeengine.model.failure import Alert
@@ -13,6 +12,7 @@ from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import DynamicSelector, TrafficSelector
 from ikeengine.negotiate.selectors import format_selector, parse_selector
 from ikeengine.outputs import AskPath, InstallPolicies
+from ikeengine.sa.children import ondemand
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import LEFT, RIGHT, psk_pair
 

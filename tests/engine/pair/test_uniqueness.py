@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.peer.uniqueness import REAUTHENTICATION
 from ikeengine.model.commands import Initiate
 from ikeengine.model.connection import Unique
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert
 from ikeengine.model.secret import Secret
 from ikeengine.outputs import LogLine, Transmit
+from ikeengine.sa.uniqueness import REAUTHENTICATION
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import LEFT, PSK, RIGHT, connection, psk_pair
 
@@ -110,7 +110,7 @@ def test_keep_ends_surplus_ones() -> None:
     ctx.connections["right"] = config
     for sa in ctx.table:
         sa.connection = config
-    right.endpoint._matches.clear()
+    ctx.candidates.clear()
     assert not net.initiate(first).ok
     net.run(60)
     assert ids(right) == [oldest]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from ikeengine.config.vici import pool_from_vici
-from ikeengine.ikev2.context import Context
 from ikeengine.ikev2.exchanges import config
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
@@ -32,6 +31,7 @@ from ikeengine.outputs import (
     UpdateSa,
 )
 from ikeengine.registry import CpAttribute, CpType, ExchangeType
+from ikeengine.sa.context import Context
 from ikeengine.wire.payloads import Configuration, CpAttributeValue, Payload
 from ikeengine.wire.payloads.configuration import VALUE_LENGTHS
 from tests.engine.support.forge import TO_RIGHT, deliver, sealed

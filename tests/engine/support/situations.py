@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ikeengine.ikev2.context import Context
 from ikeengine.outputs import ChildUpdown, IkeUpdown, Transmit
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.context import Context
 from ikeengine.wire.header import FLAG_RESPONSE
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import psk_pair

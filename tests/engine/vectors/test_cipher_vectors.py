@@ -44,6 +44,13 @@ def test_triple_des_cbc(record: Record) -> None:
     assert cipher.decrypt(record["iv"], record["ciphertext"]) == record["plaintext"]
 
 
+@each("fips81-des.txt")
+def test_des_cbc(record: Record) -> None:
+    cipher = classic(EncrId.DES_CBC, None).load(record["key"])
+    assert cipher.encrypt(record["iv"], record["plaintext"]) == record["ciphertext"]
+    assert cipher.decrypt(record["iv"], record["ciphertext"]) == record["plaintext"]
+
+
 @each("rfc7634.txt")
 def test_chacha20_poly1305(record: Record) -> None:
     cipher = packet_cipher(Transform(TransformType.ENCR, EncrId.CHACHA20_POLY1305), record["key"])

@@ -57,6 +57,14 @@ def test_hmac_sha1_96_is_the_start_of_hmac_sha1(record: Record) -> None:
         assert integ.compute(record["key"], record["message"]) == record["output"][:12]
 
 
+@each("rfc2202-md5.txt")
+def test_hmac_md5(record: Record) -> None:
+    assert PRF[PrfId.PRF_HMAC_MD5].compute(record["key"], record["message"]) == record["output"]
+    integ = INTEG[IntegId.HMAC_MD5_96]
+    if len(record["key"]) == integ.key_octets:
+        assert integ.compute(record["key"], record["message"]) == record["output"][:12]
+
+
 @pytest.mark.parametrize("name", SHA_PRFS)
 @each("rfc4868-prf.txt")
 def test_prf_hmac_sha2(record: Record, name: str) -> None:

@@ -13,6 +13,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 import typing as t
 
 from ansible_collections.keymesh.ike.plugins.module_utils import _vici
@@ -40,6 +41,7 @@ class FakeDaemon:
         self.version = {"daemon": "fake", "version": "1.0"}
         self.unknown: t.Set[str] = set()
         self.rekey_hangs = False
+        self.rekey_is_waited_for = False
         self.answer_delay: t.Optional[threading.Event] = None
         self.failures: t.Optional[Message] = None
         self.before_list: t.Callable[[], None] = lambda: None
@@ -155,6 +157,9 @@ class FakeDaemon:
         return dict(OK, matches="1")
 
     def _rekey(self, message: Message) -> Message:
+        if self.rekey_is_waited_for and self.rekey_hangs:
+            time.sleep(int(message["timeout"]) / 1000)
+            return failed(f"CHILD_SA not rekeyed after {message['timeout']}ms")
         if self.rekey_hangs:
             return dict(OK, matches="1")
         if "ike-id" in message:

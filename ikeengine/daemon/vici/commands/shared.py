@@ -6,20 +6,23 @@ from ikeengine.daemon.vici.messages import Section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
 from ikeengine.model.secret import Secret
 
-_OTHER_TYPES = ("EAP", "XAUTH", "NTLM", "PPK")
+_OTHER_TYPES = ("NTLM", "PPK")
+_PASSWORDS = ("EAP", "XAUTH")
 
 
 async def load_shared(request: Request) -> Section:
-    """Add or replace a pre-shared key."""
+    """Add or replace a pre-shared key, or the password of a user."""
     kind = request.text("type")
     if kind.upper() in _OTHER_TYPES:
-        raise CommandFailed(f"secrets of type {kind} are not supported, only IKE is")
-    if kind.upper() != "IKE":
+        raise CommandFailed(f"secrets of type {kind} are not supported, only IKE, EAP and XAUTH are")
+    if kind.upper() not in ("IKE", *_PASSWORDS):
         raise CommandFailed(f"invalid shared key type: {kind}")
     secret = Secret(request.octets("data"))
     if not len(secret):
         raise CommandFailed("shared key data missing")
-    request.control.credentials.load_shared(request.text("id"), secret, request.items("owners"))
+    request.control.credentials.load_shared(
+        request.text("id"), secret, request.items("owners"), password=kind.upper() in _PASSWORDS
+    )
     return SUCCESS
 
 

@@ -49,6 +49,7 @@ SCAPY_ENCR = {
     EncrId.AES_CBC: ("AES-CBC", None),
     EncrId.AES_CTR: ("AES-CTR", None),
     EncrId.TRIPLE_DES_CBC: ("3DES", None),
+    EncrId.DES_CBC: ("DES", None),
     EncrId.NULL: ("NULL", None),
     EncrId.AES_GCM_16: ("AES-GCM", 16),
     EncrId.AES_CCM_8: ("AES-CCM", 8),
@@ -57,6 +58,7 @@ SCAPY_ENCR = {
     EncrId.CHACHA20_POLY1305: ("CHACHA20-POLY1305", 16),
 }
 SCAPY_INTEG = {
+    IntegId.HMAC_MD5_96: "HMAC-MD5-96",
     IntegId.HMAC_SHA1_96: "HMAC-SHA1-96",
     IntegId.HMAC_SHA2_256_128: "SHA2-256-128",
     IntegId.HMAC_SHA2_384_192: "SHA2-384-192",
@@ -69,12 +71,15 @@ TSHARK_ENCR = {
     EncrId.AES_CBC: "AES-CBC [RFC3602]",
     EncrId.AES_CTR: "AES-CTR [RFC3686]",
     EncrId.TRIPLE_DES_CBC: "TripleDES-CBC [RFC2451]",
+    EncrId.DES_CBC: "DES-CBC [RFC2405]",
     EncrId.NULL: "NULL",
     EncrId.AES_GCM_8: "AES-GCM with 8 octet ICV [RFC4106]",
     EncrId.AES_GCM_12: "AES-GCM with 12 octet ICV [RFC4106]",
     EncrId.AES_GCM_16: "AES-GCM with 16 octet ICV [RFC4106]",
 }
 TSHARK_INTEG = {
+    IntegId.HMAC_MD5_96: "HMAC-MD5-96 [RFC2403]",
+    IntegId.HMAC_SHA2_256_96: "HMAC-SHA-256-96 [draft-ietf-ipsec-ciph-sha-256-00]",
     IntegId.HMAC_SHA1_96: "HMAC-SHA-1-96 [RFC2404]",
     IntegId.HMAC_SHA2_256_128: "HMAC-SHA-256-128 [RFC4868]",
     IntegId.HMAC_SHA2_384_192: "HMAC-SHA-384-192 [RFC4868]",

@@ -46,6 +46,7 @@ def test_a_combined_mode_key_includes_its_salt():
         (IntegId.AES_XCBC_96, b"xcbc(aes)", 96),
         (IntegId.AES_CMAC_96, b"cmac(aes)", 96),
         (IntegId.HMAC_SHA2_256_128, b"hmac(sha256)", 128),
+        (IntegId.HMAC_SHA2_256_96, b"hmac(sha256)", 96),
         (IntegId.HMAC_SHA2_384_192, b"hmac(sha384)", 192),
         (IntegId.HMAC_SHA2_512_256, b"hmac(sha512)", 256),
     ],

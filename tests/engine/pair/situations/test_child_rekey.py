@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from ikeengine.ikev2.children import child as child_sa
 from ikeengine.model.commands import Rekey, Terminate
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.outputs import ChildRekeyed
 from ikeengine.registry import ExchangeType, Protocol
+from ikeengine.sa.children import child as child_sa
 from ikeengine.wire.payloads import Delete
 from tests.engine.pair.test_states import send
 from tests.engine.support.pair import Host

@@ -36,6 +36,7 @@ def test_a_sound_configuration(run: Any, tmp_path: Path) -> None:
     assert json.loads(run("check", "--config", tmp_path, "--json").out) == {
         "valid": True,
         "errors": [],
+        "warnings": [],
         "connections": [],
     }
 

@@ -8,12 +8,15 @@ from ikeengine.config.problems import Problems
 from ikeengine.config.reader import read
 from ikeengine.config.yaml_tree import parse_yaml
 from ikeengine.model.connection import ChildConfig
+from ikeengine.model.proposal import Transform
+from ikeengine.negotiate.truncation import truncated
+from ikeengine.registry import IntegId, Protocol, TransformType
 
 
 def build(text: str) -> tuple[ChildConfig, list[str]]:
     problems = Problems()
     values = read(CHILD, parse_yaml(text, "f", problems), "net", problems)
-    child = build_child("net", values, problems)
+    child = build_child("net", values, 2, problems)
     return child, [str(error) for error in problems.sorted()]
 
 
@@ -66,8 +69,22 @@ def test_a_broken_time_draws_no_conclusions() -> None:
     assert len(errors) == 1
 
 
-def test_esp_and_ah_exclude_each_other() -> None:
-    _, errors = build("esp_proposals: aes128gcm16\nah_proposals: sha256\n")
-    assert errors == [
-        "f:2:1: net.ah_proposals: a Child SA uses either AH or ESP: write `ah_proposals` or `esp_proposals`, not both"
-    ]
+@pytest.mark.parametrize(("text", "bits"), [("", 12), ("sha256_96: yes", 1027)])
+def test_truncation_of_old_peers(text: str, bits: int) -> None:
+    child, errors = build(text + "\n")
+    assert errors == []
+    sha256 = Transform(TransformType.INTEG, IntegId.HMAC_SHA2_256_128)
+    found = truncated(sha256, old=child.sha256_96)
+    assert found is not None
+    assert found.id == bits
+    for other in (None, Transform(TransformType.INTEG, IntegId.HMAC_SHA1_96)):
+        assert truncated(other, old=True) == other
+
+
+def test_ah_alone_or_around_esp() -> None:
+    child, errors = build("ah_proposals: sha256\n")
+    assert errors == []
+    assert [p.protocol for p in child.esp_proposals] == [Protocol.AH]
+    assert child.ah_proposals == ()
+    child, errors = build("esp_proposals: aes128gcm16\nah_proposals: sha256\n")
+    assert [p.protocol for p in (*child.esp_proposals, *child.ah_proposals)] == [Protocol.ESP, Protocol.AH]

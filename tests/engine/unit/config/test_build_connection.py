@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from ikeengine.config.build_connection import Draft, build_connection
+from ikeengine.config.build_connection import build_connection
 from ikeengine.config.certificates import CertificateBlobs
+from ikeengine.config.draft import Draft
 from ikeengine.config.options.connection import CONNECTION
 from ikeengine.config.problems import Problems
 from ikeengine.config.reader import read
@@ -77,10 +78,10 @@ def test_signature_schemes_are_constraints_of_ike() -> None:
 @pytest.mark.parametrize(
     ("auth", "message"),
     [
-        ("eap-md5", "`eap-md5` is not supported yet; supported are psk and pubkey"),
-        ("xauth", "`xauth` is not supported yet"),
+        ("eap-md5", "`eap-md5` is not supported yet; supported are psk, pubkey and xauth"),
+        ("xauth-noauth", "`xauth-noauth` is not supported; supported are xauth, xauth-generic, xauth-pam"),
         ("rsa-2048", "constraints on the trust chain are for the `remote` section; `ike:rsa-2048` constrains"),
-        ("pubkye", "is not psk, pubkey or ike:schemes; did you mean `pubkey`?"),
+        ("pubkye", "is not psk, pubkey, xauth or ike:schemes; did you mean `pubkey`?"),
         ("ike:rsa-md5", "`md5` is not known here"),
     ],
 )

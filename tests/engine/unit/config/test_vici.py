@@ -72,13 +72,13 @@ def test_vici_and_yaml_give_the_same_object_for_the_same_text(section: dict[str,
 
 def test_every_problem_of_a_message_is_told_without_a_place() -> None:
     with pytest.raises(ConfigErrors) as caught:
-        connection_from_vici("a", {"version": b"1", "vips": [b"any"], "children": {"net": {"mode": b"beet"}}})
+        connection_from_vici("a", {"version": b"3", "vips": [b"any"], "children": {"net": {"mode": b"beet"}}})
     assert [(error.file, error.line, error.key) for error in caught.value.errors] == [
         ("", 0, "connections.a.version"),
         ("", 0, "connections.a.vips"),
         ("", 0, "connections.a.children.net.mode"),
     ]
-    assert str(caught.value).startswith("connections.a.version: IKEv1 is not in this release")
+    assert str(caught.value).startswith("connections.a.version: `3` is not an IKE version")
 
 
 def test_certificates_come_as_octets(pki: Any) -> None:

@@ -22,6 +22,7 @@ AES_MODES = {
 FIXED = {
     EncrId.CHACHA20_POLY1305: (36, 8, 16, 1),
     EncrId.TRIPLE_DES_CBC: (24, 8, 0, 8),
+    EncrId.DES_CBC: (8, 8, 0, 8),
     EncrId.NULL: (0, 0, 0, 1),
 }
 

@@ -19,6 +19,7 @@ from ikeengine.registry import KeId
 from tests.engine.support.vectors import ROOT
 
 LENGTHS = {
+    KeId.MODP_768: 96,
     KeId.MODP_1024: 128,
     KeId.MODP_1536: 192,
     KeId.MODP_2048: 256,
@@ -36,7 +37,7 @@ LENGTHS = {
     KeId.CURVE_448: 56,
 }
 # RFC 3526 section 8 estimates the strength of the groups; RFC 2409 group 2 has about 80 bits.
-MODP_STRENGTH = {1024: 80, 1536: 120, 2048: 112, 3072: 128, 4096: 150, 6144: 170, 8192: 190}
+MODP_STRENGTH = {768: 70, 1024: 80, 1536: 120, 2048: 112, 3072: 128, 4096: 150, 6144: 170, 8192: 190}
 
 MODP = [method for method in KEX.values() if isinstance(method, ModpMethod)]
 ECP = [method for method in KEX.values() if isinstance(method, EcpMethod)]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikeengine.crypto.prf import PRF
+from ikeengine.crypto.prf import PRF, hash_prf
 from ikeengine.errors import LocalMisuse
 from ikeengine.registry import PrfId
 
-HMACS = [PrfId.PRF_HMAC_SHA1, PrfId.PRF_HMAC_SHA2_256, PrfId.PRF_HMAC_SHA2_384, PrfId.PRF_HMAC_SHA2_512]
+SHA2 = [PrfId.PRF_HMAC_SHA2_256, PrfId.PRF_HMAC_SHA2_384, PrfId.PRF_HMAC_SHA2_512]
+HMACS = [PrfId.PRF_HMAC_MD5, PrfId.PRF_HMAC_SHA1, *SHA2]
 FIXED = [PrfId.PRF_AES128_XCBC, PrfId.PRF_AES128_CMAC]
 NI, NR = bytes(range(32)), bytes(range(100, 132))
 
 
-def test_md5_is_not_among_them() -> None:
+def test_the_table_is_complete() -> None:
     assert set(PRF) == {*HMACS, *FIXED}
 
 
@@ -65,3 +68,15 @@ def test_short_keys_are_padded_for_xcbc_and_hashed_for_cmac() -> None:
     for prf in (xcbc, cmac):
         long = b"a key of more than sixteen octets"
         assert prf.compute(long, b"data") == prf.compute(prf.compute(bytes(16), long), b"data")
+
+
+@pytest.mark.parametrize("prf_id", HMACS)
+def test_the_hash_of_an_hmac_is_its_hash_algorithm(prf_id: int) -> None:
+    name = PrfId(prf_id).name.removeprefix("PRF_HMAC_").replace("SHA2_", "SHA")
+    assert hash_prf(prf_id).hash(b"data") == hashlib.new(name, b"data").digest()
+
+
+@pytest.mark.parametrize("prf_id", [*FIXED, 99])
+def test_other_prfs_have_no_hash_algorithm(prf_id: int) -> None:
+    with pytest.raises(LocalMisuse, match="not made of a hash algorithm"):
+        hash_prf(prf_id)

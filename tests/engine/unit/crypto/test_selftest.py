@@ -47,7 +47,7 @@ def test_each_algorithm_has_its_answer() -> None:
     [
         Transform(TransformType.ENCR, EncrId.AES_CBC),
         Transform(TransformType.ENCR, EncrId.CAMELLIA_CBC, 128),
-        Transform(TransformType.PRF, 1),
+        Transform(TransformType.PRF, 3),
         Transform(TransformType.INTEG, 0),
         Transform(TransformType.KE, 99),
     ],

@@ -190,7 +190,7 @@ def test_a_library_that_refuses_an_algorithm_is_no_crash(monkeypatch: pytest.Mon
     """As on a system whose policy forbids a hash: signing is a local matter, verifying fails the peer."""
     key = pki.private_key("p256")
     signature = key.sign("ecdsa-sha256", OCTETS)
-    monkeypatch.setitem(sign._ECDSA, HashId.SHA2_256, None)
+    monkeypatch.setitem(sign._ECDSA, (HashId.SHA2_256, False), None)
     with pytest.raises(LocalMisuse, match="cannot sign"):
         key.sign("ecdsa-sha256", OCTETS)
     with pytest.raises(AuthFailed, match="unusable"):

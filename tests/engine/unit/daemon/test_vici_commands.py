@@ -23,6 +23,7 @@ from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, ChildConfig, Mode
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.sa import PolicyAction, PolicySet, Usage
+from ikeengine.model.secret import Secret
 from ikeengine.negotiate.identities import parse_identity
 from ikeengine.negotiate.leases import Claim
 from ikeengine.observe.counters import NAMES
@@ -42,6 +43,9 @@ RECORD = FailureRecord(
 def rig(tmp_path: Path) -> Iterator[ViciRig]:
     with ViciRig(tmp_path) as rig:
         yield rig
+
+
+SUCCESS = {"success": "yes"}
 
 
 def ask(rig: ViciRig, command: str, message: dict[str, Any] | None = None) -> Any:
@@ -223,11 +227,50 @@ def test_shared_keys(rig: ViciRig) -> None:
     assert rig.store.shared_names() == ()
 
 
+@pytest.mark.parametrize("kind", ["xauth", "EAP"])
+def test_passwords(rig: ViciRig, kind: str) -> None:
+    assert ask(rig, "load-shared", {"id": "carol", "type": kind, "data": b"x", "owners": ["carol"]}) == SUCCESS
+    assert ask(rig, "get-shared") == {"keys": ["carol"]}
+    assert rig.store.passwords.accepts(b"carol", Secret(b"x"))
+    assert rig.store.shared_names() == ()
+    assert ask(rig, "load-shared", {"id": "carol", "type": "IKE", "data": b"x", "owners": ["carol"]}) == SUCCESS
+    assert (rig.store.passwords.names(), len(rig.store.shared_names())) == ((), 1)
+    assert ask(rig, "unload-shared", {"id": "carol"}) == SUCCESS
+    assert rig.store.shared_names() == ()
+
+
+def test_connections_of_ikev1(rig: ViciRig) -> None:
+    section = {
+        "version": "1",
+        "aggressive": "yes",
+        "pull": "no",
+        "local": {"auth": "psk"},
+        "remote-1": {"auth": "psk"},
+        "remote-2": {"auth": "xauth-pam", "id": "*@example.com"},
+        "children": {"net": {"esp_proposals": "3des-sha1", "ah_proposals": "sha256"}},
+    }
+    assert ask(rig, "load-conn", {"old": section}) == SUCCESS
+    (message,) = [text(event) for event in rig.session().list_conns({"ike": "old"})]
+    assert message["old"]["version"] == "IKEv1"
+    classes = {key: part["class"] for key, part in message["old"].items() if key.startswith(("local-", "remote-"))}
+    assert classes == {"local-1": "pre-shared key", "remote-1": "pre-shared key", "remote-2": "XAuth"}
+    assert message["old"]["remote-2"]["xauth"] == "pam"
+    assert [warning.partition(": ")[0] for warning in message["old"]["warnings"]] == [
+        "children.net.esp_proposals",
+        "aggressive",
+        "version",
+    ]
+    client = {"version": "1", "local-1": {"auth": "psk"}, "local-2": {"auth": "xauth", "xauth_id": "carol"}}
+    ask(rig, "load-conn", {"client": client | {"remote": {"auth": "psk"}}})
+    (message,) = [text(event) for event in rig.session().list_conns({"ike": "client"})]
+    assert message["client"]["local-2"]["xauth_id"] == "carol"
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [
         ({"type": "FOO", "data": "x"}, "invalid shared key type: FOO"),
-        ({"type": "EAP", "data": "x"}, "not supported"),
+        ({"type": "NTLM", "data": "x"}, "not supported"),
         ({"type": "IKE"}, "shared key data missing"),
         ({"type": "IKE", "data": ["x"]}, "invalid value for: data"),
     ],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.context import FAILURES_KEPT, LAST_CONFIGURED_REQID, LOWEST_CHILD_SPI, Context
 from ikeengine.model.connection import EngineSettings
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.outputs import CommandDone, Failed
+from ikeengine.sa.context import FAILURES_KEPT, LAST_CONFIGURED_REQID, LOWEST_CHILD_SPI, Context
 
 
 def context(rng: object | None = None) -> Context:

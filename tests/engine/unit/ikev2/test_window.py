@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ikeengine.crypto.rng import SeededRng
-from ikeengine.ikev2.messages.window import Arrival, Window, retransmission
+from ikeengine.ikev2.messages.window import Arrival, Window
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
+from ikeengine.sa.retransmission import retransmission
 
 PLAIN = ConnectionConfig("plain", ())
 

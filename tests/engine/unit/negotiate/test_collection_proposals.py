@@ -7,8 +7,10 @@ from types import ModuleType
 import pytest
 
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.proposal import Proposal
 from ikeengine.negotiate.proposal_keywords import _ADDITIONAL_WORDS, KEYWORDS
-from ikeengine.negotiate.proposals import parse_esp, parse_ike
+from ikeengine.negotiate.proposals import parse_esp, parse_ike, weak
+from ikeengine.registry import Protocol
 from tests.engine.support.collection import plugin_utils
 
 
@@ -51,6 +53,10 @@ TEXTS = (
     "aes256-sha256-mlkem768",
     "aes256-sha257-x25519",
     "aes256--x25519",
+    "des-md5-modp768",
+    "3des-sha1-modp1024",
+    "aes128-md5-sha1-prfmd5-modp1536-modp2048",
+    "aes256gcm16-prfsha1-x25519-ke1_modp1024",
     "",
 )
 
@@ -64,3 +70,14 @@ def test_both_accept_the_same(plugins: ModuleType, kind: str, text: str) -> None
     except LocalMisuse:
         accepted = False
     assert (plugins.problems(kind, text, allow_weak=True) == []) == accepted
+
+
+@pytest.mark.parametrize("word", sorted(KEYWORDS))
+def test_both_call_the_same_words_weak(plugins: ModuleType, word: str) -> None:
+    transform = KEYWORDS[word]
+    assert bool(plugins.weak(word)) == bool(weak(Proposal(Protocol.IKE, (transform,))))
+
+
+@pytest.mark.parametrize("text", ["des-md5-modp768", "3des-sha1-prfmd5-x25519", "aes128-sha256-x25519-ke1_modp1024"])
+def test_both_name_the_same_words_of_a_proposal(plugins: ModuleType, text: str) -> None:
+    assert [word.removeprefix("ke1_") for word in weak(parse_ike(text))] == plugins.weak(text)

@@ -93,6 +93,14 @@ def test_a_rekeying_that_does_not_happen_fails(daemon: FakeDaemon) -> None:
     assert failed["failed"] and "was not rekeyed within 1 s" in failed["msg"]
 
 
+def test_a_peer_that_does_not_answer_a_rekeying_is_not_taken_for_a_dead_daemon(daemon: FakeDaemon) -> None:
+    daemon.establish_child(daemon.establish_ike())
+    daemon.rekey_is_waited_for = daemon.rekey_hangs = True
+    failed = sa(daemon, state="rekeyed", child="net", timeout=1)
+    assert "Child SA net of a--b was not rekeyed within 1 s" in failed["failure"]["reason"]
+    assert "peer's daemon" in failed["failure"]["advice"]
+
+
 def test_a_rekeying_need_not_be_waited_for(daemon: FakeDaemon) -> None:
     daemon.establish_child(daemon.establish_ike())
     daemon.rekey_hangs = True
@@ -225,7 +233,7 @@ def test_a_new_authentication(daemon: FakeDaemon) -> None:
     daemon.establish_child(daemon.establish_ike())
     done = sa(daemon, state="rekeyed", reauth=True)
     assert done["changed"] and [child["name"] for child in done["sa"]["children"]] == ["net"]
-    assert ("rekey", {"ike-id": "1", "reauth": "yes"}) in daemon.requests
+    assert any(name == "rekey" and message["ike-id"] == "1" and message["reauth"] == "yes" for name, message in daemon.requests)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,20 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
         ["gw1", "gw2", "gw3"],
         "IKEv2 is spoken at gw1, gw2, but IKEv1 at gw3",
     ),
+    "AEAD with IKEv1": (
+        {"tunnels_connection_options": {"version": 1, "dpd_delay": "30s"}},
+        "ikev1-proposal",
+        "error",
+        ["gw3"],
+        "IKEv1 messages cannot be protected with aes256gcm16",
+    ),
+    "aggressive": (
+        {"tunnels_connection_options": {"version": 0, "aggressive": True, "dpd_delay": "30s"}},
+        "aggressive-psk",
+        "warning",
+        ["gw3"],
+        "who can then guess it offline",
+    ),
     "mode": (
         {"tunnels_child_options": {"mode": "transport"}},
         "mode-mismatch",
@@ -226,6 +240,7 @@ EVERYBODY: t.Dict[str, t.Tuple[Data, str, str]] = {
         "weak-allowed",
         "info",
     ),
+    "ikev1": ({"ike_meshes": [{"name": "m", "group": "gateways", "allow_weak": True, "proposal": "legacy_ikev1"}]}, "ikev1", "info"),
     "weak": ({"ike_proposal": {"ike": ["3des-sha1-modp1024"], "esp": ["3des-sha1"]}}, "weak-algorithm", "error"),
     "nobody-starts": (
         {"tunnels_initiator_options": {"start_action": "none"}, "tunnels_responder_options": {}},
@@ -466,3 +481,12 @@ def test_good_certificates_on_gateways(identity: str, subject: str, names: t.Lis
 
 def test_gateways_with_keys_need_no_certificates() -> None:
     assert lint(inventory(psk_keys={}), certificates={"gw1": []}) == []
+
+
+def test_ikev1_with_a_peer_that_is_not_ours_is_what_it_is_for() -> None:
+    hosts = inventory(2, ike_meshes=[{"name": "m", "group": "gateways", "allow_weak": True, "proposal": "legacy_ikev1"}])
+    assert "ikev1" in rules(lint(hosts))
+    hosts["gw2"]["ike_managed"] = False
+    found = rules(lint(hosts))
+    assert "ikev1" not in found
+    assert "weak-allowed" in found

@@ -60,7 +60,7 @@ def test_proposals_that_cannot_be(kind: str, text: str, problem: str) -> None:
     assert problem in found[0]
 
 
-@pytest.mark.parametrize("word", ["3des-sha256", "aes128-sha1", "null-sha256", "aes128-sha256-modp1536"])
+@pytest.mark.parametrize("word", ["3des-sha256", "des-sha256", "aes128-md5", "aes128-sha1", "null-sha256", "aes128-sha256-modp1536"])
 def test_weak_algorithms_must_be_allowed(word: str) -> None:
     assert "is weak; take another one, or say allow_weak: true" in _proposals.problems("esp", word)[0]
     assert _proposals.problems("esp", word, allow_weak=True) == []

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import html.parser
+import itertools
 import json
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -138,6 +140,48 @@ def test_the_page() -> None:
         assert not attributes.get("tabindex") or attributes.get("role") or tag in ("a", "button", "input", "select")
 
 
+def full_mesh(size: int) -> Results:
+    """With SPIs, times, ages and counters that are all different, as they are."""
+    hosts = [f"gateway{number:02}" for number in range(size)]
+    found = results(*itertools.combinations(hosts, 2), down=["gateway00--gateway01"])
+    chance = random.Random(4)
+    spis: t.Dict[str, str] = {}
+    for host, directions in found.items():
+        number = hosts.index(host)
+        for one in directions:
+            other = hosts.index(one["peer"])
+            one.update(source=f"10.{number}.0.1", target=f"10.{other}.0.1", milliseconds=chance.randrange(999999) / 1000)
+            for side in ("initiator_spi", "responder_spi"):
+                spis.setdefault(one["name"] + side, f"{chance.getrandbits(64):016x}")
+            if one["child"] is None:
+                continue
+            spi = [spis.setdefault(f"{a}>{b}", f"{chance.getrandbits(32):08x}") for a, b in ((number, other), (other, number))]
+            octets = [chance.randrange(10**6) for unused in range(2)]
+            one["ike"].update({side: spis[one["name"] + side] for side in ("initiator_spi", "responder_spi")})
+            one["ike"].update(
+                age=chance.randrange(14400), local_host=f"192.0.2.{number}", remote_host=f"192.0.2.{other}", nat=[]
+            )
+            one["child"].update(spi_in=spi[0], spi_out=spi[1], bytes_in=octets[0], bytes_out=octets[1])
+            one["child"].update(age=chance.randrange(3600), mode="TUNNEL", encap=False)
+            one["child"].update(local_ts=[f"10.{number}.0.0/16"], remote_ts=[f"10.{other}.0.0/16"])
+    return found
+
+
+def test_a_large_mesh_makes_no_large_page() -> None:
+    assert len(tunnel_report(full_mesh(50), "html")) < 600_000
+
+
+def test_what_all_have_in_common_is_there_once() -> None:
+    page = tunnel_report(full_mesh(20), "html")
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    columns = data["directions"]["columns"]
+    assert data["tunnels"]["rows"] == 190 and data["directions"]["rows"] == 380
+    assert columns["clear"] == {"one": 0}
+    assert len(columns["from"]["of"]) == 20 and len(columns["from"]["at"]) == 380
+    assert data["tunnels"]["columns"]["mesh"] == {"one": "backbone"}
+    assert isinstance(columns["milliseconds"], list)
+
+
 def test_failures_come_first() -> None:
     page = tunnel_report(MESH, "html")
     rows = re.findall(r'<tr data-tunnel="([^"]+)"', page)
@@ -146,13 +190,18 @@ def test_failures_come_first() -> None:
     assert "What does not work" not in tunnel_report(results(("a", "b")), "html")
 
 
+def structure(row: str) -> str:
+    """A row of the table without what is in it."""
+    return re.sub(r"\s+", "", re.sub(r">[^<]+<", "><", re.sub(r'(data-tunnel|data-state|class)="[^"]*"', "", row)))
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 @pytest.mark.parametrize("size", [3, 50])
 def test_a_browser_runs_the_page(tmp_path: pathlib.Path, size: int) -> None:
-    hosts = [f"gw{number}" for number in range(size)]
-    pairs = [(one, other) for number, one in enumerate(hosts) for other in hosts[number + 1 :]]
+    pairs = size * (size - 1) // 2
+    mesh = full_mesh(size)
     page = tmp_path / "page.html"
-    page.write_text(tunnel_report(results(*pairs, down=["gw0--gw1"]), "html"))
+    page.write_text(tunnel_report(mesh, "html"))
     options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     options += " --disable-component-update --disable-sync --enable-logging=stderr --v=0"
     command = [str(CHROMIUM), *options.split(), f"--user-data-dir={tmp_path}/profile", "--dump-dom", page.as_uri()]
@@ -160,7 +209,11 @@ def test_a_browser_runs_the_page(tmp_path: pathlib.Path, size: int) -> None:
     assert "CONSOLE" not in done.stderr, done.stderr
     found = read(done.stdout)
     # The script sets this attribute when it has run to its end.
-    assert ("html", str(len(pairs))) == (found[0][0], found[0][1].get("data-ready"))
-    assert sum("data-tunnel" in attributes for tag, attributes in found if tag == "g") == len(pairs)
+    assert ("html", str(pairs)) == (found[0][0], found[0][1].get("data-ready"))
+    assert sum("data-tunnel" in attributes for tag, attributes in found if tag == "g") == pairs
+    rows = re.findall(r'<tr data-tunnel="[^"]*" data-state="[a-z]+"[^>]*>.*?</tr>', done.stdout)
+    assert len(rows) == pairs and len({*map(structure, rows[1:])}) == 1, "the script makes other rows than the page has"
+    last = mesh["gateway00"][-1]
+    assert f"{last['milliseconds']:.1f} ms" in next(row for row in rows if f'"{last["name"]}"' in row)
     # The worst tunnel is shown from the start.
-    assert "gw0 – gw1" in done.stdout.split('id="details"')[1].split("</section>")[0]
+    assert "gateway00 – gateway01" in done.stdout.split('id="details"')[1].split("</section>")[0]

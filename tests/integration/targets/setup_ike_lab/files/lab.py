@@ -8,6 +8,7 @@ a--b has a pre-shared key. a--c has certificates; there the second host calls it
 virtual address of its pool.
 
 lab.py up DIRECTORY ikeengine|strongswan BINARY     the control sockets are DIRECTORY/{a,b}/vici
+                                                    and DIRECTORY/{a,b}/python is an interpreter in the host's network
 lab.py down DIRECTORY
 """
 
@@ -123,6 +124,9 @@ class Host:
     def create(self) -> None:
         self.directory.mkdir(parents=True)
         run("ip", "netns", "add", self.namespace)
+        interpreter = self.directory / "python"
+        interpreter.write_text(f'#!/bin/sh\nexec ip netns exec {self.namespace} {sys.executable} "$@"\n')
+        interpreter.chmod(0o755)
 
     def address(self) -> None:
         run("ip", "-n", self.namespace, "address", "add", f"{self.values['local']}/24", "dev", "eth0")

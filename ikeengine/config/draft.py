@@ -1,0 +1,25 @@
+"""A connection together with what the checks across sections need: the places of its options, its certificates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikeengine.config.build_auth import LocalRound, RemoteRound
+from ikeengine.config.schema import Values
+from ikeengine.crypto.certificate import Certificate
+from ikeengine.model.connection import ConnectionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A connection that is not checked yet."""
+
+    config: ConnectionConfig
+    values: Values
+    local: tuple[LocalRound, ...]
+    remote: tuple[RemoteRound, ...]
+
+    @property
+    def intermediates(self) -> tuple[Certificate, ...]:
+        """What is between our certificates and their authorities."""
+        return tuple(rest for round in self.local for chain in round.chains for rest in chain[1:])

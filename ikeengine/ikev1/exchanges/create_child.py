@@ -1,0 +1,160 @@
+"""New Child SAs and rekeyed ones: Quick Mode that we begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
+from ikeengine.ikev1.exchanges import collision, quick_keys
+from ikeengine.ikev1.exchanges.ending import done
+from ikeengine.ikev1.exchanges.quick import Agreement, Pair, QuickMode
+from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.model.connection import ChildConfig
+from ikeengine.model.failure import FailureRecord, Side
+from ikeengine.negotiate.selectors import is_subset, resolve
+from ikeengine.outputs import ChildRekeyed
+from ikeengine.sa import ike_sa, reasons
+from ikeengine.sa.addresses import virtual_ips
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.children import renewal, succession
+from ikeengine.sa.children.arrival import announce_up
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import LAST_PACKETS
+from ikeengine.sa.states import ChildState
+from ikeengine.sa.task import TaskKind
+from ikeengine.timers import Timer
+
+PHASE = "second message of Quick Mode"
+
+
+@dataclass(slots=True)
+class CreateChild(QuickMode):
+    """Bring up a Child SA."""
+
+    name: ClassVar[str] = "QUICK_MODE"
+    kind: ClassVar[TaskKind] = TaskKind.CREATE_CHILD
+
+    config: ChildConfig
+    renews: bool = False
+    """It replaces Child SAs of an older configuration, which stay until it is up."""
+
+    def begin(self, ctx: Context, sa: IkeSa) -> bool:
+        """Offer it, unless there is one already that will do."""
+        fresh = renewal.find_up(sa, self.config) if self.renews or self.if_missing else None
+        if fresh is not None:
+            renewal.take_over(ctx, sa, fresh)
+            ctx.answer(self.ops, ok=True)
+            return False
+        try:
+            self.send_offer(ctx, sa, self.config, self._selectors(sa))
+        except NoProposalChosen as error:
+            advice = "IKEv1 knows no proposal of this child: take algorithms that it has, such as aes256-sha256"
+            _fail(ctx, self, reasons.not_possible(ctx, sa, "Quick Mode", str(error), advice, child=self.config.name))
+            return False
+        return True
+
+    def _selectors(self, sa: IkeSa) -> Pair:
+        """The first selectors of each side, or those that a packet needs."""
+        local_ts = resolve(self.config.local_ts, *virtual_ips.own(sa))
+        remote_ts = resolve(self.config.remote_ts, *virtual_ips.peers(sa))
+        packet = self.packet
+        if packet is not None:
+            local = next((ts for ts in local_ts if is_subset((packet.source,), (ts,))), local_ts[0])
+            remote = next((ts for ts in remote_ts if is_subset((packet.destination,), (ts,))), remote_ts[0])
+            return local, remote
+        return local_ts[0], remote_ts[0]
+
+    def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """Install the Child SA, and tell the peer."""
+        stale = renewal.stale(sa, self.config)
+        agreed = _agree(ctx, sa, self, message, stale[-1].reqid if stale else 0)
+        if agreed is None:
+            return
+        child = agreed.child
+        child_sa.install(ctx, sa, child, agreed.keys, delay_outbound=bool(stale))
+        quick_keys.limit_lifetime(ctx, sa, child, agreed.choice.life)
+        self.send_last(ctx, sa, agreed.nonce_peer)
+        announce_up(ctx, sa, child)
+        child_sa.confirm(ctx, child, self.ops)
+        renewal.take_over(ctx, sa, child)
+        if stale:
+            _send_soon(ctx, sa, child)
+            collision.settle(ctx, sa, child, is_ours=True)
+
+
+@dataclass(slots=True)
+class RekeyChild(QuickMode):
+    """Replace a Child SA of ours: the same traffic, fresh keys."""
+
+    name: ClassVar[str] = "QUICK_MODE"
+    kind: ClassVar[TaskKind] = TaskKind.REKEY_CHILD
+
+    child_id: int
+
+    def begin(self, ctx: Context, sa: IkeSa) -> bool:
+        """Offer another one, unless it is gone or replaced meanwhile."""
+        child = sa.children.get(self.child_id)
+        if child is None or child.state is not ChildState.INSTALLED:
+            ctx.answer(self.ops, ok=child is not None, reason="" if child is not None else "the Child SA is gone")
+            return False
+        child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer for another one")
+        ctx.count("child-rekey", sa.name)
+        try:
+            self.send_offer(ctx, sa, child.config, (child.local_ts[0], child.remote_ts[0]))
+        except NoProposalChosen as error:
+            raise AssertionError("what was negotiated once can be offered again") from error
+        return True
+
+    def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
+        """Install the new one, and go on sending on the old one for a moment."""
+        old = sa.children.get(self.child_id)
+        agreed = _agree(ctx, sa, self, message, 0 if old is None else old.reqid)
+        if agreed is None:
+            return
+        fresh = agreed.child
+        child_sa.install(ctx, sa, fresh, agreed.keys, delay_outbound=old is not None)
+        quick_keys.limit_lifetime(ctx, sa, fresh, agreed.choice.life)
+        self.send_last(ctx, sa, agreed.nonce_peer)
+        if old is None:
+            announce_up(ctx, sa, fresh)
+        else:
+            ctx.emit(ChildRekeyed(sa.status(), old.status(sa), fresh.status(sa)))
+            renewal.mark_replaced(ctx, sa, old, fresh.unique_id)
+            _send_soon(ctx, sa, fresh)
+            collision.settle(ctx, sa, fresh, is_ours=True)
+        child_sa.confirm(ctx, fresh, self.ops)
+
+    def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
+        """The old one stays, and is rekeyed later."""
+        ctx.answer(self.ops, ok=False, reason=reason, record=record)
+        old = sa.children.get(self.child_id)
+        if old is not None and old.state is ChildState.REKEYING:
+            child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "the peer made no other one")
+            succession.try_again(ctx, sa, old)
+
+
+def _send_soon(ctx: Context, sa: IkeSa, fresh: ChildSa) -> None:
+    """A peer may install its half only with our last message, so that the first packets would come too early."""
+    sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
+
+
+def _agree(ctx: Context, sa: IkeSa, task: QuickMode, message: Received, reqid: int = 0) -> Agreement | None:
+    """What the answer says; None if it is not acceptable, which the task's commands are told."""
+    try:
+        return task.take_answer(ctx, sa, message, reqid)
+    except (PeerIncompatible, PeerMisbehaved) as error:
+        offer = task.made_offer()
+        record = reasons.malformed(ctx, sa, PHASE, error)
+        if isinstance(error, TsUnacceptable):
+            selectors = (offer.selectors[0],), (offer.selectors[1],)
+            record = reasons.selectors_mismatch(ctx, sa, PHASE, Side.PEER, selectors, child=offer.config.name)
+        done(ctx, sa, offer.conversation)
+        _fail(ctx, task, record)
+        return None
+
+
+def _fail(ctx: Context, task: QuickMode, record: FailureRecord) -> None:
+    ctx.fail(record)
+    ctx.answer(task.ops, ok=False, reason=record.reason, record=record)

@@ -1,0 +1,87 @@
+"""The Informational exchange (RFC 2409 section 5.7): one message, which is never answered by itself."""
+
+from __future__ import annotations
+
+from ikeengine.ikev1 import tasks
+from ikeengine.ikev1.exchanges.phase1_end import give_up, suspect
+from ikeengine.ikev1.messages import transport
+from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.states import IkeState
+from ikeengine.ikev1.upkeep import dpd
+from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
+from ikeengine.ikev1.wire.payloads import Delete, Notify
+from ikeengine.outputs import Dropped, DropReason, LogLine
+from ikeengine.sa import reasons, uniqueness
+from ikeengine.sa.children import succession
+from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close
+from ikeengine.sa.states import ChildState, Closing
+from ikeengine.timers import Timer
+
+UNPROVEN_GRACE = 1.0
+"""Seconds that an unprotected error has to be contradicted after our message was repeated once."""
+
+
+def on_hint(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """Phase 1: an error without protection may come from anybody. It is believed if nothing better comes for a while.
+
+    A Delete is not even that.
+    """
+    errors = [notify for notify in message.all(Notify) if notify.kind.is_error]
+    what = errors[0].kind.name if errors else "an Informational message without protection"
+    ctx.emit(Dropped(DropReason.UNEXPECTED, message.path, what))
+    if not errors:
+        return
+    if errors[0].kind == NotifyType.NO_PROPOSAL_CHOSEN:
+        record = reasons.refused_proposal(ctx, sa, sa.state.value, sa.connection.proposals)
+    else:
+        record = reasons.refused(ctx, sa, sa.state.value, errors[0].kind)
+    if message.encrypted:
+        give_up(ctx, sa, Closing.FAILED, record)
+        return
+    suspect(sa, record)
+    repeats = sa.timers.get(Timer.RETRANSMIT, ~0)
+    if sa.is_initiator and repeats is not None and sa.timers.get(Timer.GRACE) is None:
+        sa.timers.set(Timer.GRACE, repeats + UNPROVEN_GRACE)
+
+
+def on_informational(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """An authentic message: Deletes, and whatever the peer wants to have said."""
+    transport.finish(sa, message.conversation)
+    for notify in message.all(Notify):
+        _take_notify(ctx, sa, notify)
+    for delete in message.all(Delete):
+        if sa.state is not IkeState.CLOSED:
+            _take_delete(ctx, sa, delete)
+
+
+def _take_notify(ctx: Context, sa: IkeSa, notify: Notify) -> None:
+    if notify.kind == NotifyType.R_U_THERE:
+        dpd.answer(ctx, sa, notify)
+    elif notify.kind == NotifyType.INITIAL_CONTACT:
+        uniqueness.on_responder(ctx, sa, initial_contact=True)
+    elif notify.kind.is_error:
+        tasks.refused(ctx, sa, notify)
+    elif notify.kind != NotifyType.R_U_THERE_ACK:
+        ctx.emit(LogLine(2, "IKE", f"the peer says {notify.kind.name}", sa.name, sa.unique_id))
+
+
+def _take_delete(ctx: Context, sa: IkeSa, delete: Delete) -> None:
+    """The peer deletes SAs, named by its inbound SPIs. What we do not know, or no longer, is fine."""
+    if delete.protocol == ProtocolId.ISAKMP:
+        if sa.spi_i + sa.spi_r in delete.spis:
+            close(ctx, sa, Closing.DELETED if sa.state is IkeState.ESTABLISHED else Closing.REPLACED)
+        return
+    for octets in delete.spis:
+        child = _find(sa, delete.protocol, int.from_bytes(octets, "big"))
+        if child is not None:
+            succession.deleted_by_peer(ctx, sa, child)
+
+
+def _find(sa: IkeSa, protocol: ProtocolId, spi_out: int) -> ChildSa | None:
+    for child in sa.children.values():
+        if child.spi_out == spi_out and int(child.suite.protocol) == protocol and child.state is not ChildState.DELETED:
+            return child
+    return None

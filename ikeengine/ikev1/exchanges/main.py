@@ -1,0 +1,101 @@
+"""Main Mode as initiator (RFC 2409 sections 5.1 and 5.4).
+
+initiator                                          responder
+HDR, SA, VID                                  -->
+                                              <--  HDR, SA, VID
+HDR, KE, Ni [, NAT-D, NAT-D]                  -->
+                                              <--  HDR, KE, Nr [, NAT-D, NAT-D] [, CERTREQ]
+HDR*, IDii, HASH_I  or  HDR*, IDii, [CERT,] SIG_I  -->
+                                              <--  HDR*, IDir, HASH_R  or  HDR*, IDir, [CERT,] SIG_R
+"""
+
+from __future__ import annotations
+
+from ikeengine.errors import InvalidSyntax, LocalMisuse
+from ikeengine.ikev1.exchanges import key_exchange, phase1_end
+from ikeengine.ikev1.messages import announcements, transport
+from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.peer import authentication
+from ikeengine.ikev1.peer.methods import offered
+from ikeengine.ikev1.proposals import ike
+from ikeengine.ikev1.proposals.lifetime import lifetime
+from ikeengine.ikev1.sa import Handshake, IkeSa
+from ikeengine.ikev1.states import IkeState
+from ikeengine.ikev1.wire.payloads import Ke, Nonce, Sa
+from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.path import Path
+from ikeengine.registry import ExchangeType
+from ikeengine.sa import reasons
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.nat_ports import nat_t_path
+from ikeengine.sa.own_ke import generate
+from ikeengine.sa.states import Closing
+
+
+def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
+    """The way to the peer is known: send our proposals. Anything but a Path is the reason why there is none."""
+    if not isinstance(path, Path):
+        record = reasons.no_path(ctx, sa, str(path), "the first message")
+        ctx.fail(record)
+        close(ctx, sa, Closing.UNREACHABLE, record)
+        return
+    sa.path = path
+    handshake = sa.handshake = Handshake(nonce_own=ctx.new_nonce())
+    conversation = Conversation(PHASE_1, ExchangeType.IDENTITY_PROTECTION, is_ours=True)
+    sa.conversations.add(conversation)
+    enter(ctx, sa, IkeState.SA_SENT, "send our proposals")
+    handshake.offer = our_offer(sa.connection)
+    handshake.sai_b = handshake.offer.write()
+    payloads = [handshake.offer, *announcements.announce(ctx, sa.connection)]
+    transport.send_clear(ctx, sa, conversation, payloads, repeat=True)
+
+
+def our_offer(config: ConnectionConfig, group: int | None = None) -> Sa:
+    """Our proposals, with the lifetime that we want."""
+    ends = [time for time in (config.reauth_time, config.rekey_time) if time]
+    life = lifetime(min(ends) + config.over_time if ends else 0)
+    return ike.offer(config.proposals, offered(config, initiator=True), life, group)
+
+
+def on_sa(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The second message: the peer has chosen. Raises NoProposalChosen or InvalidSyntax; nothing has changed then."""
+    handshake = sa.running_handshake()
+    spi_r = message.data[8:16]
+    if handshake.offer is None or spi_r == bytes(8):
+        raise InvalidSyntax("the responder's cookie is zero")
+    chosen = ike.accept(message.require(Sa), handshake.offer)
+    transport.answered(sa, message.conversation)
+    sa.spi_r, sa.suite, sa.auth_method = spi_r, chosen.suite, chosen.method
+    sa.lifetime = chosen.life.seconds
+    announcements.read(sa, message)
+    handshake.ke = generate(chosen.suite.ke.id, ctx.rng)
+    handshake.g_own = handshake.ke.public
+    enter(ctx, sa, IkeState.KE_SENT, "the peer has chosen: send our key exchange")
+    payloads = [Ke(handshake.g_own), Nonce(handshake.nonce_own), *key_exchange.nat_payloads(sa)]
+    transport.send_clear(ctx, sa, message.conversation, payloads, repeat=True)
+
+
+def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The fourth message: derive the keys. Raises InvalidSyntax; nothing has changed then."""
+    handshake = sa.running_handshake()
+    shared = key_exchange.finish(sa, message)
+    transport.answered(sa, message.conversation)
+    key_exchange.take(sa, message, shared)
+    if sa.uses_nat_t:
+        sa.path = nat_t_path(ctx.settings, sa.path)
+    try:
+        authentication.make_keys(ctx, sa, (sa.connection,))
+    except LocalMisuse as error:
+        advice = "add a secret for these identities (`secrets.ike-<name>`)"
+        record = reasons.local_not_authenticated(ctx, sa, "fifth message of Main Mode", str(error), advice)
+        phase1_end.give_up(ctx, sa, Closing.FAILED, record)
+        return
+    handshake.peer_requests = authentication.read_requests(message)
+    authentication.prove(ctx, sa, message.conversation, IkeState.AUTH_SENT, IkeState.AUTH_SIGNING)
+
+
+def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The sixth message: the responder proves its identity."""
+    authentication.check(ctx, sa, message, (sa.connection,))

@@ -1,0 +1,84 @@
+"""Main Mode as responder. The picture is in `main`."""
+
+from __future__ import annotations
+
+from ikeengine.errors import LocalMisuse
+from ikeengine.ikev1.exchanges import key_exchange, phase1_end
+from ikeengine.ikev1.messages import announcements, transport
+from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.peer import authentication
+from ikeengine.ikev1.proposals.ike_transforms import IkeTransform
+from ikeengine.ikev1.sa import Handshake, IkeSa
+from ikeengine.ikev1.states import IkeState
+from ikeengine.ikev1.wire.payloads import Ke, Nonce, Sa
+from ikeengine.model.connection import ConnectionConfig
+from ikeengine.registry import ExchangeType
+from ikeengine.sa import reasons
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import enter
+from ikeengine.sa.own_ke import generate
+from ikeengine.sa.states import Closing
+from ikeengine.timers import Timer
+
+
+def answer(
+    ctx: Context, message: Received, chosen: tuple[Sa, IkeTransform], candidates: tuple[ConnectionConfig, ...]
+) -> IkeSa:
+    """Answer the first message: create the half-open SA. `chosen` is what to answer with, and what it says."""
+    answered, transform = chosen
+    sa = IkeSa(
+        version=ctx.versions[1],
+        connection=candidates[0],
+        unique_id=ctx.new_unique_id(),
+        is_initiator=False,
+        spi_i=message.data[:8],
+        spi_r=ctx.new_ike_spi(),
+        path=message.path,
+        suite=transform.suite,
+        began_at=ctx.now,
+        auth_method=transform.method,
+        lifetime=transform.life.seconds,
+    )
+    sa.handshake = Handshake(candidates=candidates, nonce_own=ctx.new_nonce())
+    sa.handshake.sai_b = message.chain.body(message.require(Sa))
+    ctx.table.add_half_open(sa)
+    enter(ctx, sa, IkeState.SA_ANSWERED, "answer the first message of Main Mode")
+    sa.timers.set(Timer.HALF_OPEN, ctx.now + ctx.settings.half_open_timeout)
+    conversation = Conversation(PHASE_1, ExchangeType.IDENTITY_PROTECTION, is_ours=False, taken=message.data)
+    sa.conversations.add(conversation)
+    announcements.read(sa, message)
+    payloads = [answered, *announcements.answer(ctx, sa.connection, sa.nat_traversal)]
+    transport.send_clear(ctx, sa, conversation, payloads, repeat=False)
+    return sa
+
+
+def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The third message: answer with our key exchange. Raises InvalidSyntax; nothing has changed then."""
+    handshake = sa.running_handshake()
+    ours = generate(sa.chosen_suite().ke.id, ctx.rng)
+    handshake.ke, handshake.g_own = ours, ours.public
+    shared = key_exchange.finish(sa, message)
+    key_exchange.take(sa, message, shared)
+    handshake.peer_requests = authentication.read_requests(message)
+    try:
+        authentication.make_keys(ctx, sa, handshake.candidates)
+    except LocalMisuse as error:
+        advice = "add a secret for these identities (`secrets.ike-<name>`)"
+        record = reasons.local_not_authenticated(ctx, sa, message.step.value, str(error), advice)
+        phase1_end.give_up(ctx, sa, Closing.FAILED, record)
+        return
+    enter(ctx, sa, IkeState.KE_ANSWERED, "answer with our key exchange")
+    payloads = [
+        Ke(handshake.g_own),
+        Nonce(handshake.nonce_own),
+        *key_exchange.nat_payloads(sa),
+        *authentication.requests(ctx, sa, handshake.candidates),
+    ]
+    transport.send_clear(ctx, sa, message.conversation, payloads, repeat=False)
+
+
+def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The fifth message: the initiator proves its identity."""
+    sa.path = message.path
+    authentication.check(ctx, sa, message, sa.running_handshake().candidates)

@@ -1,0 +1,75 @@
+"""The end of phase 1, good or bad."""
+
+from __future__ import annotations
+
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.upkeep import adoption
+from ikeengine.model.failure import FailureRecord
+from ikeengine.model.path import Path
+from ikeengine.outputs import IkeMoved
+from ikeengine.sa import uniqueness
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import close, established, take_waiting
+from ikeengine.sa.states import Closing
+from ikeengine.sa.upkeep.retries import initiate_delay
+from ikeengine.timers import Timer
+
+
+def suspect(sa: IkeSa, record: FailureRecord) -> None:
+    """Something is wrong, but whoever says so has not proven to be the peer: it is told if nothing better comes."""
+    if sa.handshake is not None:
+        sa.handshake.unproven = record
+
+
+def give_up(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> None:
+    """Phase 1 has failed."""
+    unproven = sa.handshake.unproven if sa.handshake is not None else None
+    if why in (Closing.DEAD, Closing.FAILED) and unproven is not None and record is not unproven:
+        record = unproven
+    ctx.fail(record)
+    old = ctx.table.find(sa.replaces)
+    if old is not None and not sa.waiting and ctx.settings.retry_initiate_interval:
+        # The old one tries again, as long as it lives.
+        old.timers.set(Timer.IKE_REAUTH, ctx.now + initiate_delay(ctx, old.refused + 1))
+        old.refused += 1
+        ctx.touch(old)
+    close(ctx, sa, why, record)
+
+
+def believe_unproven(ctx: Context, sa: IkeSa) -> None:
+    """Nothing better came than an error without protection: it is what the operator should read."""
+    if sa.handshake is not None and sa.handshake.unproven is not None:
+        give_up(ctx, sa, Closing.FAILED, sa.handshake.unproven)
+
+
+def authenticated(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
+    """Both sides have proven who they are."""
+    sa.handshake = None
+    established(ctx, sa, "both sides are authenticated")
+    _limit_lifetime(ctx, sa)
+    if not initial_contact:
+        adoption.adopt_children(ctx, sa)
+    if sa.is_initiator:
+        uniqueness.on_initiator(ctx, sa)
+    else:
+        uniqueness.on_responder(ctx, sa, initial_contact=initial_contact)
+        uniqueness.take_over(ctx, sa)
+    ctx.answer(take_waiting(sa), ok=True)
+
+
+def _limit_lifetime(ctx: Context, sa: IkeSa) -> None:
+    """An ISAKMP SA is over when the lifetime ends that both sides know of, if ours does not end it before."""
+    if not sa.lifetime:
+        return
+    end = ctx.now + sa.lifetime
+    ours = sa.timers.get(Timer.IKE_EXPIRE)
+    sa.timers.set(Timer.IKE_EXPIRE, end if ours is None else min(ours, end))
+
+
+def move(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """The peer's NAT has given it another address or port."""
+    ctx.emit(IkeMoved(sa.status(), path))
+    sa.path = path
+    for child in list(sa.children.values()):
+        child_sa.update_path(ctx, sa, child)

@@ -1,0 +1,174 @@
+"""The ISAKMP SA as a machine: messages, answers to what it asked for, and timers go in; the table says what they do."""
+
+from __future__ import annotations
+
+from ikeengine.errors import IntegrityFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
+from ikeengine.ikev1 import tasks
+from ikeengine.ikev1.exchanges import phase1_end
+from ikeengine.ikev1.messages import opening, transport
+from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.states import MESSAGE_TRIGGERS, IkeState, Trigger
+from ikeengine.ikev1.transitions import TABLE
+from ikeengine.ikev1.upkeep import dpd, silence
+from ikeengine.ikev1.wire.message import is_encrypted
+from ikeengine.ikev1.wire.rules import Step
+from ikeengine.model.path import Path
+from ikeengine.outputs import Dropped, DropReason
+from ikeengine.sa import keepalive, reasons
+from ikeengine.sa.children import lifetime
+from ikeengine.sa.context import Context, Wanted
+from ikeengine.sa.lifecycle import close
+from ikeengine.sa.states import Answer, Closing
+from ikeengine.sa.task import TaskKind, is_queued
+from ikeengine.timers import Timer
+from ikeengine.wire.header import Header
+
+
+def trigger(ctx: Context, sa: IkeSa, what: Trigger | Answer, subject: object) -> bool:
+    """Let something happen to an ISAKMP SA. False if the table has no row for it in this state."""
+    row = TABLE.get((sa.state, what))
+    if row is None:
+        return False
+    row.handle(ctx, sa, subject)
+    return True
+
+
+def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) -> None:
+    """A message whose cookies name this SA. What is not acceptable changes nothing."""
+    conversation = sa.conversations.get(header.message_id)
+    if conversation is not None and conversation.taken == data:
+        transport.repeat(ctx, conversation, path)
+        return
+    what = MESSAGE_TRIGGERS.get(header.exchange)
+    if what is None or (sa.state, what) not in TABLE:
+        name = what.value if what is not None else f"exchange type {header.exchange}"
+        _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
+        return
+    fresh = conversation is None
+    if conversation is None:
+        conversation = Conversation(header.message_id, header.exchange, is_ours=False)
+    elif conversation.type != header.exchange or (conversation.exchange is None and header.message_id != PHASE_1):
+        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} has been used")
+        return
+    try:
+        step = _step(sa, what, conversation, header)
+        message = opening.open_message(sa, conversation, step, header, data, path)
+    except IntegrityFailed as error:
+        _drop(ctx, DropReason.INTEGRITY, path, str(error))
+        _suspect_secret(ctx, sa, header, error)
+        return
+    except InvalidSyntax as error:
+        _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
+        _suspect_secret(ctx, sa, header, error)
+        return
+    if fresh and not sa.conversations.add(conversation):
+        _drop(ctx, DropReason.LIMIT, path, "too many exchanges at the same time")
+        return
+    _take(ctx, sa, what, message)
+
+
+def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
+    """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
+    if what is Trigger.INFORMATIONAL:
+        may_be_clear = sa.state.is_connecting and not is_encrypted(header)
+        return Step.UNPROTECTED_INFORMATIONAL if may_be_clear else Step.INFORMATIONAL
+    if (header.message_id == PHASE_1) is not (what in (Trigger.MAIN, Trigger.AGGRESSIVE)):
+        raise InvalidSyntax(f"{what.value} with message ID {header.message_id:#x}")
+    if conversation.exchange is not None:
+        return conversation.exchange.expects
+    return TABLE[sa.state, what].step
+
+
+def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
+    """Act on a message. In phase 1 one that is wrong is dropped, because nothing there is authenticated."""
+    conversation = message.conversation
+    in_phase_1 = sa.state.is_connecting and sa.handshake is not None
+    before, conversation.taken = conversation.taken, message.data
+    try:
+        trigger(ctx, sa, what, message)
+    except (PeerMisbehaved, PeerIncompatible, LocalMisuse) as error:
+        record = reasons.malformed(ctx, sa, message.step.value, error)
+        if in_phase_1:
+            conversation.taken = before
+            _drop(ctx, DropReason.UNEXPECTED, message.path, str(error))
+            phase1_end.suspect(sa, record)
+        else:
+            tasks.failed(ctx, sa, conversation, record)
+        return
+    if message.encrypted:
+        _heard_from_peer(ctx, sa, message.path)
+
+
+def _suspect_secret(ctx: Context, sa: IkeSa, header: Header, error: Exception) -> None:
+    """A proof of identity that cannot be read, or is wrong, most often means that the pre-shared keys differ."""
+    if sa.handshake is not None and is_encrypted(header) and sa.keyrings:
+        phase1_end.suspect(sa, silence.unreadable(ctx, sa, error))
+
+
+def _heard_from_peer(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """An authentic message: the peer is alive, and where the message came from is where the peer is now."""
+    sa.last_inbound = ctx.now
+    dpd.heard(ctx, sa)
+    if path != sa.path and sa.nat_remote and not sa.nat_local:
+        phase1_end.move(ctx, sa, path)
+
+
+def _drop(ctx: Context, reason: DropReason, path: Path, detail: str) -> None:
+    ctx.emit(Dropped(reason, path, detail))
+
+
+def handle_timers(ctx: Context, sa: IkeSa) -> None:
+    """Do what has fallen due on an ISAKMP SA."""
+    for timer, number in sa.timers.take_expired(ctx.now):
+        if sa.state is IkeState.CLOSED:
+            return
+        if timer is Timer.RETRANSMIT:
+            _retransmit(ctx, sa, ~number)
+        elif number:
+            child = sa.children.get(number)
+            if child is not None:
+                lifetime.handle_timer(ctx, sa, timer, child)
+        else:
+            _handle_ike_timer(ctx, sa, timer)
+
+
+def _retransmit(ctx: Context, sa: IkeSa, message_id: int) -> None:
+    conversation = sa.conversations.get(message_id)
+    if conversation is None or transport.retransmit(ctx, sa, conversation):
+        return
+    if message_id == PHASE_1:
+        phase1_end.give_up(ctx, sa, Closing.DEAD, silence.no_answer(ctx, sa, conversation))
+        return
+    record = silence.no_answer(ctx, sa, conversation)
+    exchange, conversation.exchange = conversation.exchange, None
+    if exchange is not None and sa.active is exchange:
+        sa.active = None
+    if exchange is None or exchange.give_up(ctx, sa, record):
+        ctx.fail(record)
+        close(ctx, sa, Closing.DEAD, record)
+
+
+def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
+    if timer is Timer.DPD:
+        dpd.ask(ctx, sa)
+    elif timer is Timer.DPD_TIMEOUT:
+        dpd.timed_out(ctx, sa)
+    elif timer is Timer.KEEPALIVE:
+        keepalive.send(ctx, sa)
+    elif timer in (Timer.IKE_REKEY, Timer.IKE_REAUTH):
+        ctx.wanted.append(Wanted(sa.name, "", replaces=sa.local_spi))
+    elif timer is Timer.IKE_EXPIRE:
+        _end(sa, Closing.EXPIRED)
+    elif timer in (Timer.SUPERSEDED, Timer.LINGER):
+        _end(sa, Closing.REPLACED)
+    elif timer is Timer.GRACE:
+        phase1_end.believe_unproven(ctx, sa)
+    elif timer is Timer.HALF_OPEN:
+        phase1_end.give_up(ctx, sa, Closing.FAILED, silence.half_open(ctx, sa))
+
+
+def _end(sa: IkeSa, why: Closing) -> None:
+    if not is_queued(sa, TaskKind.DELETE_IKE):
+        sa.queue.appendleft(tasks.delete_ike(why))

@@ -1,0 +1,1 @@
+"""IKEv1 messages on their way: vendor IDs, fragments, NAT traversal."""

@@ -1,0 +1,71 @@
+"""Opening a message: rules, decryption, and the HASH payload. Nothing changes unless all of it is right.
+
+So a bad packet in the middle of a good exchange is nothing but a drop.
+"""
+
+from __future__ import annotations
+
+from ikeengine.errors import IntegrityFailed, InvalidSyntax
+from ikeengine.ikev1.keys.hashes import check_hash, hash_1
+from ikeengine.ikev1.messages.conversation import Conversation
+from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.peer import proof
+from ikeengine.ikev1.sa import IkeSa, Keyring
+from ikeengine.ikev1.wire import rules
+from ikeengine.ikev1.wire.message import Chain, parse, read_chain
+from ikeengine.ikev1.wire.payloads import Hash
+from ikeengine.ikev1.wire.rules import Step
+from ikeengine.model.path import Path
+from ikeengine.wire.header import Header
+
+PROOFS = (Step.MAIN_5, Step.MAIN_6, Step.AGGRESSIVE_2, Step.AGGRESSIVE_3)
+"""The messages of phase 1 in which the peer proves its identity."""
+
+
+def open_message(
+    sa: IkeSa, conversation: Conversation, step: Step, header: Header, data: bytes, path: Path
+) -> Received:
+    """Decode a message. Raises InvalidSyntax, or IntegrityFailed if it was not made with our keys."""
+    parsed = parse(data, header)
+    if not parsed.is_encrypted:
+        rules.check(step, parsed.chain.payloads, encrypted=False, proof=proof.payload_type(sa))
+        return Received(step, parsed.chain, data, path, conversation, encrypted=False)
+    if not sa.keyrings:
+        raise IntegrityFailed("an encrypted message before there are keys")
+    failure: IntegrityFailed | InvalidSyntax | None = None
+    for keyring in sa.keyrings:
+        try:
+            chain, next_iv = _decrypt(sa, keyring, conversation, step, header, parsed.ciphertext)
+        except (IntegrityFailed, InvalidSyntax) as error:
+            failure = error
+            continue
+        sa.keyrings = (keyring,)
+        keyring.ivs.commit(conversation.message_id, next_iv)
+        return Received(step, chain, data, path, conversation, encrypted=True)
+    raise failure or AssertionError("there are keys")
+
+
+def _decrypt(
+    sa: IkeSa, keyring: Keyring, conversation: Conversation, step: Step, header: Header, ciphertext: bytes
+) -> tuple[Chain, bytes]:
+    octets, next_iv = keyring.cipher.decrypt(keyring.ivs.next_iv(conversation.message_id), ciphertext)
+    chain = read_chain(header.next_payload, octets, protected=True)
+    rules.check(step, chain.payloads, encrypted=True, proof=proof.payload_type(sa))
+    if step in PROOFS:
+        proof.check_hash_of_phase_1(sa, keyring, chain)
+    else:
+        _check_hash(sa, keyring, conversation, chain)
+    return chain, next_iv
+
+
+def _check_hash(sa: IkeSa, keyring: Keyring, conversation: Conversation, chain: Chain) -> None:
+    """RFC 2409 sections 5.5 and 5.7; the rules have seen to it that the HASH payload comes first."""
+    received = chain.first(Hash)
+    if received is None:
+        raise IntegrityFailed("a message without HASH payload")
+    rest = chain.after(received)
+    if conversation.exchange is None:
+        expected = hash_1(sa.prf_id, keyring.keys.skeyid_a, conversation.message_id, rest)
+    else:
+        expected = conversation.exchange.hash_of(sa, conversation.message_id, rest)
+    check_hash(received.data, expected)

@@ -1,0 +1,111 @@
+"""What happens to an ISAKMP SA in which state: one table. What is not in it is a drop and an event (design D4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ikeengine.ikev1 import tasks
+from ikeengine.ikev1.exchanges import informational, main, main_responder
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.states import IkeState as S
+from ikeengine.ikev1.states import Trigger as On
+from ikeengine.ikev1.wire.rules import Step
+from ikeengine.sa.children import inactivity
+from ikeengine.sa.context import Context
+from ikeengine.sa.states import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: who handles it, the states that may follow (besides staying), and the story in one line.
+
+    `step` is the message that it must be, if it begins an exchange or belongs to phase 1.
+    """
+
+    handle: Callable[[Context, IkeSa, Any], None]
+    to: tuple[S, ...]
+    story: str
+    step: Step = Step.INFORMATIONAL
+
+
+TABLE: dict[tuple[S, On | Answer], Row] = {
+    # Initiator of Main Mode:  --> HDR, SA   <-- HDR, SA   --> HDR, KE, Ni   <-- HDR, KE, Nr   --> HDR*, IDii, HASH_I
+    (S.CREATED, Answer.PATH_FOUND): Row(
+        main.on_path,
+        (S.SA_SENT, S.CLOSED),
+        "a way to the peer is found: send our proposals",
+    ),
+    (S.SA_SENT, On.MAIN): Row(
+        main.on_sa,
+        (S.KE_SENT,),
+        "the peer has chosen: send our key exchange",
+        Step.MAIN_2,
+    ),
+    (S.KE_SENT, On.MAIN): Row(
+        main.on_key_exchange,
+        (S.AUTH_SIGNING, S.AUTH_SENT, S.CLOSED),
+        "derive keys and prove our identity",
+        Step.MAIN_4,
+    ),
+    (S.AUTH_SENT, On.MAIN): Row(
+        main.on_proof,
+        (S.CHECKING_RESPONDER, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "check the responder",
+        Step.MAIN_6,
+    ),
+    # Responder of Main Mode: its first row is in `strangers`, because before the first message there is no SA
+    (S.SA_ANSWERED, On.MAIN): Row(
+        main_responder.on_key_exchange,
+        (S.KE_ANSWERED, S.CLOSED),
+        "answer with our key exchange, derive keys",
+        Step.MAIN_3,
+    ),
+    (S.KE_ANSWERED, On.MAIN): Row(
+        main_responder.on_proof,
+        (S.CHECKING_INITIATOR, S.AUTH_ANSWERING, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "check the initiator, prove our identity",
+        Step.MAIN_5,
+    ),
+    # Before anything is authenticated, an error is a hint and no more
+    (S.SA_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    (S.KE_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    (S.AUTH_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    (S.KE_ANSWERED, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    # Established: exchanges of both sides, several at the same time
+    (S.ESTABLISHED, On.QUICK): Row(
+        tasks.on_message,
+        (),
+        "create or rekey a Child SA",
+        Step.QUICK_1,
+    ),
+    (S.ESTABLISHED, On.INFORMATIONAL): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "delete SAs as the peer wishes, or say that we are alive",
+    ),
+    (S.ESTABLISHED, On.TRANSACTION): Row(
+        tasks.on_message,
+        (),
+        "another password, or another address",
+        Step.TRANSACTION,
+    ),
+    (S.ESTABLISHED, Answer.USAGE): Row(
+        inactivity.on_usage,
+        (),
+        "close a Child SA that nothing goes through",
+    ),
+    # Replaced: nothing but its own end is left
+    (S.REKEYED, On.INFORMATIONAL): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "the peer deletes the replaced ISAKMP SA",
+    ),
+    (S.REKEYED, On.QUICK): Row(
+        tasks.on_message,
+        (),
+        "finish what was begun",
+        Step.QUICK_1,
+    ),
+}

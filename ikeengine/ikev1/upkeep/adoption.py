@@ -1,0 +1,29 @@
+"""Child SAs outlive the ISAKMP SA that made them (RFC 2409 section 9): the next one with the same peer takes them."""
+
+from __future__ import annotations
+
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.states import IkeState
+from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import enter, supersede
+from ikeengine.timers import Timer
+
+LINGER = 10.0
+"""Seconds that the peer has to delete an ISAKMP SA that it has replaced."""
+
+
+def adopt_children(ctx: Context, sa: IkeSa) -> None:
+    """Take over what older ISAKMP SAs of the same connection with the same peer have."""
+    for old in ctx.table.of_identities(sa.local_id, sa.remote_id):
+        if old is sa or not isinstance(old, IkeSa) or old.state is not IkeState.ESTABLISHED:
+            continue
+        if old.connection is not sa.connection or old.path.remote != sa.path.remote:
+            continue
+        for child in list(old.children.values()):
+            child_sa.move(ctx, child, old, sa)
+        enter(ctx, old, IkeState.REKEYED, "replaced by a new ISAKMP SA")
+        if sa.replaces == old.local_spi:
+            supersede(ctx, old)
+        else:
+            old.timers.set(Timer.LINGER, ctx.now + LINGER)

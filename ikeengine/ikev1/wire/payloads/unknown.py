@@ -1,0 +1,19 @@
+"""A payload of a type that we do not know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikeengine.ikev1.wire.numbers import PayloadType
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownPayload:
+    """Kept as received and otherwise skipped."""
+
+    type: PayloadType
+    body: bytes
+
+    def write(self) -> bytes:
+        """Encode the body."""
+        return self.body

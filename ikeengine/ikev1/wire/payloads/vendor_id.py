@@ -1,0 +1,32 @@
+"""Vendor ID payload (RFC 2408 section 3.16)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.wire.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class VendorId:
+    """Octets by which a vendor, or an extension, is recognised.
+
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    ~                        Vendor ID (VID)                        ~
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    """
+
+    type: ClassVar[PayloadType] = PayloadType.VENDOR_ID
+
+    data: bytes
+
+    @classmethod
+    def read(cls, body: Reader) -> Self:
+        """Take the whole body."""
+        return cls(body.rest())
+
+    def write(self) -> bytes:
+        """Encode the body."""
+        return self.data

@@ -1,0 +1,1 @@
+"""Keeping tunnels up: initiating, authenticating again, noticing peers that are gone."""
