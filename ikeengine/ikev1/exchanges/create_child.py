@@ -20,6 +20,7 @@ from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal, succession
 from ikeengine.sa.children.arrival import announce_up
+from ikeengine.sa.children.child import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
@@ -104,7 +105,8 @@ class RekeyChild(QuickMode):
         try:
             self.send_offer(ctx, sa, child.config, (child.local_ts[0], child.remote_ts[0]))
         except NoProposalChosen as error:
-            raise AssertionError("what was negotiated once can be offered again") from error
+            self.abandon(ctx, sa, str(error))
+            return False
         return True
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:

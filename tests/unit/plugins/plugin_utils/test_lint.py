@@ -412,6 +412,15 @@ def test_pairs_that_are_alike_are_looked_at_once() -> None:
     assert {host for one in found for host in one["hosts"]} == set(hosts)
 
 
+def test_ikev1_with_a_peer_that_is_not_ours_is_what_it_is_for() -> None:
+    hosts = inventory(2, ike_meshes=[{"name": "m", "group": "gateways", "allow_weak": True, "proposal": "legacy_ikev1"}])
+    assert "ikev1" in rules(lint(hosts))
+    hosts["gw2"]["ike_managed"] = False
+    found = rules(lint(hosts))
+    assert "ikev1" not in found
+    assert "weak-allowed" in found
+
+
 def certificate(**changes: t.Any) -> Data:
     one: Data = {
         "type": "X509",
@@ -481,12 +490,3 @@ def test_good_certificates_on_gateways(identity: str, subject: str, names: t.Lis
 
 def test_gateways_with_keys_need_no_certificates() -> None:
     assert lint(inventory(psk_keys={}), certificates={"gw1": []}) == []
-
-
-def test_ikev1_with_a_peer_that_is_not_ours_is_what_it_is_for() -> None:
-    hosts = inventory(2, ike_meshes=[{"name": "m", "group": "gateways", "allow_weak": True, "proposal": "legacy_ikev1"}])
-    assert "ikev1" in rules(lint(hosts))
-    hosts["gw2"]["ike_managed"] = False
-    found = rules(lint(hosts))
-    assert "ikev1" not in found
-    assert "weak-allowed" in found
