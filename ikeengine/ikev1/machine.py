@@ -76,7 +76,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         _drop(ctx, DropReason.INTEGRITY, path, str(error))
         phase1_end.disbelieve(ctx, sa, step, error)
         return
-    if fresh and not sa.conversations.add(conversation):
+    if fresh and message.encrypted and not sa.conversations.add(conversation):
         _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
         return
     if fresh and sa.conversations.are_many:
