@@ -43,6 +43,8 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         return
     what = MESSAGE_TRIGGERS.get(header.exchange)
     if what is None or (sa.state, what) not in TABLE:
+        if sa.state is IkeState.AGGRESSIVE_ANSWERED and what is Trigger.QUICK:
+            _repeat_answer(ctx, sa, path)
         name = what.value if what is not None else f"exchange type {header.exchange}"
         _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
         return
@@ -73,6 +75,13 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
     _take(ctx, sa, what, message)
 
 
+def _repeat_answer(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """The initiator believes that Aggressive Mode is over, but its last message was lost: it repeats that, if we do."""
+    phase_1 = sa.conversations.get(PHASE_1)
+    if phase_1 is not None:
+        transport.repeat(ctx, phase_1, path)
+
+
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
     """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
     if what is Trigger.INFORMATIONAL:
@@ -92,6 +101,16 @@ def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     before, conversation.taken = conversation.taken, message.data
     try:
         trigger(ctx, sa, what, message)
+    except AuthFailed as error:
+        conversation.taken = before
+        _drop(ctx, DropReason.INTEGRITY, message.path, str(error))
+        phase1_end.disbelieve(ctx, sa, message.step, error)
+        return
+    except IntegrityFailed as error:
+        conversation.taken = before
+        _drop(ctx, DropReason.INTEGRITY, message.path, str(error))
+        phase1_end.suspect(sa, silence.unreadable(ctx, sa, error))
+        return
     except (PeerMisbehaved, PeerIncompatible, LocalMisuse) as error:
         record = reasons.malformed(ctx, sa, message.step.value, error)
         if in_phase_1:

@@ -135,7 +135,7 @@ class RekeyChild(QuickMode):
             succession.try_again(ctx, sa, old)
 
 
-def _send_soon(ctx: Context, sa: IkeSa, fresh: ChildSa) -> None:
+def _send_soon(ctx: Context, sa: IkeSa, fresh: child_sa.ChildSa) -> None:
     """A peer may install its half only with our last message, so that the first packets would come too early."""
     sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
 
