@@ -11,6 +11,7 @@ from ikeengine.ikev1.keys.encryption import MessageCipher
 from ikeengine.ikev1.keys.ivs import IvState
 from ikeengine.ikev1.keys.phase1 import PhaseOneKeys
 from ikeengine.ikev1.messages.conversation import Conversation, Conversations
+from ikeengine.ikev1.messages.fragments import Partial
 from ikeengine.ikev1.messages.nat_t import NatTraversal
 from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.wire.algorithms import AuthMethod
@@ -120,6 +121,8 @@ class IkeSa(ike_sa.IkeSa):
     """How often it was asked without an answer."""
     peer_does_unity: bool = False
     peer_takes_fragments: bool = False
+    partial: Partial = field(default_factory=Partial)
+    """The message of which only some fragments have come."""
 
     def running_handshake(self) -> Handshake:
         """What phase 1 still needs; the states that ask for it have one."""

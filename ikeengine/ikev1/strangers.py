@@ -11,6 +11,8 @@ from dataclasses import replace
 from ikeengine.errors import AuthFailed, InvalidSyntax, NoProposalChosen
 from ikeengine.ikev1.exchanges import aggressive_responder, main_responder
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.first_fragments import FirstFragments
+from ikeengine.ikev1.messages.fragments import is_fragment
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer.credential import methods
 from ikeengine.ikev1.proposals import ike
@@ -30,7 +32,7 @@ from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import NO_SPI
-from ikeengine.wire.header import Header
+from ikeengine.wire.header import Header, read_header
 
 VERSION = 1
 _FIRST = {ExchangeType.IDENTITY_PROTECTION: Step.MAIN_1, ExchangeType.AGGRESSIVE: Step.AGGRESSIVE_1}
@@ -44,10 +46,11 @@ ERROR_REPLY_RATE = 20.0
 class Strangers:
     """What answers those of whom nothing is known."""
 
-    __slots__ = ("_ctx", "_replies")
+    __slots__ = ("_ctx", "_fragments", "_replies")
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._fragments = FirstFragments(ctx)
         self._replies = TokenBucket(ERROR_REPLY_RATE, ERROR_REPLY_RATE)
 
     def receive(self, header: Header, data: bytes, path: Path) -> None:
@@ -59,6 +62,11 @@ class Strangers:
         step = _FIRST.get(header.exchange)
         if step is None:
             self._drop(DropReason.UNEXPECTED, path, f"exchange type {header.exchange} without an ISAKMP SA")
+            return
+        if is_fragment(header):
+            whole = self._fragments.add(header, data, path)
+            if whole is not None:
+                self.receive(read_header(whole), whole, path)
             return
         try:
             parsed = parse(data, header)

@@ -104,7 +104,8 @@ class RekeyChild(QuickMode):
         try:
             self.send_offer(ctx, sa, child.config, (child.local_ts[0], child.remote_ts[0]))
         except NoProposalChosen as error:
-            raise AssertionError("what was negotiated once can be offered again") from error
+            self.abandon(ctx, sa, str(error))
+            return False
         return True
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:

@@ -31,7 +31,8 @@ def test_road_warrior_with_a_key(site: Lab, initiator: str) -> None:
     site.assert_same_ike()
     site.assert_same_child()
     site.assert_traffic()
-    assert ("AGGRESSIVE" in site.charon.log()) and "ID_PROT" not in site.charon.log()
+    assert "AGGRESSIVE" in site.charon.log()
+    assert "ID_PROT" not in site.charon.log()
 
 
 @pytest.mark.scenario("ikev1/rw-cert-aggressive")
