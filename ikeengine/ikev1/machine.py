@@ -5,8 +5,9 @@ from __future__ import annotations
 from ikeengine.errors import AuthFailed, IntegrityFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev1 import tasks
 from ikeengine.ikev1.exchanges import phase1_end
-from ikeengine.ikev1.messages import opening, transport
+from ikeengine.ikev1.messages import opening, reassembly, transport
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.fragments import is_fragment
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import MESSAGE_TRIGGERS, IkeState, Trigger
@@ -23,7 +24,7 @@ from ikeengine.sa.lifecycle import close
 from ikeengine.sa.states import Answer, Closing
 from ikeengine.sa.task import TaskKind, is_queued
 from ikeengine.timers import Timer
-from ikeengine.wire.header import Header
+from ikeengine.wire.header import Header, read_header
 
 
 def trigger(ctx: Context, sa: IkeSa, what: Trigger | Answer, subject: object) -> bool:
@@ -36,17 +37,27 @@ def trigger(ctx: Context, sa: IkeSa, what: Trigger | Answer, subject: object) ->
 
 
 def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) -> None:
-    """A message whose cookies name this SA. What is not acceptable changes nothing."""
+    """A message whose cookies name this SA, or a fragment of one. What is not acceptable changes nothing."""
+    if is_fragment(header):
+        whole = reassembly.add(ctx, sa, header, data, path)
+        if whole is not None:
+            receive(ctx, sa, read_header(whole), whole, path)
+        return
     conversation = sa.conversations.get(header.message_id)
     if conversation is not None and conversation.taken == data:
         transport.repeat(ctx, conversation, path)
         return
     what = MESSAGE_TRIGGERS.get(header.exchange)
     if what is None or (sa.state, what) not in TABLE:
+        if sa.state is IkeState.AGGRESSIVE_ANSWERED and what is Trigger.QUICK:
+            _repeat_answer(ctx, sa, path)
         name = what.value if what is not None else f"exchange type {header.exchange}"
         _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
         return
     fresh = conversation is None
+    if fresh and header.message_id in sa.conversations:
+        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} was used long ago")
+        return
     if conversation is None:
         conversation = Conversation(header.message_id, header.exchange, is_ours=False)
     elif conversation.type != header.exchange or (conversation.exchange is None and header.message_id != PHASE_1):
@@ -67,10 +78,19 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         _drop(ctx, DropReason.INTEGRITY, path, str(error))
         phase1_end.disbelieve(ctx, sa, step, error)
         return
-    if fresh and not sa.conversations.add(conversation):
-        _drop(ctx, DropReason.LIMIT, path, "too many exchanges at the same time")
+    if fresh and message.encrypted and not sa.conversations.add(conversation):
+        _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
         return
+    if fresh and sa.conversations.are_many:
+        sa.timers.set(Timer.IKE_REKEY, ctx.now)
     _take(ctx, sa, what, message)
+
+
+def _repeat_answer(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """The initiator believes that Aggressive Mode is over, but its last message was lost: it repeats that, if we do."""
+    phase_1 = sa.conversations.get(PHASE_1)
+    if phase_1 is not None:
+        transport.repeat(ctx, phase_1, path)
 
 
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
@@ -89,20 +109,30 @@ def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     """Act on a message. In phase 1 one that is wrong is dropped, because nothing there is authenticated."""
     conversation = message.conversation
     in_phase_1 = sa.handshake is not None
-    before, conversation.taken = conversation.taken, message.data
+    if message.encrypted and not in_phase_1:
+        _heard_from_peer(ctx, sa, message.path)
+    before = conversation.taken, conversation.is_answered
+    conversation.taken, conversation.is_answered = message.data, False
     try:
         trigger(ctx, sa, what, message)
-    except (PeerMisbehaved, PeerIncompatible, LocalMisuse) as error:
-        record = reasons.malformed(ctx, sa, message.step.value, error)
+    except (AuthFailed, PeerMisbehaved, PeerIncompatible, LocalMisuse) as error:
         if in_phase_1:
-            conversation.taken = before
-            _drop(ctx, DropReason.UNEXPECTED, message.path, str(error))
-            phase1_end.suspect(sa, record)
+            conversation.taken, conversation.is_answered = before
+            _reject(ctx, sa, message, error)
         else:
-            tasks.failed(ctx, sa, conversation, record)
-        return
-    if message.encrypted:
-        _heard_from_peer(ctx, sa, message.path)
+            tasks.failed(ctx, sa, conversation, reasons.malformed(ctx, sa, message.step.value, error))
+
+
+def _reject(ctx: Context, sa: IkeSa, message: Received, error: Exception) -> None:
+    """Drop a message of phase 1, and remember what was wrong with it."""
+    unproven = isinstance(error, AuthFailed | IntegrityFailed)
+    _drop(ctx, DropReason.INTEGRITY if unproven else DropReason.UNEXPECTED, message.path, str(error))
+    if isinstance(error, AuthFailed):
+        phase1_end.disbelieve(ctx, sa, message.step, error)
+    elif isinstance(error, IntegrityFailed):
+        phase1_end.suspect(sa, silence.unreadable(ctx, sa, error))
+    else:
+        phase1_end.suspect(sa, reasons.malformed(ctx, sa, message.step.value, error))
 
 
 def _suspect_secret(ctx: Context, sa: IkeSa, header: Header, error: Exception) -> None:
@@ -159,6 +189,8 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
         dpd.ask(ctx, sa)
     elif timer is Timer.DPD_TIMEOUT:
         dpd.timed_out(ctx, sa)
+    elif timer is Timer.FRAGMENTS:
+        reassembly.expire(ctx, sa)
     elif timer is Timer.KEEPALIVE:
         keepalive.send(ctx, sa)
     elif timer in (Timer.IKE_REKEY, Timer.IKE_REAUTH):

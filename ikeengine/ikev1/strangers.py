@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikeengine.errors import InvalidSyntax, NoProposalChosen
-from ikeengine.ikev1.exchanges import main_responder
+from ikeengine.errors import AuthFailed, InvalidSyntax, NoProposalChosen
+from ikeengine.ikev1.exchanges import aggressive_responder, main_responder
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.first_fragments import FirstFragments
+from ikeengine.ikev1.messages.fragments import is_fragment
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer.credential import methods
 from ikeengine.ikev1.proposals import ike
@@ -30,9 +32,11 @@ from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import NO_SPI
-from ikeengine.wire.header import Header
+from ikeengine.wire.header import Header, read_header
 
 VERSION = 1
+_FIRST = {ExchangeType.IDENTITY_PROTECTION: Step.MAIN_1, ExchangeType.AGGRESSIVE: Step.AGGRESSIVE_1}
+"""What may begin phase 1."""
 MAX_HALF_OPEN = 1024
 """Half-open SAs of both versions beyond which nobody may begin with IKEv1."""
 ERROR_REPLY_RATE = 20.0
@@ -42,10 +46,11 @@ ERROR_REPLY_RATE = 20.0
 class Strangers:
     """What answers those of whom nothing is known."""
 
-    __slots__ = ("_ctx", "_replies")
+    __slots__ = ("_ctx", "_fragments", "_replies")
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._fragments = FirstFragments(ctx)
         self._replies = TokenBucket(ERROR_REPLY_RATE, ERROR_REPLY_RATE)
 
     def receive(self, header: Header, data: bytes, path: Path) -> None:
@@ -54,19 +59,26 @@ class Strangers:
         if header.message_id != PHASE_1 or header.spi_i == NO_SPI or ctx.table.find(header.spi_i) is not None:
             self._drop(DropReason.BAD_HEADER, path, "a first message with wrong cookies or message ID")
             return
-        if header.exchange != ExchangeType.IDENTITY_PROTECTION:
+        step = _FIRST.get(header.exchange)
+        if step is None:
             self._drop(DropReason.UNEXPECTED, path, f"exchange type {header.exchange} without an ISAKMP SA")
+            return
+        if is_fragment(header):
+            whole = self._fragments.add(header, data, path)
+            if whole is not None:
+                self.receive(read_header(whole), whole, path)
             return
         try:
             parsed = parse(data, header)
-            rules.check(Step.MAIN_1, parsed.chain.payloads, encrypted=parsed.is_encrypted)
+            rules.check(step, parsed.chain.payloads, encrypted=parsed.is_encrypted)
         except InvalidSyntax as error:
             self._drop(DropReason.BAD_PAYLOADS, path, str(error))
             return
         conversation = Conversation(PHASE_1, header.exchange, is_ours=False)
-        message = Received(Step.MAIN_1, parsed.chain, data, path, conversation, encrypted=False)
+        message = Received(step, parsed.chain, data, path, conversation, encrypted=False)
         if self._admit(path):
-            self._answer(header, message, path)
+            begin = self._answer if step is Step.MAIN_1 else self._answer_aggressive
+            begin(header, message, path)
 
     def _admit(self, path: Path) -> bool:
         """Hold the limits."""
@@ -97,6 +109,21 @@ class Strangers:
             self._drop(DropReason.BAD_PAYLOADS, path, str(error))
         else:
             ctx.touch(main_responder.answer(ctx, message, chosen, candidates))
+
+    def _answer_aggressive(self, header: Header, message: Received, path: Path) -> None:
+        """Only to those who are meant, and in silence to all others."""
+        ctx = self._ctx
+        try:
+            admitted = aggressive_responder.admitted(ctx, message, ctx.candidates.matching(path, VERSION))
+            chosen, candidates = choose(ctx, message.require(Sa), tuple(admitted))
+            ctx.touch(aggressive_responder.answer(ctx, message, chosen, candidates))
+        except AuthFailed as error:
+            self._drop(DropReason.NO_CONNECTION, path, error.detail)
+        except NoProposalChosen:
+            if self._refuse(header, path):
+                self._record_mismatch(message, path, tuple(admitted))
+        except InvalidSyntax as error:
+            self._drop(DropReason.BAD_PAYLOADS, path, str(error))
 
     def _record_mismatch(self, message: Received, path: Path, connections: tuple[ConnectionConfig, ...]) -> None:
         configured = tuple(dict.fromkeys(p for connection in connections for p in connection.proposals))

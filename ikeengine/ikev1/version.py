@@ -9,6 +9,7 @@ from ikeengine.ikev1.exchanges import phase1_end
 from ikeengine.ikev1.exchanges.create_child import CreateChild, RekeyChild
 from ikeengine.ikev1.exchanges.delete import DeleteChild, DeleteIke, say_goodbye
 from ikeengine.ikev1.exchanges.rekey_ike import RekeyIke
+from ikeengine.ikev1.messages import reassembly
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.strangers import Strangers
@@ -29,6 +30,7 @@ class Ikev1(IkeVersion):
     """What ISAKMP SAs do with what they get and what is wanted of them."""
 
     number: ClassVar[int] = 1
+    calls_back: ClassVar[bool] = True
 
     __slots__ = ("_ctx", "_strangers")
 
@@ -108,15 +110,20 @@ class Ikev1(IkeVersion):
         say_goodbye(self._ctx, _own(sa))
 
     def reauthenticate(self, old: ike_sa.IkeSa, config: ConnectionConfig, wanted: Wanted) -> None:
-        """Another phase 1; its ISAKMP SA takes the Child SAs over."""
+        """Another phase 1; its ISAKMP SA takes the Child SAs over. A peer behind a NAT is reached only as before."""
         new = self.new_ike_sa(config, 0, old.callee)
         new.replaces = old.local_spi
         new.waiting = wanted.ops
-        initiation.begin(self._ctx, new, old.callee)
+        if old.nat_remote and not old.is_initiator:
+            self._ctx.table.add(new)
+            self.take(new, Answer.PATH_FOUND, old.path)
+        else:
+            initiation.begin(self._ctx, new, old.callee)
         self._ctx.touch(new)
 
     def release(self, sa: ike_sa.IkeSa) -> None:
-        """Nothing but the SA itself."""
+        """The fragments of a message that will never be complete."""
+        reassembly.forget(self._ctx, _own(sa).partial)
 
     # --- tasks ------------------------------------------------------------------------------------------------
 
@@ -162,4 +169,4 @@ def _belongs(sa: IkeSa, header: Header) -> bool:
     """Whether both cookies of a message are those of the SA; before the responder's is known, one is enough."""
     if sa.spi_i != header.spi_i:
         return False
-    return sa.spi_r == header.spi_r or (sa.state is IkeState.SA_SENT and sa.is_initiator)
+    return sa.spi_r == header.spi_r or sa.state in (IkeState.SA_SENT, IkeState.AGGRESSIVE_SENT)

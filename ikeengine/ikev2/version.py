@@ -35,6 +35,7 @@ class Ikev2(IkeVersion):
     """What IKE SAs of version 2 do with what they get and what is wanted of them."""
 
     number: ClassVar[int] = 2
+    calls_back: ClassVar[bool] = False
 
     __slots__ = ("_crashes", "_ctx", "_strangers")
 

@@ -143,7 +143,7 @@ class Supervisor:
             ctx.answer(wanted.ops, ok=False, reason="the IKE SA is gone")
         elif any(sa.replaces == old.local_spi for sa in ctx.table.of_connection(config.name)):
             ctx.answer(wanted.ops, ok=False, reason="the IKE SA is being authenticated again already")
-        elif not is_fixed(config.remote_addrs) and not old.is_initiator:
+        elif not (is_fixed(config.remote_addrs) or old.is_initiator or old.version.calls_back):
             reason = "only the peer can authenticate again, because remote_addrs names no address"
             ctx.emit(LogLine(1, "IKE", reason, old.name, old.unique_id))
             ctx.answer(wanted.ops, ok=False, reason=reason)

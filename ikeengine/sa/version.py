@@ -23,6 +23,8 @@ class IkeVersion(ABC):
 
     number: ClassVar[int]
     """The major version in the IKE header."""
+    calls_back: ClassVar[bool]
+    """Whether a responder may authenticate an initiator again whose address it knows only from there."""
 
     @abstractmethod
     def __init__(self, ctx: Context) -> None: ...

@@ -77,7 +77,8 @@ FRAGMENTATION = Option(
     "fragmentation",
     _FRAGMENTATION,
     "Send large IKE messages in fragments (RFC 7383): if the peer announces support, never but announce it, "
-    "even without the peer's announcement, or never. Fragments of the peer are always accepted.",
+    "even without the peer's announcement, or never. "
+    "IKEv1 has fragments of its own. Fragments of the peer are always accepted.",
     "yes",
 )
 MOBIKE = Option(

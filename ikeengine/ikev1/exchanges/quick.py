@@ -15,6 +15,7 @@ from ikeengine.errors import InvalidSyntax, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
 from ikeengine.ikev1.exchanges import proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
+from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.exchanges.unity import Pair, Traffic
 from ikeengine.ikev1.keys.hashes import hash_2, hash_3
 from ikeengine.ikev1.keys.keymat import QuickModeSeed
@@ -27,8 +28,9 @@ from ikeengine.ikev1.proposals.wishes import Wishes, pfs_group
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
-from ikeengine.model.connection import ChildConfig
+from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.children import nat_transport
 from ikeengine.sa.children.arrival import make
 from ikeengine.sa.children.child import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
@@ -80,6 +82,7 @@ class QuickMode(Exchange):
         if offer.ke is not None:
             payloads.append(Ke(offer.ke.public))
         payloads += [proxy_ids.to_id(selector) for selector in offer.selectors]
+        payloads += original_addresses(sa, offer.wishes.encapsulation, is_initiator=True)
         transport.send_hashed(ctx, sa, offer.conversation, payloads, repeat=True)
 
     def hash_of(self, sa: IkeSa, message_id: int, rest: bytes) -> bytes:
@@ -90,7 +93,7 @@ class QuickMode(Exchange):
         """The second message. Raises NoProposalChosen, TsUnacceptable or InvalidSyntax."""
         offer = self.made_offer()
         choice = proposals.accept(message.require(Sa), offer.payload, offer.wishes.encapsulation)
-        _check_selectors(offer, message)
+        _check_selectors(sa, offer, message)
         seed = QuickModeSeed(offer.nonce, message.require(Nonce).data, _shared(offer, choice, message))
         spis = offer.spi_in, quick_keys.spi_of(choice.peer_spis[0])
         suite, mode = choice.suites[0], choice.encapsulation.mode
@@ -134,11 +137,14 @@ def _make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, traffic: Traffic) 
     )
 
 
-def _check_selectors(offer: Offer, message: Received) -> None:
-    """The peer repeats our selectors, or leaves them out altogether."""
+def _check_selectors(sa: IkeSa, offer: Offer, message: Received) -> None:
+    """The peer repeats our selectors, or leaves them out altogether. A NAT changes them in transport mode."""
     answered = tuple(proxy_ids.to_selector(payload) for payload in message.all(Id))
     ours = tuple(proxy_ids.to_selector(proxy_ids.to_id(selector)) for selector in offer.selectors)
-    if answered and answered != ours:
+    if not answered or answered == ours:
+        return
+    local, remote = nat_transport.as_seen_here(sa, answered[:1], answered[1:])
+    if offer.wishes.encapsulation.mode is not Mode.TRANSPORT or (*local, *remote) != ours:
         raise TsUnacceptable("the answer has other traffic selectors than our offer")
 
 

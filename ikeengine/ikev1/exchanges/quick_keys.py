@@ -25,7 +25,10 @@ RENEW_AT = 0.9
 
 
 def wishes(sa: IkeSa, config: ChildConfig) -> Wishes:
-    """What a child wants, on this ISAKMP SA."""
+    """What a child wants, on this ISAKMP SA. Raises NoProposalChosen for AH through a NAT (RFC 3947 section 5.1)."""
+    uses_ah = any(proposal.protocol == Protocol.AH for proposal in config.esp_proposals)
+    if uses_ah and (sa.nat_local or sa.nat_remote):
+        raise NoProposalChosen("AH cannot pass the NAT between the peers; use ESP")
     mode = Mode.TRANSPORT if config.mode is Mode.TRANSPORT else Mode.TUNNEL
     variant = sa.nat_traversal
     return Wishes(

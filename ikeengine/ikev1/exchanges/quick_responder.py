@@ -14,6 +14,7 @@ from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
 from ikeengine.ikev1.exchanges import collision, proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
+from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.exchanges.unity import Traffic
 from ikeengine.ikev1.keys.hashes import hash_2, hash_3
 from ikeengine.ikev1.keys.keymat import QuickModeSeed
@@ -113,6 +114,8 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
     wants_transport = any(config.mode is Mode.TRANSPORT for config in configs)
     chosen = choose_config(sa, ((local,), (remote,)), configs, wants_transport=wants_transport)
     traffic = unity.used(ctx, sa, (chosen.local_ts, chosen.remote_ts))
+    # In transport mode through a NAT these are not the ones of the offer.
+    local, remote = chosen.first
     if traffic != ((local,), (remote,)) and not unity.is_meant(ctx, sa, (local, remote), traffic):
         raise TsUnacceptable("IKEv1 cannot narrow traffic selectors")
     config, theirs = chosen.config, message.find(Ke)
@@ -129,6 +132,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
     seed = QuickModeSeed(message.require(Nonce).data, payloads[1].write(), shared)
     exchange = _install(ctx, sa, config, choice, traffic, (spi_in, cpi_in), seed)
     payloads += message.all(Id)
+    payloads += original_addresses(sa, choice.encapsulation, is_initiator=False)
     _send(ctx, sa, message.conversation, exchange, payloads)
 
 

@@ -23,6 +23,10 @@ MAX_REMEMBERED = 32
 """Exchanges after phase 1 that one ISAKMP SA remembers; those that are over make room first."""
 
 
+MAX_USED = 16384
+"""Exchanges that one ISAKMP SA may have in its life. After half of them it is rekeyed."""
+
+
 @dataclass(slots=True)
 class Conversation:
     """One exchange."""
@@ -37,6 +41,8 @@ class Conversation:
     """Our last message, in one datagram or in fragments."""
     taken: bytes = b""
     """The peer's last message, as it came."""
+    is_answered: bool = False
+    """Whether our last message answers it. Only then it is sent again for it: else both sides would do so for ever."""
     tries: int = 0
     """How often our last message was repeated."""
 
@@ -48,17 +54,23 @@ class Conversation:
 
 @dataclass(slots=True)
 class Conversations:
-    """The exchanges of an ISAKMP SA by message ID, the oldest first."""
+    """The exchanges of an ISAKMP SA by message ID, the oldest first.
+
+    A message ID is never used again (RFC 2408 section 3.1): nothing else tells a new message from one that somebody has
+    recorded.
+    """
 
     _by_id: dict[int, Conversation] = field(default_factory=dict)
+    _used: set[int] = field(default_factory=set)
+    """The message IDs of those that are forgotten."""
 
     def get(self, message_id: int) -> Conversation | None:
         """The exchange with this message ID."""
         return self._by_id.get(message_id)
 
     def add(self, conversation: Conversation) -> bool:
-        """Take one in. False if there are too many that are not over yet."""
-        if len(self._by_id) > MAX_REMEMBERED and not self._forget_one():
+        """Take one in. False if there are too many that are not over yet, or there were too many."""
+        if len(self._used) >= MAX_USED or (len(self._by_id) > MAX_REMEMBERED and not self._forget_one()):
             return False
         self._by_id[conversation.message_id] = conversation
         return True
@@ -72,10 +84,17 @@ class Conversations:
         oldest = next(over, None)
         if oldest is not None:
             del self._by_id[oldest]
+            self._used.add(oldest)
         return oldest is not None
 
     def __iter__(self) -> Iterator[Conversation]:
         return iter(list(self._by_id.values()))
 
     def __contains__(self, message_id: int) -> bool:
-        return message_id in self._by_id
+        """Whether a message ID has been used."""
+        return message_id in self._by_id or message_id in self._used
+
+    @property
+    def are_many(self) -> bool:
+        """Whether it is time for another ISAKMP SA."""
+        return len(self._used) >= MAX_USED // 2

@@ -65,6 +65,8 @@ class FragmentSet:
     """The number of the last fragment, 0 as long as it is not there."""
     held: int = 0
     """Octets that count against limits."""
+    sizes: tuple[int, ...] = ()
+    """Octets of each fragment of the message that was complete last."""
 
     def add(self, parsed: ParsedMessage) -> bytes | None:
         """Take a fragment. The octets of the message, once it is complete; the set is empty then.
@@ -101,7 +103,8 @@ class FragmentSet:
             raise InvalidSyntax(f"fragment {fragment.number} behind the last one, {self.last}")
 
     def _merge(self) -> bytes:
-        message = b"".join(self.parts[number] for number in range(1, self.last + 1))
+        pieces = [self.parts[number] for number in range(1, self.last + 1)]
+        message, self.sizes = b"".join(pieces), tuple(map(len, pieces))
         self.clear()
         header = read_header(message)
         if is_fragment(header):
@@ -109,6 +112,17 @@ class FragmentSet:
         if (header.major, header.spi_i, header.spi_r) != (1, *self.key[:2]):
             raise InvalidSyntax("fragments of a message of another IKE SA")
         return message
+
+
+@dataclass(slots=True)
+class Partial:
+    """A message of which only some fragments have come, and whose memory it takes."""
+
+    parts: FragmentSet = field(default_factory=FragmentSet)
+    began_at: float = 0.0
+    source: str = ""
+    counted: int = 0
+    """Octets that this source is charged with."""
 
 
 def _read(parsed: ParsedMessage) -> tuple[Fragment, tuple[bytes, bytes, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ikeengine.ikev1.keys.hashes import hash_1
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
+from ikeengine.ikev1.messages.fragment_size import in_fragments
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.message import FLAG_ENCRYPTION, frame, write_chain, write_message
 from ikeengine.ikev1.wire.payloads import Hash, Payload
@@ -88,8 +89,9 @@ def finish(sa: IkeSa, conversation: Conversation) -> None:
 
 
 def repeat(ctx: Context, conversation: Conversation, path: Path) -> None:
-    """The peer has sent the same message again: so do we, octet for octet."""
-    _transmit(ctx, conversation.sent, path)
+    """The peer has sent the same message again: so do we with our answer, octet for octet."""
+    if conversation.is_answered:
+        _transmit(ctx, conversation.sent, path)
 
 
 def retransmit(ctx: Context, sa: IkeSa, conversation: Conversation) -> bool:
@@ -113,8 +115,9 @@ def _encrypt_and_send(
 
 
 def _send(ctx: Context, sa: IkeSa, conversation: Conversation, data: bytes, *, repeat: bool) -> None:
-    conversation.sent = (data,)
+    conversation.sent = in_fragments(ctx, sa, data)
     conversation.tries = 0
+    conversation.is_answered = True
     _transmit(ctx, conversation.sent, sa.path)
     if repeat:
         _arm(ctx, sa, conversation)

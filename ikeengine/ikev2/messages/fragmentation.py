@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from ikeengine.ikev2.messages.received import Received
 from ikeengine.model.connection import ConnectionConfig, EngineSettings, Fragmentation
-from ikeengine.model.path import Path
 from ikeengine.registry import NotifyType
+from ikeengine.sa.datagram import overhead, safe
 from ikeengine.wire.payloads import Notify
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 PROBE_TRIES = 2
 """Retransmissions of one size; then a smaller one is tried (section 2.5.2)."""
-
-SAFE_DATAGRAM_IPV4 = 576
-SAFE_DATAGRAM_IPV6 = 1280
-"""Octets of an IP datagram that passes everywhere (section 2.5.1)."""
-
-IPV4_HEADER, IPV6_HEADER, UDP_HEADER, NON_ESP_MARKER = 20, 40, 8, 4
 
 
 @dataclass(slots=True)
@@ -60,13 +54,13 @@ def message_limit(settings: EngineSettings, sa: IkeSa) -> int | None:
     """Octets that an IKE message may have until it is sent in fragments; None if it never is."""
     if not _may_fragment(sa):
         return None
-    return _datagram(settings, sa) - _overhead(settings, sa.path)
+    return _datagram(settings, sa) - overhead(settings, sa.path)
 
 
 def shrink(settings: EngineSettings, sa: IkeSa, longest: int) -> bool:
     """Use smaller datagrams from now on, if that changes a message whose longest datagram has so many octets."""
-    smaller = _safe(sa.path)
-    if not _may_fragment(sa) or longest <= smaller - _overhead(settings, sa.path):
+    smaller = safe(sa.path)
+    if not _may_fragment(sa) or longest <= smaller - overhead(settings, sa.path):
         return False
     sa.fragments.datagram = smaller
     return True
@@ -74,7 +68,7 @@ def shrink(settings: EngineSettings, sa: IkeSa, longest: int) -> bool:
 
 def learn(settings: EngineSettings, sa: IkeSa, longest: int) -> None:
     """The peer has sent fragments of at most so many octets: it may know the path better than we do."""
-    seen = max(longest + _overhead(settings, sa.path), _safe(sa.path))
+    seen = max(longest + overhead(settings, sa.path), safe(sa.path))
     sa.fragments.datagram = min(_datagram(settings, sa), seen)
 
 
@@ -84,14 +78,4 @@ def _may_fragment(sa: IkeSa) -> bool:
 
 
 def _datagram(settings: EngineSettings, sa: IkeSa) -> int:
-    return sa.fragments.datagram or settings.fragment_size or _safe(sa.path)
-
-
-def _safe(path: Path) -> int:
-    return SAFE_DATAGRAM_IPV6 if ":" in path.remote else SAFE_DATAGRAM_IPV4
-
-
-def _overhead(settings: EngineSettings, path: Path) -> int:
-    """Octets of a datagram that are not the IKE message."""
-    marker = NON_ESP_MARKER if path.local_port == settings.port_nat_t else 0
-    return (IPV6_HEADER if ":" in path.remote else IPV4_HEADER) + UDP_HEADER + marker
+    return sa.fragments.datagram or settings.fragment_size or safe(sa.path)
