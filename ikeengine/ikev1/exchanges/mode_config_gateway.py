@@ -80,7 +80,8 @@ def on_quick_mode(ctx: Context, sa: IkeSa, message: Received) -> None:
     admission = running_admission(sa)
     transport.finish(sa, message.conversation)
     sa.conversations.forget(message.conversation)
-    if admission.needs_password or not (sa.connection.pools and sa.connection.pull):
+    asks = bool(sa.connection.pools) and sa.connection.pull
+    if admission.needs_password or not admission.needs_address or not asks:
         ctx.emit(Dropped(DropReason.UNEXPECTED, message.path, "Quick Mode before XAUTH or mode config is over"))
         return
     spi = sa.spi_i + sa.spi_r
