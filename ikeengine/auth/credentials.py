@@ -5,7 +5,7 @@ Private keys themselves are elsewhere (design D3): a signature is asked for by k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 
 from ikeengine.auth.passwords import Passwords
@@ -13,6 +13,7 @@ from ikeengine.auth.revocation_cache import RevocationCache
 from ikeengine.auth.shared_keys import SharedKeys
 from ikeengine.auth.x509 import MAX_ISSUERS, is_signed_by, matches_identity
 from ikeengine.crypto.certificate import Certificate
+from ikeengine.crypto.keys import PublicKey
 from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.model.connection import LocalAuth
 from ikeengine.model.credentials import Authority, SharedKey
@@ -123,20 +124,28 @@ class CredentialStore:
         return key_id in self._key_ids
 
     def own_certificate(
-        self, auth: LocalAuth, wanted_ca_hashes: bytes = b""
+        self,
+        auth: LocalAuth,
+        wanted_ca_hashes: bytes = b"",
+        *,
+        names: Collection[bytes] = (),
+        fits: Callable[[PublicKey], bool] = lambda key: True,
     ) -> tuple[Certificate, tuple[Certificate, ...]] | None:
         """Our certificate for an authentication and the intermediates to send with it, or None.
 
         Only certificates whose private key exists and, if `auth.id` is set, that prove this identity. `auth.certs`
         come first and exclude others. `wanted_ca_hashes` are the concatenated hashes of the peer's CERTREQ payloads
         (RFC 7296 section 3.7): a certificate below one of these authorities is preferred, but any is better than none.
+        `names` are the same for IKEv1, whose CERTREQ payloads hold names in DER. `fits` says which keys are of use.
         """
         wanted = {wanted_ca_hashes[i : i + KEY_ID_OCTETS] for i in range(0, len(wanted_ca_hashes), KEY_ID_OCTETS)}
         first: tuple[Certificate, tuple[Certificate, ...]] | None = None
         for certificate in self._usable(auth):
             chain = self._chain(certificate)
             found = certificate, tuple(c for c in chain if not c.is_self_issued)
-            if not wanted or any(c.public_key.key_id in wanted for c in chain):
+            if not fits(certificate.public_key):
+                continue
+            if not (wanted or names) or _is_below(chain, wanted) or _is_named(certificate, chain, names):
                 return found
             first = first or found
         return first
@@ -153,6 +162,15 @@ class CredentialStore:
         if certificate not in self._chains:
             self._chains[certificate] = _issuers(certificate, (*self.anchors(), *self.certificates()))
         return self._chains[certificate]
+
+
+def _is_below(chain: Sequence[Certificate], wanted: Collection[bytes]) -> bool:
+    return any(issuer.public_key.key_id in wanted for issuer in chain)
+
+
+def _is_named(certificate: Certificate, chain: Sequence[Certificate], names: Collection[bytes]) -> bool:
+    """Whether one of the issuers has one of these names; an empty one is that of any authority."""
+    return b"" in names or any(below.issuer in names for below in (certificate, *chain))
 
 
 @lru_cache(maxsize=1024)

@@ -27,7 +27,7 @@ class PlanAction(Enum):
 
     UNCHANGED = "unchanged"
     CHILD = "child"
-    """Only Child SA configurations, what the device looks like, or certificates change; the IKE SA stays."""
+    """Only Child SA configurations, what the device looks like, or how to authenticate change; the IKE SA stays."""
     REPLACE = "replace"
     """The IKE SA is closed and, where `start_action` says so, established again."""
     ADD = "add"

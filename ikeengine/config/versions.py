@@ -23,7 +23,7 @@ from ikeengine.negotiate.proposals import DEFAULT_ESP, DEFAULT_IKE, parse_esp, p
 from ikeengine.registry import IntegId, TransformType
 
 _GROUPS = "ecp256-ecp384-x25519-modp3072-modp2048"
-DEFAULT_IKE_V1 = (parse_ike(f"aes256-aes128-sha256-sha384-sha512-{_GROUPS}"),)
+DEFAULT_IKE_V1 = (parse_ike(f"aes256-aes128-sha256-sha384-{_GROUPS}"),)
 """What `default` stands for with IKEv1. Each combination is a transform of its own in a message that cannot be sent in
 fragments, so there are not as many as with IKEv2.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.errors import IntegrityFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
+from ikeengine.errors import AuthFailed, IntegrityFailed, InvalidSyntax, LocalMisuse, PeerIncompatible, PeerMisbehaved
 from ikeengine.ikev1 import tasks
 from ikeengine.ikev1.exchanges import phase1_end
 from ikeengine.ikev1.messages import opening, reassembly, transport
@@ -63,7 +63,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         return
     try:
         step = _step(sa, what, conversation, header)
-        message = opening.open_message(sa, conversation, step, header, data, path)
+        message = opening.open_message(ctx, sa, conversation, step, header, data, path)
     except IntegrityFailed as error:
         _drop(ctx, DropReason.INTEGRITY, path, str(error))
         _suspect_secret(ctx, sa, header, error)
@@ -71,6 +71,10 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
     except InvalidSyntax as error:
         _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
         _suspect_secret(ctx, sa, header, error)
+        return
+    except AuthFailed as error:
+        _drop(ctx, DropReason.INTEGRITY, path, str(error))
+        phase1_end.disbelieve(ctx, sa, step, error)
         return
     if fresh and message.encrypted and not sa.conversations.add(conversation):
         _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
@@ -83,7 +87,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
     """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
     if what is Trigger.INFORMATIONAL:
-        may_be_clear = sa.state.is_connecting and not is_encrypted(header)
+        may_be_clear = sa.handshake is not None and not is_encrypted(header)
         return Step.UNPROTECTED_INFORMATIONAL if may_be_clear else Step.INFORMATIONAL
     if (header.message_id == PHASE_1) is not (what in (Trigger.MAIN, Trigger.AGGRESSIVE)):
         raise InvalidSyntax(f"{what.value} with message ID {header.message_id:#x}")
@@ -95,7 +99,7 @@ def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) 
 def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     """Act on a message. In phase 1 one that is wrong is dropped, because nothing there is authenticated."""
     conversation = message.conversation
-    in_phase_1 = sa.state.is_connecting and sa.handshake is not None
+    in_phase_1 = sa.handshake is not None
     if message.encrypted and not in_phase_1:
         _heard_from_peer(ctx, sa, message.path)
     before = conversation.taken, conversation.is_answered

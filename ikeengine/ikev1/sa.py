@@ -21,10 +21,15 @@ from ikeengine.sa import ike_sa
 
 if TYPE_CHECKING:
     from ikeengine.ikev1.exchange import Exchange
+    from ikeengine.ikev1.exchanges.mode_config import Given
     from ikeengine.ikev1.messages.received import Received
+    from ikeengine.ikev1.peer.admission import Admission
     from ikeengine.ikev1.peer.credential import OwnCredential
+    from ikeengine.ikev1.peer.signatures import Believed
     from ikeengine.ikev1.wire.payloads import Sa
+    from ikeengine.model.identity import Identity
     from ikeengine.sa.own_ke import OwnKe
+    from ikeengine.sa.peer.vetting import Checks
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Handshake:
     """What phase 1 needs until it is over."""
 
     candidates: tuple[ConnectionConfig, ...] = ()
-    """Responder: the connections that fit the addresses and the proposal."""
+    """The connections that fit the addresses and the proposal; the initiator has one."""
     offer: Sa | None = None
     """Initiator: what we have offered."""
     sai_b: bytes = b""
@@ -58,11 +63,21 @@ class Handshake:
     """g^xy."""
     id_own: bytes = b""
     """Body of our ID payload."""
+    id_peer: tuple[Identity, bytes] | None = None
+    """Who the peer says to be, with the body of that ID payload, if it comes before the proof."""
     peer_requests: tuple[bytes, ...] | None = None
     """The authorities that the peer's CERTREQ payloads name, as DER names; None if it did not ask."""
     own: OwnCredential | None = None
+    believed: Believed | None = None
+    """A peer whose signature is right."""
+    checks: Checks = field(default_factory=list)
+    """Whether its certificates are revoked."""
     arrived: Received | None = None
     """The peer's proof of its identity, while something else is waited for."""
+    disbelieved: int = 0
+    """How many proofs of the peer were wrong."""
+    iv_of_proof: bytes = b""
+    """What follows from the last message with a proof that could be decrypted, for the answer that refuses it."""
     unproven: FailureRecord | None = None
     """What is wrong, if nothing better comes: it was learned without protection."""
 
@@ -79,6 +94,10 @@ class IkeSa(ike_sa.IkeSa):
     keyrings: tuple[Keyring, ...] = ()
     """The keys. As long as it is not known which pre-shared key the peer uses, there are several sets."""
     handshake: Handshake | None = None
+    admission: Admission | None = None
+    """What is to come after phase 1, until it is over."""
+    given: Given | None = None
+    """Client: what the gateway has given to us."""
     conversations: Conversations = field(default_factory=Conversations)
     queue: deque[Exchange] = field(default_factory=deque)  # type: ignore[assignment]  # its version makes all of them
     active: Exchange | None = None

@@ -11,6 +11,9 @@ from ikeengine.sa.states import SaState
 class IkeState(SaState):
     """Where an ISAKMP SA is in its life."""
 
+    # As in `timers.Timer`.
+    __hash__ = object.__hash__
+
     CREATED = "created"
     """Initiator: looking for a way to the peer."""
     SA_SENT = "SA sent"

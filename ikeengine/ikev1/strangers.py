@@ -14,7 +14,7 @@ from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.first_fragments import FirstFragments
 from ikeengine.ikev1.messages.fragments import is_fragment
 from ikeengine.ikev1.messages.received import Received
-from ikeengine.ikev1.peer.methods import offered
+from ikeengine.ikev1.peer.credential import methods
 from ikeengine.ikev1.proposals import ike
 from ikeengine.ikev1.proposals.explain import explain_ike
 from ikeengine.ikev1.proposals.ike_transforms import IkeTransform
@@ -97,7 +97,7 @@ class Strangers:
             self._refuse(header, path)
             return
         try:
-            chosen, candidates = choose(message.require(Sa), connections)
+            chosen, candidates = choose(ctx, message.require(Sa), connections)
         except NoProposalChosen:
             if self._refuse(header, path):
                 self._record_mismatch(message, path, connections)
@@ -109,10 +109,10 @@ class Strangers:
     def _record_mismatch(self, message: Received, path: Path, connections: tuple[ConnectionConfig, ...]) -> None:
         configured = tuple(dict.fromkeys(p for connection in connections for p in connection.proposals))
         offer, phase = message.require(Sa), message.step.value
-        methods = tuple(method for connection in connections for method in offered(connection, initiator=False))
+        able = tuple(method for connection in connections for method in methods(self._ctx, connection, initiator=False))
         name = connections[0].name
         record = reasons.proposal_mismatch(self._ctx, name, path, phase, ike_offers(offer), configured)
-        self._ctx.fail(replace(record, nearest=explain_ike(offer, configured, methods)))
+        self._ctx.fail(replace(record, nearest=explain_ike(offer, configured, able)))
 
     def _refuse(self, header: Header, path: Path) -> bool:
         """Say NO-PROPOSAL-CHOSEN without protection and without keeping anything. False if that is over the limit."""
@@ -129,24 +129,24 @@ class Strangers:
 
 
 def choose(
-    sa: Sa, connections: tuple[ConnectionConfig, ...]
+    ctx: Context, sa: Sa, connections: tuple[ConnectionConfig, ...]
 ) -> tuple[tuple[Sa, IkeTransform], tuple[ConnectionConfig, ...]]:
     """What to answer with, and the connections that could be meant. Raises NoProposalChosen or InvalidSyntax."""
     failure: NoProposalChosen | None = None
     for connection in connections:
         try:
-            chosen = ike.select(sa, connection.proposals, offered(connection, initiator=False))
+            chosen = ike.select(sa, connection.proposals, methods(ctx, connection, initiator=False))
         except NoProposalChosen as error:
             failure = failure or error
             continue
-        return chosen, tuple(c for c in connections if c is connection or _accepts(c, chosen[0]))
+        return chosen, tuple(c for c in connections if c is connection or _accepts(ctx, c, chosen[0]))
     raise failure or NoProposalChosen("no connection is configured for these addresses")
 
 
-def _accepts(connection: ConnectionConfig, chosen: Sa) -> bool:
+def _accepts(ctx: Context, connection: ConnectionConfig, chosen: Sa) -> bool:
     """Whether a connection allows the same choice."""
     try:
-        ike.select(chosen, connection.proposals, offered(connection, initiator=False))
+        ike.select(chosen, connection.proposals, methods(ctx, connection, initiator=False))
     except NoProposalChosen:
         return False
     return True

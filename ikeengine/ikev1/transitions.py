@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.ikev1 import tasks
-from ikeengine.ikev1.exchanges import informational, main, main_responder
+from ikeengine.ikev1.exchanges import informational, main, main_responder, xauth_gateway
+from ikeengine.ikev1.peer import authentication
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState as S
 from ikeengine.ikev1.states import Trigger as On
@@ -49,11 +50,21 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
         "derive keys and prove our identity",
         Step.MAIN_4,
     ),
+    (S.AUTH_SIGNING, Answer.SIGNED): Row(
+        authentication.on_signature,
+        (S.AUTH_SENT, S.CLOSED),
+        "prove our identity with the signature",
+    ),
     (S.AUTH_SENT, On.MAIN): Row(
         main.on_proof,
         (S.CHECKING_RESPONDER, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
         "check the responder",
         Step.MAIN_6,
+    ),
+    (S.CHECKING_RESPONDER, Answer.FETCHED): Row(
+        authentication.on_fetched,
+        (S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "learn whether the responder's certificate is revoked",
     ),
     # Responder of Main Mode: its first row is in `strangers`, because before the first message there is no SA
     (S.SA_ANSWERED, On.MAIN): Row(
@@ -68,11 +79,38 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
         "check the initiator, prove our identity",
         Step.MAIN_5,
     ),
+    (S.CHECKING_INITIATOR, Answer.FETCHED): Row(
+        authentication.on_fetched,
+        (S.AUTH_ANSWERING, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "learn whether the initiator's certificate is revoked, prove our identity",
+    ),
+    (S.AUTH_ANSWERING, Answer.SIGNED): Row(
+        authentication.on_signature,
+        (S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "prove our identity with the signature",
+    ),
     # Before anything is authenticated, an error is a hint and no more
     (S.SA_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.KE_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.AUTH_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.KE_ANSWERED, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    # Authenticated: XAUTH and mode config, and nothing else
+    (S.AUTHENTICATED, On.TRANSACTION): Row(
+        tasks.on_message,
+        (S.ESTABLISHED, S.CLOSED),
+        "ask for a password or address, or answer",
+        Step.TRANSACTION,
+    ),
+    (S.AUTHENTICATED, Answer.PASSWORD): Row(
+        xauth_gateway.on_verdict,
+        (S.CLOSED,),
+        "the program has decided about the password",
+    ),
+    (S.AUTHENTICATED, On.INFORMATIONAL): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "the peer does not go on, or asks whether we are alive",
+    ),
     # Established: exchanges of both sides, several at the same time
     (S.ESTABLISHED, On.QUICK): Row(
         tasks.on_message,

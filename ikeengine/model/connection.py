@@ -265,16 +265,20 @@ class ConnectionConfig:
 
     def has_same_ike(self, other: ConnectionConfig) -> bool:
         """Whether the two differ at most in their children, in how their device looks, and in what counts from the next
-        authentication on: our certificates, and the authorities that vouch for the peer.
+        authentication on: pre-shared key or certificate, our certificates, and the authorities that vouch for the peer.
         """
         return self._without_children() == replace(other._without_children(), interface=self.interface) and (
             self.interface_name == other.interface_name
         )
 
     def _without_children(self) -> ConnectionConfig:
-        local = tuple(replace(auth, certs=()) for auth in self.local)
-        remote = tuple(replace(auth, cacerts=()) for auth in self.remote)
+        local = tuple(replace(auth, auth=self._lasting(auth.auth), certs=()) for auth in self.local)
+        remote = tuple(replace(auth, auth=self._lasting(auth.auth), cacerts=()) for auth in self.remote)
         return replace(self, children={}, local=local, remote=remote)
+
+    def _lasting(self, kind: AuthKind) -> AuthKind:
+        """In IKEv1 the kind is a part of what the IKE SA has negotiated."""
+        return AuthKind.PUBKEY if self.version == 2 and kind is AuthKind.PSK else kind
 
 
 @dataclass(frozen=True, slots=True)

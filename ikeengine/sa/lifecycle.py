@@ -101,7 +101,7 @@ def end_tasks(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | Non
     else:
         ctx.answer(waiting, ok=False, reason=reason, record=record)
     # What was to come up on an IKE SA whose peer has gone comes up on the next one.
-    moves_on = sa.established_at is not None and why is Closing.DEAD
+    moves_on = sa.established_at is not None and why in (Closing.DEAD, Closing.DELETED)
     attempt = 0 if moves_on else sa.attempt + 1
     for task in take_tasks(sa):
         again = moves_on or (never_up and _may_try_again(ctx, sa, why, waited_for=bool(task.ops)))

@@ -24,9 +24,6 @@ class Phase(Enum):
 class SaState(Enum):
     """Base of the states of an IKE SA, which each version has its own of. All phases but the first have just one."""
 
-    # As in `timers.Timer`.
-    __hash__ = object.__hash__
-
     @property
     def phase(self) -> Phase:
         """What the state means to everybody who does not care about the version; connecting unless said otherwise."""
@@ -70,6 +67,7 @@ class Answer(Enum):
     SIGNED = "signature"
     FETCHED = "CRL or OCSP response"
     LOOKED_UP = "certificate by hash and URL"
+    PASSWORD = "verdict about a password"
     USAGE = "counters of a Child SA"
     ROUTES = "routes to the peer's addresses"
 

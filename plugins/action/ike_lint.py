@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
                 "group": {"type": "str", "default": "gateways"},
                 "policy": {"type": "str", "default": "default"},
                 "ignore": {"type": "list", "elements": "str", "default": []},
+                "certificates": {"type": "dict", "default": {}},
                 "fail_on": {"type": "str", "choices": [*SEVERITIES, "never"], "default": "error"},
             }
         )
@@ -49,6 +50,7 @@ class ActionModule(ActionBase):
                 arguments["policy"],
                 arguments["ignore"],
                 self._common(variables),
+                certificates=arguments["certificates"],
             )
         except _lint.LintError as error:
             raise AnsibleActionFail(f"ike_lint: {error}") from error

@@ -23,6 +23,11 @@ EXPECTED = "expected-keys.yml"
 _SECRET = re.compile(r"((?:^|[\s{,'\"-])(?:secret|password)['\"]?\s*:\s*)[^\s#][^,}\n]*")
 _BLOCK_SECRET = re.compile(r"^(\s*)(?:-\s+)?['\"]?(?:secret|password)['\"]?\s*:\s*[|>]")
 _REDACTED = "********"
+_SECRET_PREFIX = "ike-"
+_GENERATION = re.compile(r"[0-9]+|e[A-Za-z0-9._-]+")
+"""What follows the name of the connection in the name of a secret: which key of several, or which epoch."""
+_BEFORE = "before-"
+"""Begins the names of secrets that are kept for identities of before."""
 
 
 class Candidate:
@@ -104,12 +109,13 @@ class Candidate:
             _same_owner(self.target if os.path.exists(self.target) else self.path, self.changed_file)
         _same_owner(self.path, self._directory)
 
-    def invent_key(self) -> None:
+    def invent_key(self, socket: str) -> None:
         """Add a pre-shared key for everybody who has none, so that the rest of the configuration can be checked."""
         path = os.path.join(self.root, EXPECTED)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
             out.write("secrets: {ike-expected: {secret: 0x%s}}\n" % secrets.token_hex(32))
-        _same_owner(self.path, path)
+        # The daemon must be able to read it, and nobody else.
+        _same_owner(socket if os.path.exists(socket) else self.path, path)
 
     def _copy_directory(self) -> None:
         os.mkdir(self.root, 0o700)
@@ -163,21 +169,71 @@ class Removal:
             shutil.rmtree(self._aside, ignore_errors=True)
 
 
+class _Sections:
+    """A file as the roles write it, in block style: what is before, in and after its C(secrets)."""
+
+    def __init__(self, text: str) -> None:
+        self.before: t.List[str] = []
+        self.secrets: t.Dict[str, t.List[str]] = {}
+        self.after: t.List[str] = []
+        into: t.Optional[t.List[str]] = self.before
+        inside = False
+        for line in text.splitlines(keepends=True):
+            indent = len(line) - len(line.lstrip())
+            if line.strip() and indent == 0:
+                inside = line.split("#")[0].strip() in ("secrets:", "secrets: {}")
+                into = None if inside else self.after if self.secrets or into is None else self.before
+            elif inside and indent == 2 and not line.lstrip().startswith(("#", "- ")):
+                into = self.secrets.setdefault(line.strip().rstrip(":").strip("'\""), [])
+            if into is not None:
+                into.append(line)
+
+    def __str__(self) -> str:
+        head = "secrets:\n" if self.secrets else "secrets: {}\n"
+        return "".join([*self.before, head, *(line for lines in self.secrets.values() for line in lines), *self.after])
+
+
 def prune(text: str, keep: t.Collection[str]) -> str:
-    """A file as the roles write it, in block style, without those C(connections) that are not to be kept."""
-    lines: t.List[str] = []
-    inside = dropping = False
-    found = 0
-    for line in text.splitlines(keepends=True):
-        indent = len(line) - len(line.lstrip())
-        if line.strip() and indent == 0:
-            inside, dropping = line.rstrip() == "connections:", False
-        elif inside and indent == 2 and not line.lstrip().startswith(("#", "- ")):
-            dropping = line.strip().rstrip(":").strip("'\"") not in keep
-            found += not dropping
-        if not dropping:
-            lines.append(line)
-    return "".join("connections: {}\n" if line.rstrip() == "connections:" and not found else line for line in lines)
+    """A file as the role psk writes it, without the secrets of connections that are not to be kept."""
+    sections = _Sections(text)
+    kept = frozenset(keep)
+    wanted = {name: lines for name, lines in sections.secrets.items() if kept.intersection(_connections_of(name))}
+    if len(wanted) == len(sections.secrets):
+        return text
+    sections.secrets = wanted
+    return str(sections)
+
+
+def keep_secrets(before: str, content: str) -> str:
+    """New content for a file as the role psk writes it, with the old secrets for identities that it has none for.
+
+    One that could be taken for a secret of a connection with new identities gets another name.
+    """
+    new, old = _Sections(content), _Sections(before)
+    identities = {_identities(lines) for lines in new.secrets.values()}
+    connections = {connection for name in new.secrets for connection in _connections_of(name)}
+    kept = {}
+    for name, lines in old.secrets.items():
+        if _identities(lines) not in identities:
+            other = f"{_BEFORE}{name}" if connections.intersection(_connections_of(name)) else name
+            kept[other] = [line.replace(name, other, 1) if number == 0 else line for number, line in enumerate(lines)]
+    if not kept:
+        return content
+    new.secrets.update(kept)
+    return str(new)
+
+
+def _connections_of(secret: str) -> t.Iterator[str]:
+    """The connections that a secret of the role psk may be for. Names and epochs may have hyphens."""
+    if secret.startswith(_SECRET_PREFIX):
+        for found in re.finditer("-", secret):
+            if found.start() > len(_SECRET_PREFIX) and _GENERATION.fullmatch(secret, found.end()):
+                yield secret[len(_SECRET_PREFIX) : found.start()]
+
+
+def _identities(lines: t.Sequence[str]) -> str:
+    """What a secret says besides the secret itself."""
+    return "".join(line for line in lines[1:] if not line.lstrip().startswith("secret:"))
 
 
 def siblings(directory: str, file: str, content: str) -> t.List[str]:

@@ -70,7 +70,7 @@ class ConfigManager:
             self.module.fail_json(msg=f"{binary} is not there; install ikeengine first or set the option binary")
         errors = self._errors(binary)
         if self._expects_keys and any(_NO_KEY in error for error in errors):
-            self.candidate.invent_key()
+            self.candidate.invent_key(self.module.params["socket"])
             errors = self._errors(binary)
         if not errors:
             return True

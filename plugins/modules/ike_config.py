@@ -85,15 +85,22 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  keep_secrets:
+    description:
+      - Keep the C(secrets) that the file O(file) has now for identities that O(content) has none for. Connections in other files may need them until
+        these are changed, too. The file must be as the role P(keymesh.ike.psk#role) writes it.
+    type: bool
+    default: false
+    version_added: 0.2.0
   prune_file:
     description:
-      - Name of another file in the directory O(path), as the role P(keymesh.ike.tunnels#role) writes it. Connections in it that are not in O(prune_keep)
-        are removed as part of the same change, because their keys go too. Without this file nothing happens.
+      - Name of another file in the directory O(path), as the role P(keymesh.ike.psk#role) writes it. Secrets in it that belong to no connection in
+        O(prune_keep) are removed as part of the same change, because the connections that needed them change or go. Without this file nothing happens.
     type: str
     version_added: 0.2.0
   prune_keep:
     description:
-      - Names of the connections that stay in O(prune_file).
+      - Names of the connections, the secrets of which stay in O(prune_file).
     type: list
     elements: str
     default: []
@@ -242,7 +249,14 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.keymesh.ike.plugins.module_utils._argspec import socket_spec
-from ansible_collections.keymesh.ike.plugins.module_utils._config import SUFFIXES, Candidate, prune, read_text, siblings
+from ansible_collections.keymesh.ike.plugins.module_utils._config import (
+    SUFFIXES,
+    Candidate,
+    keep_secrets,
+    prune,
+    read_text,
+    siblings,
+)
 from ansible_collections.keymesh.ike.plugins.module_utils._config_manager import ConfigManager
 from ansible_collections.keymesh.ike.plugins.module_utils._plan import NOTHING
 from ansible_collections.keymesh.ike.plugins.module_utils._trial import Trial
@@ -250,8 +264,16 @@ from ansible_collections.keymesh.ike.plugins.module_utils._trial import Trial
 MAX_CONFIRM = 86400
 
 
+def wanted_content(params: t.Dict[str, t.Any]) -> t.Optional[str]:
+    """The new content of the file, with what is to be kept of the old one."""
+    content: t.Optional[str] = params["content"]
+    if content is None or not (params["keep_secrets"] and params["file"]):
+        return content
+    return keep_secrets(read_text(os.path.join(params["path"], params["file"])) or "", content)
+
+
 def pruned_file(params: t.Dict[str, t.Any]) -> t.Tuple[t.Tuple[str, str], ...]:
-    """Name and new content of the file that loses connections, if it loses any."""
+    """Name and new content of the file that loses secrets, if it loses any."""
     name = params["prune_file"]
     if not (name and params["file"]):
         return ()
@@ -312,6 +334,8 @@ def main() -> None:
                 "default": "present",
             },
             "purge": {"type": "bool", "default": False},
+            # Whether, and where; not which.
+            "keep_secrets": {"type": "bool", "default": False, "no_log": False},
             "prune_file": {"type": "str"},
             "prune_keep": {"type": "list", "elements": "str", "default": []},
             "confirm": {"type": "int"},
@@ -335,7 +359,7 @@ def main() -> None:
     candidate = Candidate(
         params["path"],
         params["file"],
-        params["content"],
+        wanted_content(params),
         absent=params["state"] == "absent",
         obsolete=obsolete,
         pruned=pruned_file(params),

@@ -35,6 +35,10 @@ options:
       - The file with the list, in PEM format.
     type: path
     required: true
+  der_path:
+    description:
+      - A file for the same list in DER, as RFC 5280 wants it at distribution points.
+    type: path
   authority:
     description:
       - The file with the certificate of the CA.
@@ -73,6 +77,7 @@ EXAMPLES = r"""
 - name: The list is there, and ends in more than ten days
   keymesh.ike.ike_crl:
     path: /srv/ca/ca.crl
+    der_path: /srv/www/ca.crl
     authority: /srv/ca/ca.pem
     privatekey: /srv/ca/ca.key
     serial_numbers:
@@ -222,11 +227,25 @@ class CrlManager:
             return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.authority.public_key())
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found.value)
 
-    def write(self, crl: t.Any) -> None:
+    def write(self, path: str, content: bytes) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=self.module.tmpdir)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(pem(crl))
-        self.module.atomic_move(temporary, self.module.params["path"], unsafe_writes=self.module.params["unsafe_writes"])
+            file.write(content)
+        self.module.atomic_move(temporary, path, unsafe_writes=self.module.params["unsafe_writes"])
+
+    def write_der(self, crl: t.Any) -> bool:
+        """Keep the list in DER, if that is wanted. Returns whether it differs."""
+        path, check_mode = self.module.params["der_path"], self.module.check_mode
+        if path is None or crl is None:
+            return False
+        wanted = crl.public_bytes(serialization.Encoding.DER)
+        differs = not os.path.exists(path) or self._read("der_path") != wanted
+        if differs and not check_mode:
+            self.write(path, wanted)
+        if not os.path.exists(path):
+            return differs
+        arguments = self.module.load_file_common_arguments(self.module.params, path=path)
+        return self.module.set_fs_attributes_if_different(arguments, differs)
 
 
 def pem(crl: t.Any) -> bytes:
@@ -265,6 +284,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "der_path": {"type": "path"},
             "authority": {"type": "path", "required": True},
             # The name of a file.
             "privatekey": {"type": "path", "required": True, "no_log": False},
@@ -282,8 +302,10 @@ def main() -> None:
     crl, number, reason = manager.old, manager.number(), manager.reason()
     if reason and not module.check_mode:
         crl, number = manager.make(), number + 1
-        manager.write(crl)
+        manager.write(module.params["path"], pem(crl))
     changed = bool(reason)
+    if not (reason and module.check_mode):
+        changed |= manager.write_der(crl)
     if crl is not None and os.path.exists(module.params["path"]):
         arguments = module.load_file_common_arguments(module.params)
         changed = module.set_fs_attributes_if_different(arguments, changed)

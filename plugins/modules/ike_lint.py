@@ -47,8 +47,11 @@ description:
   - V(secret-differs) - both ends get the same pre-shared key.
   - V(secret-weak) - pre-shared keys of your own cannot be guessed.
   - V(secret-shared) - no two tunnels have the same pre-shared key.
-  - V(certificate-expiry) - certificates and CRLs that lie on the controller are valid long enough.
+  - V(certificate-expiry) - certificates and CRLs are valid long enough, those on the controller and those that the gateways use.
   - V(certificate-settings) - certificates are renewed before they end, and do not outlive their authority.
+  - V(certificate-missing) - a gateway that needs a certificate has one.
+  - V(certificate-key) - a gateway has the private key of its certificate.
+  - V(certificate-identity) - the certificate of a gateway is for its identity.
 author:
   - keymesh.ike contributors (@keymesh)
 extends_documentation_fragment:
@@ -97,6 +100,12 @@ options:
     type: list
     elements: str
     default: []
+  certificates:
+    description:
+      - What M(keymesh.ike.ike_cert_info) returns as C(certificates) on each host, by the name of the host, or V(none) for a host where it failed.
+      - Without it, only certificates on the controller are looked at.
+    type: dict
+    default: {}
   fail_on:
     description:
       - Fail if there is a finding that is at least that severe.

@@ -22,6 +22,7 @@ from ansible_collections.keymesh.ike.plugins.plugin_utils import (
     _lint_algorithms,
     _lint_certificates,
     _lint_connections,
+    _lint_gateways,
     _lint_ikev1,
     _lint_lifetimes,
     _lint_secrets,
@@ -73,8 +74,11 @@ def lint(
     ignore: t.Sequence[str] = (),
     common: t.Optional[t.Mapping[str, t.Any]] = None,
     now: t.Optional[datetime.datetime] = None,
+    certificates: t.Optional[t.Mapping[str, t.Any]] = None,
 ) -> Report:
-    """Look at the meshes of these hosts. C(common) are variables of the play, which hosts do not have. Raises LintError."""
+    """Look at the meshes of these hosts. C(common) are variables of the play, which hosts do not have, and C(certificates)
+    what the module ike_cert_info has found on hosts. Raises LintError.
+    """
     check_arguments(policy, ignore)
     try:
         mesh = _mesh.mesh(hostvars, groups, hosts, group)
@@ -93,6 +97,8 @@ def lint(
     certified = _members(mesh, variables, "cert")
     moment = now or datetime.datetime.now(datetime.timezone.utc)
     found += _lint_certificates.check(files(certified), certified, limits, moment)
+    identities = {host: end["id"] for host, end in mesh["ends"].items()}
+    found += _lint_gateways.check(certificates or {}, identities, certified, limits)
     return Report(arranged(found, ignore), len(mesh["ends"]), count)
 
 

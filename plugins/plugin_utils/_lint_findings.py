@@ -47,8 +47,11 @@ RULES: t.Dict[str, str] = {
     "secret-differs": "Both ends get the same pre-shared key.",
     "secret-weak": "Pre-shared keys of your own cannot be guessed.",
     "secret-shared": "No two tunnels have the same pre-shared key.",
-    "certificate-expiry": "Certificates and CRLs that lie on the controller are valid long enough.",
+    "certificate-expiry": "Certificates and CRLs are valid long enough, those on the controller and those that the gateways use.",
     "certificate-settings": "Certificates are renewed before they end, and do not outlive their authority.",
+    "certificate-missing": "A gateway that needs a certificate has one.",
+    "certificate-key": "A gateway has the private key of its certificate.",
+    "certificate-identity": "The certificate of a gateway is for its identity.",
 }
 """What is checked, by the name of the rule."""
 

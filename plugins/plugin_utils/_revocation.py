@@ -9,11 +9,13 @@ The CA keeps every certificate that it has issued in a file C(HOST--SERIAL.pem),
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import typing as t
 
 _ISSUED = re.compile(r"(?P<host>.+)--(?P<serial>[0-9a-f]+)\.pem")
+_URL = re.compile(r"https?://", re.IGNORECASE)
 _SERIAL = re.compile(r"(0x)?[0-9a-f]{2,}", re.IGNORECASE)
 
 
@@ -54,3 +56,31 @@ def revoked_serials(
     if absent:
         serials.update(serial for host, all_of_it in issued.items() if host not in hosts for serial in all_of_it)
     return sorted(serials)
+
+
+def crl_files(sources: t.Iterable[str], directory: str) -> t.List[t.Dict[str, t.Any]]:
+    """Where CRLs of other CAs are, on the controller (C(file)) and on the gateways (C(name)), and whether they are to be fetched."""
+    files = []
+    for source in dict.fromkeys(map(str, sources)):
+        name = f"external-{hashlib.sha256(source.encode()).hexdigest()[:12]}.crl"
+        remote = bool(_URL.match(source))
+        files.append(
+            {"source": source, "name": name, "remote": remote, "file": os.path.join(directory, name) if remote else source}
+        )
+    return files
+
+
+def revoked_by(certificates: t.Mapping[str, t.Mapping[str, t.Any]], lists: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[str]:
+    """Whose certificates are revoked, in order.
+
+    C(certificates) is what M(community.crypto.x509_certificate_info) says of them, and C(lists) what M(community.crypto.x509_crl_info)
+    says of CRLs. A serial number means something only together with the CA that has given it.
+    """
+    revoked: t.Set[t.Tuple[str, int]] = set()
+    for one in lists:
+        revoked.update((_name(one), entry["serial_number"]) for entry in one.get("revoked_certificates") or [])
+    return sorted(who for who, info in certificates.items() if (_name(info), info.get("serial_number")) in revoked)
+
+
+def _name(info: t.Mapping[str, t.Any]) -> str:
+    return repr([list(part) for part in info.get("issuer_ordered") or []])

@@ -7,6 +7,8 @@ DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping sysctl:procps tcpdump:tcpdump iperf
 TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark linux.uml:user-mode-linux modprobe:kmod
   swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
   qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus debootstrap:debootstrap wget:wget)
+# Not every release has these. A test that finds none says that it was skipped.
+OPTIONAL_COMMANDS=(pebble:pebble)
 # Plugins have no command of their own; a file tells that they are there.
 TEST_FILES=(/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-extra-plugins
   /usr/lib/ipsec/plugins/libstrongswan-xauth-generic.so:libcharon-extauth-plugins
@@ -34,6 +36,13 @@ missing_files() {
   for entry in "$@"; do [ -e "${entry%%:*}" ] || say "${entry##*:}"; done
 }
 
+available() {
+  local package
+  for package in $1; do
+    if [ "$(id -u)" = 0 ] && apt-cache show "$package" >/dev/null 2>&1; then say "$package"; fi
+  done
+}
+
 apt_install() {
   say "installing Debian packages: $*"
   # Installing a daemon must not start it: this machine only lends its binaries to the tests.
@@ -53,7 +62,10 @@ packages() {
   else
     missing=$(missing_packages "${TEST_COMMANDS[@]}"; missing_files "${TEST_FILES[@]}")
   fi
-  [ -n "$missing" ] || return 0
+  if [ "$kind" != demo ]; then
+    missing+=" $(available "$(missing_packages "${OPTIONAL_COMMANDS[@]}")")"
+  fi
+  [ -n "${missing// /}" ] || return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # shellcheck disable=SC2086
     apt_install $missing

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
-from ikeengine.ikev1.exchanges import quick_keys
+from ikeengine.ikev1.exchanges import collision, quick_keys
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.quick import Agreement, Pair, QuickMode
 from ikeengine.ikev1.messages.received import Received
@@ -20,6 +20,7 @@ from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal, succession
 from ikeengine.sa.children.arrival import announce_up
+from ikeengine.sa.children.child import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
@@ -68,16 +69,20 @@ class CreateChild(QuickMode):
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Install the Child SA, and tell the peer."""
-        agreed = _agree(ctx, sa, self, message)
+        stale = renewal.stale(sa, self.config)
+        agreed = _agree(ctx, sa, self, message, stale[-1].reqid if stale else 0)
         if agreed is None:
             return
         child = agreed.child
-        child_sa.install(ctx, sa, child, agreed.keys)
+        child_sa.install(ctx, sa, child, agreed.keys, delay_outbound=bool(stale))
         quick_keys.limit_lifetime(ctx, sa, child, agreed.choice.life)
         self.send_last(ctx, sa, agreed.nonce_peer)
         announce_up(ctx, sa, child)
         child_sa.confirm(ctx, child, self.ops)
         renewal.take_over(ctx, sa, child)
+        if stale:
+            _send_soon(ctx, sa, child)
+            collision.settle(ctx, sa, child, is_ours=True)
 
 
 @dataclass(slots=True)
@@ -105,7 +110,7 @@ class RekeyChild(QuickMode):
         return True
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
-        """Install the new one. The peer may have it a moment later than we, so we go on sending on the old one."""
+        """Install the new one, and go on sending on the old one for a moment."""
         old = sa.children.get(self.child_id)
         agreed = _agree(ctx, sa, self, message, 0 if old is None else old.reqid)
         if agreed is None:
@@ -119,8 +124,9 @@ class RekeyChild(QuickMode):
         else:
             ctx.emit(ChildRekeyed(sa.status(), old.status(sa), fresh.status(sa)))
             renewal.mark_replaced(ctx, sa, old, fresh.unique_id)
-            sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
-        ctx.answer(self.ops, ok=True)
+            _send_soon(ctx, sa, fresh)
+            collision.settle(ctx, sa, fresh, is_ours=True)
+        child_sa.confirm(ctx, fresh, self.ops)
 
     def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The old one stays, and is rekeyed later."""
@@ -129,6 +135,11 @@ class RekeyChild(QuickMode):
         if old is not None and old.state is ChildState.REKEYING:
             child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "the peer made no other one")
             succession.try_again(ctx, sa, old)
+
+
+def _send_soon(ctx: Context, sa: IkeSa, fresh: ChildSa) -> None:
+    """A peer may install its half only with our last message, so that the first packets would come too early."""
+    sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
 
 
 def _agree(ctx: Context, sa: IkeSa, task: QuickMode, message: Received, reqid: int = 0) -> Agreement | None:

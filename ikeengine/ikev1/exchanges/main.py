@@ -3,7 +3,7 @@
 initiator                                          responder
 HDR, SA, VID                                  -->
                                               <--  HDR, SA, VID
-HDR, KE, Ni [, NAT-D, NAT-D]                  -->
+HDR, KE, Ni [, NAT-D, NAT-D] [, CERTREQ]      -->
                                               <--  HDR, KE, Nr [, NAT-D, NAT-D] [, CERTREQ]
 HDR*, IDii, HASH_I  or  HDR*, IDii, [CERT,] SIG_I  -->
                                               <--  HDR*, IDir, HASH_R  or  HDR*, IDir, [CERT,] SIG_R
@@ -16,8 +16,7 @@ from ikeengine.ikev1.exchanges import key_exchange, phase1_end
 from ikeengine.ikev1.messages import announcements, transport
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.received import Received
-from ikeengine.ikev1.peer import authentication
-from ikeengine.ikev1.peer.methods import offered
+from ikeengine.ikev1.peer import authentication, credential
 from ikeengine.ikev1.proposals import ike
 from ikeengine.ikev1.proposals.lifetime import lifetime
 from ikeengine.ikev1.sa import Handshake, IkeSa
@@ -42,21 +41,21 @@ def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
         close(ctx, sa, Closing.UNREACHABLE, record)
         return
     sa.path = path
-    handshake = sa.handshake = Handshake(nonce_own=ctx.new_nonce())
+    handshake = sa.handshake = Handshake(candidates=(sa.connection,), nonce_own=ctx.new_nonce())
     conversation = Conversation(PHASE_1, ExchangeType.IDENTITY_PROTECTION, is_ours=True)
     sa.conversations.add(conversation)
     enter(ctx, sa, IkeState.SA_SENT, "send our proposals")
-    handshake.offer = our_offer(sa.connection)
+    handshake.offer = our_offer(ctx, sa.connection)
     handshake.sai_b = handshake.offer.write()
     payloads = [handshake.offer, *announcements.announce(ctx, sa.connection)]
     transport.send_clear(ctx, sa, conversation, payloads, repeat=True)
 
 
-def our_offer(config: ConnectionConfig, group: int | None = None) -> Sa:
+def our_offer(ctx: Context, config: ConnectionConfig, group: int | None = None) -> Sa:
     """Our proposals, with the lifetime that we want."""
     ends = [time for time in (config.reauth_time, config.rekey_time) if time]
     life = lifetime(min(ends) + config.over_time if ends else 0)
-    return ike.offer(config.proposals, offered(config, initiator=True), life, group)
+    return ike.offer(config.proposals, credential.methods(ctx, config, initiator=True), life, group)
 
 
 def on_sa(ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -73,13 +72,17 @@ def on_sa(ctx: Context, sa: IkeSa, message: Received) -> None:
     handshake.ke = generate(chosen.suite.ke.id, ctx.rng)
     handshake.g_own = handshake.ke.public
     enter(ctx, sa, IkeState.KE_SENT, "the peer has chosen: send our key exchange")
-    payloads = [Ke(handshake.g_own), Nonce(handshake.nonce_own), *key_exchange.nat_payloads(sa)]
+    payloads = [
+        Ke(handshake.g_own),
+        Nonce(handshake.nonce_own),
+        *key_exchange.nat_payloads(sa),
+        *credential.requests(ctx, sa, (sa.connection,)),
+    ]
     transport.send_clear(ctx, sa, message.conversation, payloads, repeat=True)
 
 
 def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The fourth message: derive the keys. Raises InvalidSyntax; nothing has changed then."""
-    handshake = sa.running_handshake()
     shared = key_exchange.finish(sa, message)
     transport.answered(sa, message.conversation)
     key_exchange.take(sa, message, shared)
@@ -92,10 +95,10 @@ def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
         record = reasons.local_not_authenticated(ctx, sa, "fifth message of Main Mode", str(error), advice)
         phase1_end.give_up(ctx, sa, Closing.FAILED, record)
         return
-    handshake.peer_requests = authentication.read_requests(message)
-    authentication.prove(ctx, sa, message.conversation, IkeState.AUTH_SENT, IkeState.AUTH_SIGNING)
+    authentication.read_requests(sa, message)
+    authentication.prove(ctx, sa)
 
 
 def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The sixth message: the responder proves its identity."""
-    authentication.check(ctx, sa, message, (sa.connection,))
+    authentication.check(ctx, sa, message)

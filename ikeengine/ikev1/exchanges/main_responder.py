@@ -7,7 +7,7 @@ from ikeengine.ikev1.exchanges import key_exchange, phase1_end
 from ikeengine.ikev1.messages import announcements, transport
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.received import Received
-from ikeengine.ikev1.peer import authentication
+from ikeengine.ikev1.peer import authentication, credential
 from ikeengine.ikev1.proposals.ike_transforms import IkeTransform
 from ikeengine.ikev1.sa import Handshake, IkeSa
 from ikeengine.ikev1.states import IkeState
@@ -60,7 +60,7 @@ def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
     handshake.ke, handshake.g_own = ours, ours.public
     shared = key_exchange.finish(sa, message)
     key_exchange.take(sa, message, shared)
-    handshake.peer_requests = authentication.read_requests(message)
+    authentication.read_requests(sa, message)
     try:
         authentication.make_keys(ctx, sa, handshake.candidates)
     except LocalMisuse as error:
@@ -73,7 +73,7 @@ def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
         Ke(handshake.g_own),
         Nonce(handshake.nonce_own),
         *key_exchange.nat_payloads(sa),
-        *authentication.requests(ctx, sa, handshake.candidates),
+        *credential.requests(ctx, sa, handshake.candidates),
     ]
     transport.send_clear(ctx, sa, message.conversation, payloads, repeat=False)
 
@@ -81,4 +81,4 @@ def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
 def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The fifth message: the initiator proves its identity."""
     sa.path = message.path
-    authentication.check(ctx, sa, message, sa.running_handshake().candidates)
+    authentication.check(ctx, sa, message)

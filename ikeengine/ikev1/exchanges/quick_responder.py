@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import proxy_ids, quick_keys
+from ikeengine.ikev1.exchanges import collision, proxy_ids, quick_keys
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.keys.hashes import hash_2, hash_3
@@ -83,6 +83,7 @@ class QuickAnswer(Exchange):
         else:
             ctx.emit(ChildRekeyed(sa.status(), old.status(sa), child.status(sa)))
             renewal.mark_replaced(ctx, sa, old, child.unique_id)
+        collision.settle(ctx, sa, child, is_ours=False)
 
     def give_up(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> bool:
         """The third message never came: the Child SA is of no use, but the peer may be alive."""

@@ -9,13 +9,15 @@ from ikeengine.errors import IntegrityFailed, InvalidSyntax
 from ikeengine.ikev1.keys.hashes import check_hash, hash_1
 from ikeengine.ikev1.messages.conversation import Conversation
 from ikeengine.ikev1.messages.received import Received
-from ikeengine.ikev1.peer import proof
+from ikeengine.ikev1.peer import proof, signatures
 from ikeengine.ikev1.sa import IkeSa, Keyring
 from ikeengine.ikev1.wire import rules
 from ikeengine.ikev1.wire.message import Chain, parse, read_chain
+from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.ikev1.wire.payloads import Hash
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.path import Path
+from ikeengine.sa.context import Context
 from ikeengine.wire.header import Header
 
 PROOFS = (Step.MAIN_5, Step.MAIN_6, Step.AGGRESSIVE_2, Step.AGGRESSIVE_3)
@@ -23,9 +25,9 @@ PROOFS = (Step.MAIN_5, Step.MAIN_6, Step.AGGRESSIVE_2, Step.AGGRESSIVE_3)
 
 
 def open_message(
-    sa: IkeSa, conversation: Conversation, step: Step, header: Header, data: bytes, path: Path
+    ctx: Context, sa: IkeSa, conversation: Conversation, step: Step, header: Header, data: bytes, path: Path
 ) -> Received:
-    """Decode a message. Raises InvalidSyntax, or IntegrityFailed if it was not made with our keys."""
+    """Decode a message. Raises InvalidSyntax, IntegrityFailed if it was not made with our keys, or AuthFailed."""
     parsed = parse(data, header)
     if not parsed.is_encrypted:
         rules.check(step, parsed.chain.payloads, encrypted=False, proof=proof.payload_type(sa))
@@ -35,7 +37,7 @@ def open_message(
     failure: IntegrityFailed | InvalidSyntax | None = None
     for keyring in sa.keyrings:
         try:
-            chain, next_iv = _decrypt(sa, keyring, conversation, step, header, parsed.ciphertext)
+            chain, next_iv = _decrypt(ctx, sa, keyring, conversation, step, header, parsed.ciphertext)
         except (IntegrityFailed, InvalidSyntax) as error:
             failure = error
             continue
@@ -46,16 +48,31 @@ def open_message(
 
 
 def _decrypt(
-    sa: IkeSa, keyring: Keyring, conversation: Conversation, step: Step, header: Header, ciphertext: bytes
+    ctx: Context,
+    sa: IkeSa,
+    keyring: Keyring,
+    conversation: Conversation,
+    step: Step,
+    header: Header,
+    ciphertext: bytes,
 ) -> tuple[Chain, bytes]:
     octets, next_iv = keyring.cipher.decrypt(keyring.ivs.next_iv(conversation.message_id), ciphertext)
     chain = read_chain(header.next_payload, octets, protected=True)
     rules.check(step, chain.payloads, encrypted=True, proof=proof.payload_type(sa))
     if step in PROOFS:
-        proof.check_hash_of_phase_1(sa, keyring, chain)
+        sa.running_handshake().iv_of_proof = next_iv
+        check_proof(ctx, sa, keyring, chain)
     else:
         _check_hash(sa, keyring, conversation, chain)
     return chain, next_iv
+
+
+def check_proof(ctx: Context, sa: IkeSa, keyring: Keyring, chain: Chain) -> None:
+    """The peer's proof of identity. Raises AuthFailed for a signature that is wrong or by the wrong key."""
+    if proof.payload_type(sa) is PayloadType.SIG:
+        sa.running_handshake().believed = signatures.check(ctx, sa, keyring, chain)
+    else:
+        proof.check_hash_of_phase_1(sa, keyring, chain)
 
 
 def _check_hash(sa: IkeSa, keyring: Keyring, conversation: Conversation, chain: Chain) -> None:

@@ -7,22 +7,24 @@ from collections.abc import Sequence
 from ikeengine.errors import AuthFailed, LocalMisuse
 from ikeengine.ikev1.exchanges import phase1_end
 from ikeengine.ikev1.messages import transport
-from ikeengine.ikev1.messages.conversation import Conversation
+from ikeengine.ikev1.messages.conversation import PHASE_1
 from ikeengine.ikev1.messages.received import Received
-from ikeengine.ikev1.peer import proof, secrets
-from ikeengine.ikev1.peer.credential import OwnCredential
+from ikeengine.ikev1.peer import choice, credential, proof, secrets
 from ikeengine.ikev1.peer.methods import uses_psk
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.wire.numbers import NotifyType
-from ikeengine.ikev1.wire.payloads import CertReq, Hash, Id, Notify, Payload
+from ikeengine.ikev1.wire.payloads import CertReq, Hash, Id, Notify, Payload, Signature
 from ikeengine.model.connection import ConnectionConfig
-from ikeengine.model.identity import Identity
-from ikeengine.negotiate.identities import format_identity, matches
+from ikeengine.outputs import AskSignature
+from ikeengine.registry import CertEncoding
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter
-from ikeengine.sa.states import Closing
+from ikeengine.sa.peer import vetting
+from ikeengine.sa.states import Answer
+
+_WANTED = (CertEncoding.X509_SIGNATURE, CertEncoding.PKCS7)
 
 
 def make_keys(ctx: Context, sa: IkeSa, connections: Sequence[ConnectionConfig]) -> None:
@@ -33,70 +35,131 @@ def make_keys(ctx: Context, sa: IkeSa, connections: Sequence[ConnectionConfig]) 
         sa.keyrings = (secrets.signature_keyring(sa),)
 
 
-def requests(ctx: Context, sa: IkeSa, connections: Sequence[ConnectionConfig]) -> Sequence[Payload]:
-    """Our CERTREQ payloads, where the peer is to sign."""
-    return ()
-
-
-def read_requests(message: Received) -> tuple[bytes, ...] | None:
-    """The authorities that a peer's CERTREQ payloads name; None if there are none."""
-    found = message.all(CertReq)
-    return tuple(request.authority for request in found) if found else None
-
-
-def prove(
-    ctx: Context, sa: IkeSa, conversation: Conversation, state: IkeState, signing: IkeState, *, repeat: bool = True
-) -> None:
-    """Send our proof, and go to `state`; or ask for a signature first, in the state `signing`."""
+def read_requests(sa: IkeSa, message: Received) -> None:
+    """Note the authorities that a peer's CERTREQ payloads name."""
     handshake = sa.running_handshake()
-    handshake.own = OwnCredential(secrets.own_identity(sa, sa.connection))
-    identity = Id.of(handshake.own.identity)
-    handshake.id_own = identity.write()
-    sa.local_id = handshake.own.identity
-    if sa.state is not state:
-        enter(ctx, sa, state, "prove our identity")
-    payloads: list[Payload] = [identity, Hash(proof.own_hash(sa, sa.keyring))]
-    if sa.is_initiator and uniqueness.is_initial_contact(ctx, sa):
-        payloads.append(Notify(NotifyType.INITIAL_CONTACT, spi=sa.spi_i + sa.spi_r))
-    transport.send_encrypted(ctx, sa, conversation, payloads, repeat=repeat)
+    found = tuple(request.authority for request in message.all(CertReq) if request.encoding in _WANTED)
+    if found:
+        handshake.peer_requests = (*(handshake.peer_requests or ()), *found)
 
 
-def check(ctx: Context, sa: IkeSa, message: Received, candidates: Sequence[ConnectionConfig]) -> None:
-    """The peer's proof. Its HASH, or what its signature is for, was right already."""
-    identity = message.require(Id).identity
-    sa.remote_id = identity
-    transport.answered(sa, message.conversation)
+# --- our own proof
+
+
+def prove(ctx: Context, sa: IkeSa) -> None:
+    """Send our proof, or ask for a signature first."""
+    handshake = sa.running_handshake()
     try:
-        sa.connection = _choose(candidates, identity)
-    except AuthFailed as error:
-        record = reasons.peer_not_authenticated(ctx, sa, message.step.value, error, sa.connection.remote[0])
-        _refuse(ctx, sa)
-        phase1_end.give_up(ctx, sa, Closing.FAILED, record)
-        return
-    sa.shared_key = sa.keyring.shared_key
-    initial_contact = any(notify.kind == NotifyType.INITIAL_CONTACT for notify in message.all(Notify))
-    if sa.is_initiator:
-        phase1_end.authenticated(ctx, sa, initial_contact=initial_contact)
-        return
-    try:
-        prove(ctx, sa, message.conversation, IkeState.KE_ANSWERED, IkeState.AUTH_ANSWERING, repeat=False)
+        own = handshake.own = credential.choose(ctx, sa)
     except LocalMisuse as error:
-        record = reasons.local_not_authenticated(ctx, sa, message.step.value, str(error), "load what is missing")
-        phase1_end.give_up(ctx, sa, Closing.FAILED, record)
+        _cannot_prove(ctx, sa, str(error), "load the certificate and its private key, or correct `local.id`")
         return
+    handshake.id_own = Id.of(own.identity).write()
+    sa.local_id = own.identity
+    octets = proof.own_hash(sa, sa.keyring)
+    if own.certificate is None or own.scheme is None:
+        _send_proof(ctx, sa, Hash(octets))
+        return
+    enter(ctx, sa, IkeState.AUTH_SIGNING if sa.is_initiator else IkeState.AUTH_ANSWERING, "sign our proof of identity")
+    op = ctx.ask(sa, Answer.SIGNED)
+    ctx.emit(AskSignature(op, own.certificate.public_key.key_id, own.scheme.name, octets))
+
+
+def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
+    """The private key has done its work, or could not."""
+    if isinstance(signature, bytes):
+        _send_proof(ctx, sa, Signature(signature))
+    else:
+        _cannot_prove(ctx, sa, str(signature), "check the private key file and its password")
+
+
+def _send_proof(ctx: Context, sa: IkeSa, what: Hash | Signature) -> None:
+    """The last message of Main Mode that we send."""
+    own, conversation = sa.running_handshake().own, sa.conversations.get(PHASE_1)
+    if own is None or conversation is None:
+        raise AssertionError("our credential is chosen in phase 1, before its proof is sent")
+    payloads: list[Payload] = [Id.of(own.identity), *credential.certificate_payloads(sa, own), what]
+    if sa.is_initiator:
+        enter(ctx, sa, IkeState.AUTH_SENT, "prove our identity")
+        if uniqueness.is_initial_contact(ctx, sa):
+            payloads.append(Notify(NotifyType.INITIAL_CONTACT, spi=sa.spi_i + sa.spi_r))
+    transport.send_encrypted(ctx, sa, conversation, payloads, repeat=sa.is_initiator)
+    if not sa.is_initiator:
+        _finish(ctx, sa)
+
+
+def _cannot_prove(ctx: Context, sa: IkeSa, reason: str, advice: str) -> None:
+    record = reasons.local_not_authenticated(ctx, sa, sa.state.value, reason, advice)
+    phase1_end.refuse(ctx, sa, record)
+
+
+# --- the peer's proof
+
+
+def check(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """The peer's proof. Its HASH or its signature was right already: the message is authentic."""
+    handshake = sa.running_handshake()
+    handshake.arrived = message
+    transport.answered(sa, message.conversation)
+    sa.remote_id = proof.claimed(sa, message.chain)[0]
+    believed = handshake.believed
+    try:
+        if believed is None:
+            sa.connection = choice.fitting(handshake.candidates, sa.remote_id)[0]
+        else:
+            sa.connection = believed.connection
+            vetting.plan_peer(ctx, handshake.checks, believed.remote, believed.chain, believed.payloads)
+    except AuthFailed as error:
+        _refuse_peer(ctx, sa, error)
+        return
+    _vet(ctx, sa)
+
+
+def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
+    """A CRL or an OCSP response has come that the peer's certificates wait for, or will not."""
+    vetting.take(ctx, sa.running_handshake().checks, document)
+    _vet(ctx, sa)
+
+
+def _vet(ctx: Context, sa: IkeSa) -> None:
+    """Wait until it is known whether the peer's certificates are revoked, if it can be known."""
+    checking = IkeState.CHECKING_RESPONDER if sa.is_initiator else IkeState.CHECKING_INITIATOR
+    try:
+        waits = vetting.go_on(ctx, sa, sa.running_handshake().checks)
+    except AuthFailed as error:
+        _refuse_peer(ctx, sa, error)
+        return
+    if not waits:
+        _accept(ctx, sa)
+    elif sa.state is not checking:
+        enter(ctx, sa, checking, "learn whether the peer's certificate is revoked")
+
+
+def _accept(ctx: Context, sa: IkeSa) -> None:
+    """The peer has passed every check. A responder proves its own identity only now."""
+    sa.shared_key = sa.keyring.shared_key
+    if sa.is_initiator:
+        _finish(ctx, sa)
+    elif ctx.connections.get(sa.name) is not sa.connection:
+        _cannot_prove(ctx, sa, f"the connection {sa.name} was changed during the authentication", "let the peer retry")
+    else:
+        read_requests(sa, _arrived(sa))
+        prove(ctx, sa)
+
+
+def _finish(ctx: Context, sa: IkeSa) -> None:
+    notifies = _arrived(sa).all(Notify)
+    initial_contact = any(notify.kind == NotifyType.INITIAL_CONTACT for notify in notifies)
     phase1_end.authenticated(ctx, sa, initial_contact=initial_contact)
 
 
-def _choose(candidates: Sequence[ConnectionConfig], identity: Identity) -> ConnectionConfig:
-    """The connection that is for this peer. Raises AuthFailed."""
-    found = next((config for config in candidates if matches(config.remote[0].id, identity)), None)
-    if found is None:
-        wanted = ", ".join(dict.fromkeys(config.remote[0].id.text for config in candidates))
-        raise AuthFailed("identity", f"the peer is {format_identity(identity)}, but `remote.id` wants {wanted}")
-    return found
+def _arrived(sa: IkeSa) -> Received:
+    message = sa.running_handshake().arrived
+    if message is None:
+        raise AssertionError("the peer's proof has come before phase 1 ends")
+    return message
 
 
-def _refuse(ctx: Context, sa: IkeSa) -> None:
-    """Tell the peer, who believes that all is well."""
-    spi = sa.spi_i + sa.spi_r
-    transport.send_informational(ctx, sa, [Notify(NotifyType.AUTHENTICATION_FAILED, spi=spi)])
+def _refuse_peer(ctx: Context, sa: IkeSa, error: AuthFailed) -> None:
+    phase = _arrived(sa).step.value
+    phase1_end.refuse(ctx, sa, reasons.peer_not_authenticated(ctx, sa, phase, error, sa.connection.remote[0]))

@@ -5,8 +5,10 @@ One number names what both sides do. With XAUTH it also says which of them is as
 
 from __future__ import annotations
 
+from ikeengine.crypto.signature_schemes import V1_SCHEMES, SignatureScheme
 from ikeengine.ikev1.wire.algorithms import AuthMethod
 from ikeengine.model.connection import AuthKind, ConnectionConfig
+from ikeengine.registry import HashId, PrfId
 
 _M = AuthMethod
 
@@ -14,6 +16,12 @@ _SIGNATURES = (_M.RSA_SIGNATURES, _M.ECDSA_256, _M.ECDSA_384, _M.ECDSA_521)
 _XAUTH_SIGNATURES = (_M.XAUTH_INIT_RSA, _M.XAUTH_RESP_RSA)
 _HYBRID_SIGNER = {_M.HYBRID_INIT_RSA: False, _M.HYBRID_RESP_RSA: True}
 """Whether the initiator is the one who signs: the other one is the client."""
+_ECDSA = {_M.ECDSA_256: "ikev1-ecdsa-256", _M.ECDSA_384: "ikev1-ecdsa-384", _M.ECDSA_521: "ikev1-ecdsa-521"}
+_PRFS = {
+    HashId.SHA2_256: PrfId.PRF_HMAC_SHA2_256,
+    HashId.SHA2_384: PrfId.PRF_HMAC_SHA2_384,
+    HashId.SHA2_512: PrfId.PRF_HMAC_SHA2_512,
+}
 
 _PSK, _PUBKEY, _XAUTH = AuthKind.PSK, AuthKind.PUBKEY, AuthKind.XAUTH
 
@@ -23,6 +31,16 @@ def signs(method: AuthMethod, *, initiator: bool) -> bool:
     if method in _HYBRID_SIGNER:
         return _HYBRID_SIGNER[method] is initiator
     return method in _SIGNATURES or method in _XAUTH_SIGNATURES
+
+
+def scheme_of(method: AuthMethod) -> SignatureScheme:
+    """How whoever signs does so with a method: all that are not ECDSA are RSA."""
+    return V1_SCHEMES[_ECDSA.get(method, "ikev1-rsa")]
+
+
+def hash_prf_id(method: AuthMethod, negotiated: int) -> int:
+    """The PRF of what is signed: that of the signature's own hash, if it has one, else the negotiated one."""
+    return _PRFS.get(scheme_of(method).hash, negotiated)
 
 
 def uses_psk(method: AuthMethod) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ikeengine.errors import IntegrityFailed, InvalidSyntax
 from ikeengine.ikev1.keys.hashes import check_hash, hash_i, hash_r
-from ikeengine.ikev1.peer.methods import signs
+from ikeengine.ikev1.peer.methods import hash_prf_id, signs
 from ikeengine.ikev1.sa import IkeSa, Keyring
 from ikeengine.ikev1.wire.message import Chain
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.ikev1.wire.payloads import Hash, Id
+from ikeengine.model.identity import Identity
 
 
 def payload_type(sa: IkeSa) -> PayloadType:
@@ -26,19 +27,29 @@ def peer_hash(sa: IkeSa, keyring: Keyring, id_body: bytes) -> bytes:
     return _hash(sa, keyring, id_body, initiator=not sa.is_initiator)
 
 
+def claimed(sa: IkeSa, chain: Chain) -> tuple[Identity, bytes]:
+    """Who the peer says to be, with the body of that ID payload. Raises InvalidSyntax.
+
+    In Aggressive Mode it has said so before the message with its proof.
+    """
+    payload = chain.first(Id)
+    if payload is not None:
+        return payload.identity, chain.body(payload)
+    known = sa.running_handshake().id_peer
+    if known is None:
+        raise InvalidSyntax("a proof of identity without ID payload")
+    return known
+
+
 def check_hash_of_phase_1(sa: IkeSa, keyring: Keyring, chain: Chain) -> None:
-    """Check a HASH payload of phase 1. A signature is checked later, with the peer's certificate.
+    """Check the HASH payload of a peer that does not sign.
 
     Raises IntegrityFailed: the message was made with other keys, or with another pre-shared key.
     """
-    if payload_type(sa) is PayloadType.SIG:
-        return
-    received, identity = chain.first(Hash), chain.first(Id)
+    received = chain.first(Hash)
     if received is None:
         raise IntegrityFailed("a proof of identity without HASH payload")
-    if identity is None:
-        raise InvalidSyntax("a proof of identity without ID payload")
-    check_hash(received.data, peer_hash(sa, keyring, chain.body(identity)))
+    check_hash(received.data, peer_hash(sa, keyring, claimed(sa, chain)[1]))
 
 
 def _hash(sa: IkeSa, keyring: Keyring, id_body: bytes, *, initiator: bool) -> bytes:
@@ -47,4 +58,5 @@ def _hash(sa: IkeSa, keyring: Keyring, id_body: bytes, *, initiator: bool) -> by
     if not sa.is_initiator:
         g_xi, g_xr = g_xr, g_xi
     compute = hash_i if initiator else hash_r
-    return compute(sa.prf_id, keyring.keys.skeyid, g_xi, g_xr, sa.spi_i, sa.spi_r, handshake.sai_b, id_body)
+    prf_id = hash_prf_id(sa.auth_method, sa.prf_id) if signs(sa.auth_method, initiator=initiator) else sa.prf_id
+    return compute(prf_id, keyring.keys.skeyid, g_xi, g_xr, sa.spi_i, sa.spi_r, handshake.sai_b, id_body)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ikeengine.errors import NoProposalChosen
 from ikeengine.ikev1.proposals.bundles import PROTOCOL_ID, PROTOCOL_OF, Bundle, Part, read_bundle, spis_are_sane
-from ikeengine.ikev1.proposals.child_transforms import Common, write_transform
+from ikeengine.ikev1.proposals.child_transforms import ChildTransform, Common, write_transform
 from ikeengine.ikev1.proposals.lifetime import DEFAULT_SECONDS, Lifetime
 from ikeengine.ikev1.proposals.modes import Encapsulation, number_of
 from ikeengine.ikev1.proposals.wishes import Spis, Wishes
@@ -66,7 +66,10 @@ def _transforms(
     wishes: Wishes, protocols: Sequence[Protocol], protocol: Protocol, common: Common
 ) -> tuple[TransformPayload, ...]:
     ours: Iterable[ChildSuite | None] = (None,)
-    if protocol == protocols[0]:
+    if protocol == Protocol.IPCOMP:
+        # Compression has no keys, so it has no group either; strongSwan would not understand one.
+        common = common._replace(group=None)
+    elif protocol == protocols[0]:
         mains = wishes.main_suites(protocol, with_ke=common.group is not None)
         ours = (suite for suite in mains if _group(suite) == common.group)
     elif protocol == Protocol.AH:
@@ -124,7 +127,7 @@ def _places(part: Part, encapsulation: Encapsulation) -> _Places:
     places: _Places = {}
     for place, transform in enumerate(part.transforms):
         if transform is not None and transform.encapsulation in (None, encapsulation):
-            places.setdefault((transform.suite, transform.group), place)
+            places.setdefault((transform.suite, transform.group if transform.suite is not None else None), place)
     return places
 
 
@@ -141,7 +144,8 @@ def _choose(
         elif protocol == Protocol.AH:
             wanted = wishes.ah_suites(group)
         places = offered.places[protocol]
-        found = next((places[suite, group] for suite in wanted if (suite, group) in places), None)
+        keys = ((suite, group if suite is not None else None) for suite in wanted)
+        found = next((places[key] for key in keys if key in places), None)
         if found is None:
             return None
         chosen[protocol] = found
@@ -163,8 +167,8 @@ def accept(answer: Sa, offered: Sa, encapsulation: Encapsulation) -> Choice:
 
     Raises NoProposalChosen if it is not one of our bundles with one of our transforms for each protocol.
     """
-    bundle = read_bundle(answer.proposals) if len(answer.bundles) == 1 else None
-    if not bundle or not spis_are_sane(bundle):
+    bundle = read_bundle(answer.bundles[0]) if answer.proposals else None
+    if not bundle or not spis_are_sane(bundle) or not _only_less(bundle, answer.bundles[1:]):
         raise NoProposalChosen("the answer does not hold one proposal for each of its protocols, with sane SPIs")
     if any(len(part.transforms) != 1 for part in bundle.values()):
         raise NoProposalChosen("the answer holds more than one transform for a protocol")
@@ -173,13 +177,29 @@ def accept(answer: Sa, offered: Sa, encapsulation: Encapsulation) -> Choice:
     return _choice(bundle, dict.fromkeys(bundle, 0), encapsulation)
 
 
+def _only_less(chosen: Bundle, others: Iterable[Sequence[ProposalPayload]]) -> bool:
+    """Whether further bundles of an answer say nothing new: strongSwan repeats its ESP without compression."""
+    for payloads in others:
+        other = read_bundle(payloads)
+        if not other or any(chosen.get(protocol) != part for protocol, part in other.items()):
+            return False
+    return True
+
+
 def _is_part_of(answer: Bundle, ours: Bundle) -> bool:
     """Whether an answer has the protocols of a bundle of ours, and for each one of its transforms, but for its life."""
     return answer.keys() == ours.keys() and all(
         transform is not None
-        and any(one is not None and one[:-1] == transform[:-1] for one in ours[protocol].transforms)
+        and any(one is not None and _means_same(one, transform) for one in ours[protocol].transforms)
         for protocol, transform in ((protocol, part.transforms[0]) for protocol, part in answer.items())
     )
+
+
+def _means_same(one: ChildTransform, other: ChildTransform) -> bool:
+    """Whether two transforms say the same but for their life; a group says nothing about compression."""
+    if one.suite is None and other.suite is None:
+        return one.encapsulation == other.encapsulation
+    return one[:-1] == other[:-1]
 
 
 def _choice(bundle: Bundle, places: dict[Protocol, int], encapsulation: Encapsulation) -> Choice:

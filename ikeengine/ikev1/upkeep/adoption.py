@@ -15,7 +15,7 @@ LINGER = 10.0
 
 def adopt_children(ctx: Context, sa: IkeSa) -> None:
     """Take over what older ISAKMP SAs of the same connection with the same peer have."""
-    for old in ctx.table.of_identities(sa.local_id, sa.remote_id):
+    for old in ctx.table.of_identities(sa.local_id, sa.peer_identity):
         if old is sa or not isinstance(old, IkeSa) or old.state is not IkeState.ESTABLISHED:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:

@@ -18,7 +18,7 @@ from ikeengine.ikev2.exchanges.create_child import CreateChild
 from ikeengine.ikev2.exchanges.delete import part
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, vetting
+from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, stapling
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
@@ -29,6 +29,7 @@ from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import close, enter, established, take_waiting
+from ikeengine.sa.peer import vetting
 from ikeengine.sa.states import Closing
 from ikeengine.wire.payloads import Auth, Cert, IdInitiator, IdResponder, Notify, Payload
 
@@ -54,7 +55,7 @@ def start(ctx: Context, sa: IkeSa) -> None:
     try:
         own = handshake.own = authentication.choose_own(ctx, sa, handshake)
         sa.local_id = own.identity
-        vetting.plan_own(ctx, sa, handshake)
+        stapling.plan_own(ctx, sa, handshake)
     except LocalMisuse as error:
         _cannot_authenticate(ctx, sa, str(error))
         return
@@ -66,13 +67,13 @@ def on_own_status(ctx: Context, sa: IkeSa, document: object) -> None:
     handshake = sa.running_handshake()
     if handshake.own is None:
         raise AssertionError("our credential is chosen before its status is fetched")
-    vetting.take(ctx, handshake, document)
+    vetting.take(ctx, handshake.checks, document)
     _authenticate(ctx, sa, handshake, handshake.own)
 
 
 def _authenticate(ctx: Context, sa: IkeSa, handshake: Handshake, own: authentication.OwnCredential) -> None:
     """Make our AUTH payload, once the peer can be told the status of our certificate."""
-    if vetting.go_on(ctx, sa, handshake):
+    if vetting.go_on(ctx, sa, handshake.checks):
         if sa.state is not IkeState.GETTING_STATUS:
             enter(ctx, sa, IkeState.GETTING_STATUS, "learn the status of our certificate for the peer")
         return
@@ -137,7 +138,7 @@ def _proof(ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, *, is_firs
     if is_first and sa.connection.send_certreq:
         payloads += authentication.certificate_request(ctx, sa.connection.remote)
         payloads += hash_and_url.announcement(ctx)
-        payloads += vetting.status_request(ctx, [sa.connection.ocsp])
+        payloads += stapling.status_request(ctx, [sa.connection.ocsp])
     if handshake.rounds.peer_follows and expected is not None:
         payloads.append(IdResponder(expected))
     payloads.append(auth)
@@ -233,13 +234,13 @@ def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
     message, handshake.arrived = handshake.arrived, None
     if message is None:
         raise AssertionError("something was fetched because of a response")
-    vetting.take(ctx, handshake, document)
+    vetting.take(ctx, handshake.checks, document)
     _check_revocation(ctx, sa, handshake, message)
 
 
 def _check_revocation(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> None:
     try:
-        waits = vetting.go_on(ctx, sa, handshake)
+        waits = vetting.go_on(ctx, sa, handshake.checks)
     except AuthFailed as failure:
         _disbelieve(ctx, sa, failure)
         return

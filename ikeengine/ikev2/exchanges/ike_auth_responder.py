@@ -9,7 +9,7 @@ from ikeengine.ikev2 import reasons as v2_reasons
 from ikeengine.ikev2.exchanges import config, create_child, mobike_requests
 from ikeengine.ikev2.messages import transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, vetting
+from ikeengine.ikev2.peer import auth_lifetime, authentication, hash_and_url, stapling
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.ikev2.states import IkeState
 from ikeengine.ikev2.upkeep import crash_tokens
@@ -21,6 +21,7 @@ from ikeengine.registry import AuthMethod, ExchangeType, NotifyType
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, established
+from ikeengine.sa.peer import vetting
 from ikeengine.wire.payloads import Auth, Cert, CertReq, IdInitiator, IdResponder, Notify, Payload, Sa
 
 PHASE = "IKE_AUTH request"
@@ -42,7 +43,7 @@ def on_further_request(ctx: Context, sa: IkeSa, message: Received) -> None:
 def on_fetched(ctx: Context, sa: IkeSa, document: object) -> None:
     """A CRL or an OCSP response has come that the certificates wait for, or will not."""
     handshake = sa.running_handshake()
-    vetting.take(ctx, handshake, document)
+    vetting.take(ctx, handshake.checks, document)
     _guarded(ctx, sa, lambda: _check_revocation(ctx, sa, handshake))
 
 
@@ -102,13 +103,13 @@ def _check(ctx: Context, sa: IkeSa, handshake: Handshake, message: Received) -> 
         sa.local_id = handshake.own.identity
     if initiator is not None:
         _check_initiator(ctx, sa, handshake, message, initiator)
-        vetting.plan_own(ctx, sa, handshake)
+        stapling.plan_own(ctx, sa, handshake)
     _check_revocation(ctx, sa, handshake)
 
 
 def _check_revocation(ctx: Context, sa: IkeSa, handshake: Handshake) -> None:
     """Wait until it is known whether the initiator's certificates are revoked, if it can be known."""
-    if not vetting.go_on(ctx, sa, handshake):
+    if not vetting.go_on(ctx, sa, handshake.checks):
         _prove(ctx, sa, handshake)
     elif sa.state is not IkeState.CHECKING_INITIATOR:
         enter(ctx, sa, IkeState.CHECKING_INITIATOR, "learn whether the initiator's certificate is revoked")

@@ -16,7 +16,7 @@ from ikeengine.ikev2.exchanges import intermediate, mobike_requests
 from ikeengine.ikev2.keying import set_keys
 from ikeengine.ikev2.messages import fragmentation, natd, transport
 from ikeengine.ikev2.messages.received import Received
-from ikeengine.ikev2.peer import hash_and_url, vetting
+from ikeengine.ikev2.peer import hash_and_url, stapling
 from ikeengine.ikev2.peer.authentication import (
     certificate_request,
     hashes_notify,
@@ -272,7 +272,7 @@ def answer(ctx: Context, message: Received, connections: Sequence[ConnectionConf
             *natd.payloads(sa.spi_i, sa.spi_r, sa.path, fake=candidates[0].encap),
             *certificate_request(ctx, [remote for c in candidates for remote in c.remote]),
             *hash_and_url.announcement(ctx),
-            *vetting.status_request(ctx, [c.ocsp for c in candidates]),
+            *stapling.status_request(ctx, [c.ocsp for c in candidates]),
             *fragmentation.answer(candidates[0], sa.fragments),
             *intermediate.answer(suite),
             *childless_notify(candidates),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ikeengine.auth import x509
 from ikeengine.auth.credentials import own_identity
-from ikeengine.auth.demands import check_demands
 from ikeengine.auth.octets import signed_octets
 from ikeengine.auth.psk import psk_auth
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.sign import SignatureScheme, candidate_schemes, check_allowed, decode_auth, encode_auth, verify
 from ikeengine.errors import AuthFailed, LocalMisuse
-from ikeengine.ikev2.peer import hash_and_url, raw_keys, vetting
+from ikeengine.ikev2.peer import hash_and_url, raw_keys, stapling
 from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.credentials import SharedKey
@@ -27,6 +25,7 @@ from ikeengine.negotiate.identities import format_identity, matches
 from ikeengine.outputs import AskSignature
 from ikeengine.registry import AuthMethod, CertEncoding, HashId, IdType, NotifyType
 from ikeengine.sa.context import Context
+from ikeengine.sa.peer import certificates, vetting
 from ikeengine.sa.states import Answer
 from ikeengine.wire.payloads import Auth, Cert, CertReq, Notify, Payload
 
@@ -71,12 +70,9 @@ def address_identity(address: str) -> Identity:
 def certificate_request(ctx: Context, remotes: Sequence[RemoteAuth]) -> list[Payload]:
     """The CERTREQ payloads for the authorities that we trust and for raw keys, if they are wanted at all."""
     payloads: list[Payload] = []
-    certified = [remote for remote in remotes if remote.auth is AuthKind.PUBKEY and not _only_raw(remote)]
-    if certified:
-        anchors = {der for remote in certified for der in remote.cacerts}
-        certificates = [Certificate.from_der(der) for der in anchors] or ctx.credentials.anchors()
-        if certificates:
-            payloads.append(CertReq(CertEncoding.X509_SIGNATURE, x509.certreq_hashes(certificates)))
+    authorities = certificates.requested(ctx, remotes)
+    if authorities:
+        payloads.append(CertReq(CertEncoding.X509_SIGNATURE, x509.certreq_hashes(authorities)))
     if any(remote.pubkeys for remote in remotes):
         payloads.append(CertReq(CertEncoding.RAW_PUBLIC_KEY, b""))
     return payloads
@@ -93,10 +89,6 @@ def read_certificate_request(handshake: Handshake, requests: Sequence[CertReq]) 
     kinds = {request.encoding for request in requests}
     handshake.peer_asks_raw |= CertEncoding.RAW_PUBLIC_KEY in kinds
     handshake.peer_asks_ocsp |= CertEncoding.OCSP_CONTENT in kinds
-
-
-def _only_raw(remote: RemoteAuth) -> bool:
-    return bool(remote.pubkeys) and not (remote.certs or remote.cacerts)
 
 
 def choose_own(ctx: Context, sa: IkeSa, handshake: Handshake) -> OwnCredential:
@@ -146,8 +138,8 @@ def certificate_payloads(ctx: Context, sa: IkeSa, own: OwnCredential, handshake:
     if policy is SendCert.NEVER or (policy is SendCert.IF_ASKED and handshake.peer_authorities is None):
         return []
     chain = (own.certificate, *own.intermediates)
-    certificates = [hash_and_url.certificate_payload(ctx, handshake, certificate) for certificate in chain]
-    return [*certificates, *vetting.own_status(ctx, sa, handshake)]
+    sent = [hash_and_url.certificate_payload(ctx, handshake, certificate) for certificate in chain]
+    return [*sent, *stapling.own_status(ctx, sa, handshake)]
 
 
 def begin_own(ctx: Context, sa: IkeSa, handshake: Handshake, id_body: bytes, peer: Identity) -> Auth | None:
@@ -185,7 +177,7 @@ def finish_own(handshake: Handshake, signature: bytes) -> Auth:
 
 
 def check_peer(
-    ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, id_body: bytes, certificates: Sequence[Cert]
+    ctx: Context, sa: IkeSa, handshake: Handshake, auth: Auth, id_body: bytes, payloads: Sequence[Cert]
 ) -> None:
     """Check the peer's AUTH payload against what the connection demands in this round. Raises AuthFailed.
 
@@ -200,7 +192,7 @@ def check_peer(
     if remote.auth is AuthKind.PSK:
         _check_psk(ctx, sa, suite, auth, octets)
     else:
-        _check_signature(ctx, sa, handshake, auth, octets, certificates)
+        _check_signature(ctx, sa, handshake, auth, octets, payloads)
 
 
 def _check_psk(ctx: Context, sa: IkeSa, suite: IkeSuite, auth: Auth, octets: bytes) -> None:
@@ -226,47 +218,18 @@ def _check_signature(
     remote, identity = handshake.rounds.remote(sa.connection), sa.remote_id
     if identity is None:
         raise AuthFailed("identity", "the peer did not say who it is")
-    leaf, others = _sent_certificates(payloads)
-    if remote.pubkeys and (leaf is None or _only_raw(remote)):
-        keys = raw_keys.candidates(remote, payloads, None if leaf is None else leaf.public_key)
-        raw_keys.check(keys, auth, octets, handshake.peer_hashes, remote)
-        return
-    leaf = leaf or _known_certificate(ctx, remote, identity)
-    if remote.certs:
-        if leaf.der not in remote.certs:
-            raise AuthFailed("certificate", "the peer's certificate is none of `remote.certs`")
-        chain = x509.build_chain(leaf, [], [leaf], ctx.wall)
-    else:
-        anchors = [Certificate.from_der(der) for der in remote.cacerts] or ctx.credentials.anchors()
-        chain = x509.build_chain(leaf, [*others, *ctx.credentials.certificates()], anchors, ctx.wall)
-    check_demands(chain, remote)
-    if not x509.matches_identity(leaf, identity):
-        raise AuthFailed("identity", f"the certificate {leaf.subject_text} is not for {_shown(identity)}")
-    scheme, signature = decode_auth(leaf.public_key, auth.method, auth.data)
-    check_allowed(leaf.public_key, scheme, handshake.peer_hashes, remote.schemes)
-    verify(leaf.public_key, scheme, signature, octets)
-    vetting.plan_peer(ctx, handshake, remote, chain, payloads)
-
-
-def _sent_certificates(payloads: Sequence[Cert]) -> tuple[Certificate | None, list[Certificate]]:
-    """The peer's own certificate, which comes first, and those of the rest that can be read."""
-    encoded = [payload.data for payload in payloads if payload.encoding == CertEncoding.X509_SIGNATURE]
-    if not encoded:
-        return None, []
-    others = []
-    for der in encoded[1:]:
-        with contextlib.suppress(AuthFailed):
-            others.append(Certificate.from_der(der))
-    return Certificate.from_der(encoded[0]), others
-
-
-def _known_certificate(ctx: Context, remote: RemoteAuth, identity: Identity) -> Certificate:
-    """The peer's certificate when it sent none: a configured or loaded one for its identity."""
-    configured = [Certificate.from_der(der) for der in remote.certs]
-    for certificate in [*configured, *ctx.credentials.certificates()]:
-        if x509.matches_identity(certificate, identity):
-            return certificate
-    raise AuthFailed("certificate", f"the peer sent no certificate, and none is loaded for {_shown(identity)}")
+    if remote.pubkeys:
+        sent = certificates.sent_certificates(payloads)[0]
+        if sent is None or certificates.only_raw(remote):
+            keys = raw_keys.candidates(remote, payloads, None if sent is None else sent.public_key)
+            raw_keys.check(keys, auth, octets, handshake.peer_hashes, remote)
+            return
+    chain = certificates.peer_chain(ctx, remote, identity, payloads)
+    key = chain[0].public_key
+    scheme, signature = decode_auth(key, auth.method, auth.data)
+    check_allowed(key, scheme, handshake.peer_hashes, remote.schemes)
+    verify(key, scheme, signature, octets)
+    vetting.plan_peer(ctx, handshake.checks, remote, chain, payloads)
 
 
 def _shown(identity: Identity | None) -> str:

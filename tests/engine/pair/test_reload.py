@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikeengine.model.commands import Initiate, Rekey, Terminate
-from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig
+from ikeengine.model.connection import Action, AuthKind, ChildConfig, ConnectionConfig
 from ikeengine.model.sa import PolicyAction
 from ikeengine.negotiate.proposals import parse_esp
 from ikeengine.negotiate.selectors import format_selector, parse_selector
@@ -146,6 +146,32 @@ def test_another_certificate_from_another_authority_counts_from_the_next_authent
     net.settle()
     (found,) = left.ikes()
     assert found.spi_i != before
+    assert all(seen)
+
+
+@pytest.mark.parametrize("to_certificates", [True, False], ids=["to-certificates", "to-pre-shared-keys"])
+def test_another_method_counts_from_the_next_authentication_on(*, to_certificates: bool) -> None:
+    """Both sides change one after the other; whoever has changed first waits with the old IKE SA for the other."""
+    net, left, right, _ = cert_pair()
+    certificates = [(config_of(host).local[0], config_of(host).remote[0]) for host in (left, right)]
+    keys = [tuple(replace(auth, auth=AuthKind.PSK) for auth in own) for own in certificates]
+    old, new = (keys, certificates) if to_certificates else (certificates, keys)
+    for host, methods in ((left, old[0]), (right, old[1])):
+        use(net, host, *methods)
+    assert net.initiate(left).ok
+    before = left.ikes()[0].spi_i
+    seen = never_interrupted(net, left, right)
+    use(net, left, *new[0])
+    net.command(left, Rekey(ike="left", reauth=True))
+    net.settle()
+    assert [found.spi_i for found in left.ikes()] == [before], "one side alone changes nothing"
+    use(net, right, *new[1])
+    op = net.command(left, Rekey(ike="left", reauth=True))
+    net.settle()
+    assert net.done(left, op).ok
+    (found,) = left.ikes()
+    assert found.spi_i != before
+    assert bool(found.shared_key) is not to_certificates
     assert all(seen)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ikeengine.config.configuration import Configuration, EngineConfig, PrivateKeyFile
 from ikeengine.config.diff import PlanAction, PlanEntry, plan, plan_credentials, plan_engine
-from ikeengine.model.connection import ConnectionConfig, EngineSettings
+from ikeengine.model.connection import AuthKind, ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.secret import Secret
 
@@ -103,6 +103,22 @@ def test_who_vouches_for_the_peer_may_change(changes: dict[str, Any], action: Pl
     new = replace(old, remote=(replace(old.remote[0], **changes),))
     (entry,) = plan(Configuration(connections={"a": old}), Configuration(connections={"a": new}))
     assert entry.action is action
+
+
+def test_another_method_of_authentication_counts_from_the_next_authentication_on() -> None:
+    old = ConnectionConfig("a", ())
+    new = replace(
+        old,
+        local=(replace(old.local[0], auth=AuthKind.PUBKEY, certs=(b"\x30",)),),
+        remote=(replace(old.remote[0], auth=AuthKind.PUBKEY, cacerts=(b"\x30",)),),
+    )
+    (entry,) = plan(Configuration(connections={"a": old}), Configuration(connections={"a": new}))
+    assert entry.action is PlanAction.CHILD
+    assert "local.auth: psk -> pubkey" in entry.details
+    assert "remote.auth: psk -> pubkey" in entry.details
+    older = {"a": replace(old, version=1)}
+    (entry,) = plan(Configuration(connections=older), Configuration(connections={"a": replace(new, version=1)}))
+    assert entry.action is PlanAction.REPLACE, "in IKEv1 it is a part of what was negotiated"
 
 
 def test_connections_come_and_go(site: Any) -> None:

@@ -12,7 +12,7 @@ from ikeengine.ikev1.wire.algorithms import AuthMethod
 def test_the_first_message_fits_into_a_datagram() -> None:
     """It cannot be sent in fragments of IKE, and firewalls drop those of IP."""
     offered = ike.offer(DEFAULT_IKE_V1, [AuthMethod.PRE_SHARED_KEY], lifetime(14400.0))
-    assert len(offered.write()) < 1000
+    assert len(offered.write()) < 1200, "what is left is for the header and the vendor IDs"
 
 
 def test_child_sas_begin_without_pfs() -> None:

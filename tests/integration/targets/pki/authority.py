@@ -4,7 +4,9 @@
 
 """A CA of somebody else's: a root, and below it the authority that signs.
 
-    authority.py DIR sign              sign DIR/requests/*.csr into DIR/certificates, as its operator would
+    authority.py DIR sign [HOST ...]   sign DIR/requests/*.csr, or those of these hosts, into DIR/certificates, as its operator would
+    authority.py DIR crl FILE [HOST ...]
+                                       write a revocation list with the certificates in DIR/certificates of these hosts
     authority.py DIR serve PORTFILE    a stand-in for Vault: it speaks the documented POST /v1/pki/sign/ROLE, with this CA behind
 """
 
@@ -68,6 +70,9 @@ class Authority:
             .not_valid_after(NOW + datetime.timedelta(days=900))
             .add_extension(x509.BasicConstraints(True, length), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True
+            )
             .sign(issuer_key or key, hashes.SHA256())
         )
         return certificate, key
@@ -77,8 +82,8 @@ class Authority:
         request = x509.load_pem_x509_csr(text.encode())
         if not request.is_signature_valid:
             raise ValueError("the signature of the request is wrong")
-        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        certificate = (
+        names = [one for one in request.extensions if isinstance(one.value, x509.SubjectAlternativeName)]
+        builder = (
             x509.CertificateBuilder()
             .subject_name(request.subject)
             .issuer_name(self.certificate.subject)
@@ -86,18 +91,41 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(NOW - datetime.timedelta(hours=1))
             .not_valid_after(NOW + datetime.timedelta(days=400))
-            .add_extension(names, critical=False)
             .add_extension(x509.ExtendedKeyUsage([IPSEC_IKE]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .sign(self.key, hashes.SHA256())
         )
-        return pem(certificate)
+        for name in names:
+            builder = builder.add_extension(name.value, critical=False)
+        return pem(builder.sign(self.key, hashes.SHA256()))
+
+    def revoke(self, texts: list[str]) -> str:
+        """A revocation list with these certificates."""
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
+        builder = builder.last_update(NOW - datetime.timedelta(hours=1)).next_update(NOW + datetime.timedelta(days=10))
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
+        ).add_extension(x509.CRLNumber(int(NOW.timestamp() * 1000)), critical=False)
+        for text in texts:
+            serial = x509.load_pem_x509_certificate(text.encode()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 class Vault(http.server.BaseHTTPRequestHandler):
     """The endpoint that signs."""
 
     authority: Authority
+
+    def do_GET(self) -> None:
+        """What is published: DIR/NAME.crl."""
+        file = pathlib.Path(sys.argv[1], pathlib.Path(self.path).name)
+        if file.suffix != ".crl" or not file.exists():
+            return self._answer(404, {"errors": ["not found"]})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(file.read_bytes())
+        return None
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -127,8 +155,14 @@ def main() -> None:
     authority = Authority(directory)
     if sys.argv[2] == "sign":
         for request in (directory / "requests").glob("*.csr"):
+            if sys.argv[3:] and request.stem not in sys.argv[3:]:
+                continue
             certificate = authority.sign(request.read_text()) + pem(authority.certificate)
             (directory / "certificates" / f"{request.stem}.pem").write_text(certificate)
+        return
+    if sys.argv[2] == "crl":
+        certificates = [(directory / "certificates" / f"{host}.pem").read_text() for host in sys.argv[4:]]
+        pathlib.Path(sys.argv[3]).write_text(authority.revoke(certificates))
         return
     Vault.authority = authority
     with http.server.HTTPServer(("127.0.0.1", 0), Vault) as server:

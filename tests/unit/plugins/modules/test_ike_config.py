@@ -355,35 +355,98 @@ class TestPurge:
         assert files["old.yml"].exists()
 
 
+def secret(name: str, one: str, other: str, value: str = "0x01") -> str:
+    return f"  {name}:\n    id:\n    - {one}\n    - {other}\n    secret: '{value}'\n"
+
+
+MARK = "# Managed by Ansible: keymesh.ike.psk\n"
+A_B, A_C = secret("ike-a--b-1", "a", "b"), secret("ike-a--c-e2", "a", "c")
+
+
 class TestPrune:
-    """Keys and the connections that need them leave together."""
+    """Connections take their keys with them."""
 
-    TUNNELS = "# Managed by x\nconnections:\n  a--b:\n    proposals:\n    - x\n  a--c:\n    children: {}\nsecrets: {}\n"
-    NEW: t.ClassVar = {"file": "psk.yml", "content": "keys\n", "prune_file": "tunnels.yml", "prune_keep": ["a--b"]}
+    KEYS = f"{MARK}secrets:\n{A_B}{A_C}"
+    NEW: t.ClassVar = {"file": "tunnels.yml", "content": "new\n", "prune_file": "psk.yml", "prune_keep": ["a--b"]}
 
-    def test_they_leave_together(self, host: Host) -> None:
-        host.file.write_text(self.TUNNELS)
-        host.file.chmod(0o640)
+    @pytest.fixture
+    def keys(self, host: Host) -> pathlib.Path:
+        path = host.path / "psk.yml"
+        path.write_text(self.KEYS)
+        path.chmod(0o600)
+        return path
+
+    def test_they_leave_together(self, host: Host, keys: pathlib.Path) -> None:
         forecast = host.config(check_mode=True, diff=True, **self.NEW)
-        assert forecast["changed"] and "-  a--c:" in "".join(part["prepared"] for part in forecast["diff"])
-        assert host.file.read_text() == self.TUNNELS
+        shown = "".join(part["prepared"] for part in forecast["diff"])
+        assert forecast["changed"] and "-  ike-a--c-e2:" in shown and "0x01" not in shown
+        assert keys.read_text() == self.KEYS
         assert host.config(**self.NEW)["changed"]
-        assert host.file.read_text() == self.TUNNELS.replace("  a--c:\n    children: {}\n", "")
-        assert stat.S_IMODE(host.file.stat().st_mode) == 0o640
+        assert keys.read_text() == f"{MARK}secrets:\n{A_B}"
+        assert stat.S_IMODE(keys.stat().st_mode) == 0o600
         assert not host.config(**self.NEW)["changed"]
 
-    def test_they_stay_together(self, host: Host) -> None:
-        host.file.write_text(self.TUNNELS)
+    def test_they_stay_together(self, host: Host, keys: pathlib.Path) -> None:
         host.daemon.plan_answer = ADDED
         host.daemon.apply_answer = {"success": "no", "errmsg": "no"}
         assert host.config(**self.NEW)["failed"]
-        assert host.file.read_text() == self.TUNNELS and not (host.path / "psk.yml").exists()
+        assert keys.read_text() == self.KEYS and not host.file.exists()
 
-    def test_the_last_one_leaves_an_empty_section(self, host: Host) -> None:
-        host.file.write_text(self.TUNNELS)
+    def test_the_last_one_leaves_an_empty_section(self, host: Host, keys: pathlib.Path) -> None:
         host.config(**dict(self.NEW, prune_keep=[]))
-        assert host.file.read_text() == "# Managed by x\nconnections: {}\nsecrets: {}\n"
+        assert keys.read_text() == f"{MARK}secrets: {{}}\n"
 
     def test_without_the_file_nothing_happens(self, host: Host) -> None:
         assert host.config(**self.NEW)["changed"]
-        assert not host.file.exists()
+        assert not (host.path / "psk.yml").exists()
+
+    @pytest.mark.parametrize("other", ["ike-a--b-c-1", "ike-x-a--b-1", "before-ike-a--b-1", "mine"])
+    def test_the_key_of_another_connection_is_not_taken_for_it(
+        self, host: Host, keys: pathlib.Path, other: str
+    ) -> None:
+        keys.write_text(f"{MARK}secrets:\n" + secret(other, "a", "c") + A_B)
+        assert host.config(**self.NEW)["changed"]
+        assert keys.read_text() == f"{MARK}secrets:\n{A_B}"
+
+    @pytest.mark.parametrize("own", ["ike-a--b-12", "ike-a--b-e2026-11", "ike-a--b-espring"])
+    def test_generations_and_epochs_are_known(self, host: Host, keys: pathlib.Path, own: str) -> None:
+        keys.write_text(f"{MARK}secrets:\n" + secret(own, "a", "b"))
+        host.config(**self.NEW)
+        assert keys.read_text() == f"{MARK}secrets:\n" + secret(own, "a", "b")
+
+
+class TestKeepSecrets:
+    """New keys come beside those that connections may still need."""
+
+    def config(self, host: Host, sections: str, **options: t.Any) -> t.Dict[str, t.Any]:
+        content = f"{MARK}secrets:\n{sections}" if sections else f"{MARK}secrets: {{}}\n"
+        return host.config(file="psk.yml", content=content, keep_secrets=True, **options)
+
+    def kept(self, host: Host) -> str:
+        return (host.path / "psk.yml").read_text().partition("secrets:\n")[2]
+
+    def test_the_first_file(self, host: Host) -> None:
+        assert self.config(host, A_B)["changed"] and self.kept(host) == A_B
+        assert not self.config(host, A_B)["changed"]
+
+    @pytest.mark.parametrize("sections", ["", A_B])
+    def test_a_pair_that_needs_no_key_any_more(self, host: Host, sections: str) -> None:
+        self.config(host, A_B + A_C)
+        self.config(host, sections)
+        assert sorted(self.kept(host).splitlines()) == sorted((A_B + A_C).splitlines())
+        assert not self.config(host, sections)["changed"]
+
+    def test_a_key_that_takes_the_place_of_another_one(self, host: Host) -> None:
+        self.config(host, A_B)
+        new = secret("ike-a--b-2", "a", "b", "0x02")
+        self.config(host, new)
+        assert self.kept(host) == new
+
+    def test_a_gateway_with_a_new_identity(self, host: Host) -> None:
+        self.config(host, A_B)
+        new = secret("ike-a--b-1", "a", "new")
+        self.config(host, new)
+        assert self.kept(host) == new + A_B.replace("ike-", "before-ike-")
+        assert not self.config(host, new)["changed"]
+        host.config(file="tunnels.yml", content="new\n", prune_file="psk.yml", prune_keep=["a--b"])
+        assert self.kept(host) == new

@@ -110,3 +110,17 @@ def test_what_cannot_be_used_is_named(arguments: dict, tmp_path: pathlib.Path) -
     make_ca(tmp_path, ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "ca.pem").write_bytes(kept)
     assert "not the key of the certificate" in run(ike_crl, arguments)["msg"]
+
+
+def test_the_same_list_in_der(arguments: dict, tmp_path: pathlib.Path) -> None:
+    der = tmp_path / "published.crl"
+    wanted = dict(arguments, der_path=str(der), mode="0644")
+    assert run(ike_crl, wanted, check_mode=True)["changed"] and not der.exists()
+    first = run(ike_crl, wanted)
+    assert x509.load_der_x509_crl(der.read_bytes()) == x509.load_pem_x509_crl(first["crl"].encode())
+    assert not run(ike_crl, wanted)["changed"]
+    der.write_bytes(b"something else")
+    assert run(ike_crl, wanted, check_mode=True)["changed"]
+    assert run(ike_crl, wanted)["changed"]
+    assert x509.load_der_x509_crl(der.read_bytes()).issuer
+    assert not run(ike_crl, wanted, check_mode=True)["changed"]

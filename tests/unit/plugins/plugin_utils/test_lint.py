@@ -265,7 +265,8 @@ def test_what_is_wrong_everywhere_is_told_once(name: str) -> None:
 
 def test_every_rule_has_a_broken_inventory() -> None:
     tested = {one[1] for one in BROKEN.values()} | {one[1] for one in EVERYBODY.values()}
-    elsewhere = {"certificate-expiry", "identity-mismatch", "auth-mismatch"}
+    tested |= {one[1] for one in ON_GATEWAYS.values()}
+    elsewhere = {"identity-mismatch", "auth-mismatch"}
     assert tested | elsewhere == set(_lint_findings.RULES)
 
 
@@ -418,3 +419,74 @@ def test_ikev1_with_a_peer_that_is_not_ours_is_what_it_is_for() -> None:
     found = rules(lint(hosts))
     assert "ikev1" not in found
     assert "weak-allowed" in found
+
+
+def certificate(**changes: t.Any) -> Data:
+    one: Data = {
+        "type": "X509",
+        "is_ca": False,
+        "has_private_key": True,
+        "subject": "CN=gw1",
+        "issuer": "CN=CA",
+        "subject_alt_names": ["DNS:gw1"],
+        "expires_in": 100 * 86400,
+        "not_after": "2027-03-02T00:00:00Z",
+    }
+    return dict(one, **changes)
+
+
+# Each: what the daemon of gw1 has, the rule, its severity, and words of the message and the remedy.
+ON_GATEWAYS: t.Dict[str, t.Tuple[t.Any, str, str, str]] = {
+    "out of reach": (None, "certificate-missing", "warning", "see that the host can be reached"),
+    "none": ([], "certificate-missing", "error", "gw1 has no certificate loaded"),
+    "wrong key": ([certificate(has_private_key=False)], "certificate-key", "error", "pki_renew=true"),
+    "wrong name": ([certificate(subject_alt_names=["DNS:gw9"])], "certificate-identity", "error", "its identity is gw1"),
+    "expired": ([certificate(expires_in=-1)], "certificate-expiry", "error", "has expired on 2027-03-02"),
+    "expiring": ([certificate(expires_in=13 * 86400)], "certificate-expiry", "warning", "run site_to_site with gw1 in it"),
+    "expiring authority": (
+        [certificate(), certificate(is_ca=True, has_private_key=False, expires_in=86400)],
+        "certificate-expiry",
+        "warning",
+        "ike_new_ca=true",
+    ),
+    "old list": (
+        [certificate(), certificate(type="X509_CRL", is_ca=False, has_private_key=False, expires_in=-5)],
+        "certificate-expiry",
+        "error",
+        "the CRL of CN=CA on gw1 has expired",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(ON_GATEWAYS))
+def test_certificates_on_gateways(case: str) -> None:
+    found, rule, severity, words = ON_GATEWAYS[case]
+    (one,) = lint(inventory(ike_auth="cert"), certificates={"gw1": found})
+    assert (one["rule"], one["severity"], one["hosts"]) == (rule, severity, ["gw1"])
+    assert words in f"{one['message']}; {one['remedy']}"
+
+
+def test_an_external_authority_has_other_remedies() -> None:
+    hosts = inventory(ike_auth="cert", pki_ca="external")
+    (one,) = lint(hosts, certificates={"gw1": [certificate(expires_in=-1)]})
+    assert "have the new request in pki_csr_dir signed" in one["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "subject", "names"),
+    [
+        ("gw1", "CN=gw1", ["DNS:gw1"]),
+        ("gw1@example.com", "CN=x", ["email:gw1@example.com", "DNS:other"]),
+        ("192.0.2.1", "CN=x", ["IP:192.0.2.1"]),
+        ("C=CH, O=Example, CN=gw1", "C=CH, O=Example, CN=gw1", []),
+    ],
+)
+def test_good_certificates_on_gateways(identity: str, subject: str, names: t.List[str]) -> None:
+    hosts = inventory(ike_auth="cert")
+    hosts["gw1"]["ike_id"] = identity
+    held = [certificate(subject=subject, subject_alt_names=names), certificate(is_ca=True, has_private_key=False)]
+    assert lint(hosts, certificates={"gw1": [*held, certificate(type="X509_CRL", expires_in=86400)]}) == []
+
+
+def test_gateways_with_keys_need_no_certificates() -> None:
+    assert lint(inventory(psk_keys={}), certificates={"gw1": []}) == []

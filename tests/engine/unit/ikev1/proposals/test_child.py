@@ -125,9 +125,11 @@ def test_pfs_is_left_out_where_it_may_be(text: str, group: int | None) -> None:
     assert groups == {group}
 
 
-def test_the_group_is_in_every_transform_of_a_bundle() -> None:
+def test_the_group_is_in_every_transform_but_that_of_compression() -> None:
     sa = offered(wishes("aes128-sha1-modp2048", ah="sha1-md5", ipcomp=True))
-    assert all(GROUP in transform.attributes for proposal in sa.proposals for transform in proposal.transforms)
+    for proposal in sa.proposals:
+        has_group = proposal.protocol is not ProtocolId.IPCOMP
+        assert all((GROUP in transform.attributes) is has_group for transform in proposal.transforms)
 
 
 def test_extended_sequence_numbers_are_offered_only_if_there_is_no_other_way() -> None:
@@ -281,11 +283,20 @@ def test_a_transform_that_says_more_or_less_than_it_should_is_not_chosen(
         child.accept(sa, offered(wanted), TUNNEL)
 
 
-def test_the_group_of_compression_must_be_that_of_the_rest() -> None:
+def test_a_group_says_nothing_about_compression() -> None:
     wanted = wishes("aes128-sha1", ipcomp=True)
     sa = Sa(changed(offered(wanted), GROUP, at=1).proposals[:2])
+    assert select(sa, wanted)[1].peer_cpi
+
+
+def test_what_strongswan_answers_to_compression() -> None:
+    """It repeats its ESP as a bundle of its own, without compression; compression is what it has chosen."""
+    offer = offered(wishes("aes128-sha1", ipcomp=True))
+    assert len(offer.bundles) == 2
+    assert child.accept(offer, offer, TUNNEL).peer_cpi
+    other_spi = replace(offer.proposals[2], spi=b"\1\2\3\4")
     with pytest.raises(NoProposalChosen):
-        select(sa, wanted)
+        child.accept(Sa((*offer.proposals[:2], other_spi)), offer, TUNNEL)
 
 
 def test_other_sequence_numbers_end_the_negotiation() -> None:

@@ -1,0 +1,40 @@
+"""Both sides have made a Child SA for the same traffic at the same time: one of the two stays.
+
+IKEv1 has no rule for it. Ours: the one stays that the initiator of the ISAKMP SA has begun, and who has begun the other
+one deletes it. Both sides of this engine come to the same answer; any other peer is left with one more Child SA.
+"""
+
+from __future__ import annotations
+
+from ikeengine.ikev1.sa import IkeSa
+from ikeengine.sa.children import renewal
+from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import LAST_PACKETS
+from ikeengine.sa.states import ChildState
+from ikeengine.timers import Timer
+
+CROSSING = 10.0
+"""Seconds within which two Child SAs count as made at the same time."""
+
+
+def settle(ctx: Context, sa: IkeSa, fresh: ChildSa, *, is_ours: bool) -> None:
+    """A Child SA has come up, which we have begun or the peer."""
+    twin = _twin(ctx, sa, fresh)
+    if twin is None:
+        return
+    fresh_stays = is_ours is sa.is_initiator
+    winner, loser = (fresh, twin) if fresh_stays else (twin, fresh)
+    renewal.mark_replaced(ctx, sa, loser, winner.unique_id)
+    if not sa.is_initiator:
+        sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, winner.unique_id)
+
+
+def _twin(ctx: Context, sa: IkeSa, fresh: ChildSa) -> ChildSa | None:
+    wanted = (fresh.config.name, fresh.local_ts, fresh.remote_ts, fresh.mode)
+    for other in sa.children.values():
+        if other is fresh or other.state is not ChildState.INSTALLED or other.installed_at < ctx.now - CROSSING:
+            continue
+        if (other.config.name, other.local_ts, other.remote_ts, other.mode) == wanted:
+            return other
+    return None
