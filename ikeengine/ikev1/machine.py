@@ -49,6 +49,8 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         return
     what = MESSAGE_TRIGGERS.get(header.exchange)
     if what is None or (sa.state, what) not in TABLE:
+        if sa.state is IkeState.AGGRESSIVE_ANSWERED and what is Trigger.QUICK:
+            _repeat_answer(ctx, sa, path)
         name = what.value if what is not None else f"exchange type {header.exchange}"
         _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
         return
@@ -84,6 +86,13 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
     _take(ctx, sa, what, message)
 
 
+def _repeat_answer(ctx: Context, sa: IkeSa, path: Path) -> None:
+    """The initiator believes that Aggressive Mode is over, but its last message was lost: it repeats that, if we do."""
+    phase_1 = sa.conversations.get(PHASE_1)
+    if phase_1 is not None:
+        transport.repeat(ctx, phase_1, path)
+
+
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
     """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
     if what is Trigger.INFORMATIONAL:
@@ -106,14 +115,24 @@ def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     conversation.taken, conversation.is_answered = message.data, False
     try:
         trigger(ctx, sa, what, message)
-    except (PeerMisbehaved, PeerIncompatible, LocalMisuse) as error:
-        record = reasons.malformed(ctx, sa, message.step.value, error)
+    except (AuthFailed, PeerMisbehaved, PeerIncompatible, LocalMisuse) as error:
         if in_phase_1:
             conversation.taken, conversation.is_answered = before
-            _drop(ctx, DropReason.UNEXPECTED, message.path, str(error))
-            phase1_end.suspect(sa, record)
+            _reject(ctx, sa, message, error)
         else:
-            tasks.failed(ctx, sa, conversation, record)
+            tasks.failed(ctx, sa, conversation, reasons.malformed(ctx, sa, message.step.value, error))
+
+
+def _reject(ctx: Context, sa: IkeSa, message: Received, error: Exception) -> None:
+    """Drop a message of phase 1, and remember what was wrong with it."""
+    unproven = isinstance(error, AuthFailed | IntegrityFailed)
+    _drop(ctx, DropReason.INTEGRITY if unproven else DropReason.UNEXPECTED, message.path, str(error))
+    if isinstance(error, AuthFailed):
+        phase1_end.disbelieve(ctx, sa, message.step, error)
+    elif isinstance(error, IntegrityFailed):
+        phase1_end.suspect(sa, silence.unreadable(ctx, sa, error))
+    else:
+        phase1_end.suspect(sa, reasons.malformed(ctx, sa, message.step.value, error))
 
 
 def _suspect_secret(ctx: Context, sa: IkeSa, header: Header, error: Exception) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ikeengine.ikev1.keys.encryption import MessageCipher
 from ikeengine.ikev1.keys.ivs import IvState
 from ikeengine.ikev1.keys.phase1 import PhaseOneKeys
-from ikeengine.ikev1.messages.conversation import Conversations
+from ikeengine.ikev1.messages.conversation import Conversation, Conversations
 from ikeengine.ikev1.messages.fragments import Partial
 from ikeengine.ikev1.messages.nat_t import NatTraversal
 from ikeengine.ikev1.states import IkeState
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from ikeengine.ikev1.peer.admission import Admission
     from ikeengine.ikev1.peer.credential import OwnCredential
     from ikeengine.ikev1.peer.signatures import Believed
-    from ikeengine.ikev1.wire.payloads import Sa
+    from ikeengine.ikev1.wire.payloads import Payload, Sa
     from ikeengine.model.identity import Identity
+    from ikeengine.sa.context import Context
     from ikeengine.sa.own_ke import OwnKe
     from ikeengine.sa.peer.vetting import Checks
 
@@ -43,14 +45,29 @@ class Keyring:
     """Name of the pre-shared key that they come from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """How a side of Main Mode or of Aggressive Mode proves its identity."""
+
+    send: Callable[[Context, IkeSa, Conversation, Sequence[Payload]], None]
+    """Sends the message with our CERT payloads and our proof."""
+    signing: IkeState
+    """The state in which the private key is at work for it."""
+    is_last: bool
+    """Whether that is the last message of phase 1: the peer has proven itself before."""
+
+
 @dataclass(slots=True)
 class Handshake:
     """What phase 1 needs until it is over."""
 
+    role: Role
     candidates: tuple[ConnectionConfig, ...] = ()
     """The connections that fit the addresses and the proposal; the initiator has one."""
     offer: Sa | None = None
     """Initiator: what we have offered."""
+    answer: Sa | None = None
+    """Responder of Aggressive Mode: what we have chosen."""
     sai_b: bytes = b""
     """Body of the initiator's SA payload, which HASH_I and HASH_R cover."""
     ke: OwnKe | None = None
@@ -138,4 +155,4 @@ class IkeSa(ike_sa.IkeSa):
     @property
     def has_only_called(self) -> bool:
         """Whether nothing but our first message has been said."""
-        return self.is_initiator and self.state in (IkeState.CREATED, IkeState.SA_SENT)
+        return self.is_initiator and self.state in (IkeState.CREATED, IkeState.SA_SENT, IkeState.AGGRESSIVE_SENT)

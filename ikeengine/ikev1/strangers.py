@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikeengine.errors import InvalidSyntax, NoProposalChosen
-from ikeengine.ikev1.exchanges import main_responder
+from ikeengine.errors import AuthFailed, InvalidSyntax, NoProposalChosen
+from ikeengine.ikev1.exchanges import aggressive_responder, main_responder
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.first_fragments import FirstFragments
 from ikeengine.ikev1.messages.fragments import is_fragment
@@ -35,6 +35,8 @@ from ikeengine.sa.ike_sa import NO_SPI
 from ikeengine.wire.header import Header, read_header
 
 VERSION = 1
+_FIRST = {ExchangeType.IDENTITY_PROTECTION: Step.MAIN_1, ExchangeType.AGGRESSIVE: Step.AGGRESSIVE_1}
+"""What may begin phase 1."""
 MAX_HALF_OPEN = 1024
 """Half-open SAs of both versions beyond which nobody may begin with IKEv1."""
 ERROR_REPLY_RATE = 20.0
@@ -57,7 +59,8 @@ class Strangers:
         if header.message_id != PHASE_1 or header.spi_i == NO_SPI or ctx.table.find(header.spi_i) is not None:
             self._drop(DropReason.BAD_HEADER, path, "a first message with wrong cookies or message ID")
             return
-        if header.exchange != ExchangeType.IDENTITY_PROTECTION:
+        step = _FIRST.get(header.exchange)
+        if step is None:
             self._drop(DropReason.UNEXPECTED, path, f"exchange type {header.exchange} without an ISAKMP SA")
             return
         if is_fragment(header):
@@ -67,14 +70,15 @@ class Strangers:
             return
         try:
             parsed = parse(data, header)
-            rules.check(Step.MAIN_1, parsed.chain.payloads, encrypted=parsed.is_encrypted)
+            rules.check(step, parsed.chain.payloads, encrypted=parsed.is_encrypted)
         except InvalidSyntax as error:
             self._drop(DropReason.BAD_PAYLOADS, path, str(error))
             return
         conversation = Conversation(PHASE_1, header.exchange, is_ours=False)
-        message = Received(Step.MAIN_1, parsed.chain, data, path, conversation, encrypted=False)
+        message = Received(step, parsed.chain, data, path, conversation, encrypted=False)
         if self._admit(path):
-            self._answer(header, message, path)
+            begin = self._answer if step is Step.MAIN_1 else self._answer_aggressive
+            begin(header, message, path)
 
     def _admit(self, path: Path) -> bool:
         """Hold the limits."""
@@ -105,6 +109,21 @@ class Strangers:
             self._drop(DropReason.BAD_PAYLOADS, path, str(error))
         else:
             ctx.touch(main_responder.answer(ctx, message, chosen, candidates))
+
+    def _answer_aggressive(self, header: Header, message: Received, path: Path) -> None:
+        """Only to those who are meant, and in silence to all others."""
+        ctx = self._ctx
+        try:
+            admitted = aggressive_responder.admitted(ctx, message, ctx.candidates.matching(path, VERSION))
+            chosen, candidates = choose(ctx, message.require(Sa), tuple(admitted))
+            ctx.touch(aggressive_responder.answer(ctx, message, chosen, candidates))
+        except AuthFailed as error:
+            self._drop(DropReason.NO_CONNECTION, path, error.detail)
+        except NoProposalChosen:
+            if self._refuse(header, path):
+                self._record_mismatch(message, path, tuple(admitted))
+        except InvalidSyntax as error:
+            self._drop(DropReason.BAD_PAYLOADS, path, str(error))
 
     def _record_mismatch(self, message: Received, path: Path, connections: tuple[ConnectionConfig, ...]) -> None:
         configured = tuple(dict.fromkeys(p for connection in connections for p in connection.proposals))

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.ikev1 import tasks
-from ikeengine.ikev1.exchanges import informational, main, main_responder, xauth_gateway
+from ikeengine.ikev1.exchanges import (
+    aggressive,
+    aggressive_responder,
+    informational,
+    main,
+    main_responder,
+    phase1_begin,
+    xauth_gateway,
+)
 from ikeengine.ikev1.peer import authentication
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState as S
@@ -34,8 +42,8 @@ class Row:
 TABLE: dict[tuple[S, On | Answer], Row] = {
     # Initiator of Main Mode:  --> HDR, SA   <-- HDR, SA   --> HDR, KE, Ni   <-- HDR, KE, Nr   --> HDR*, IDii, HASH_I
     (S.CREATED, Answer.PATH_FOUND): Row(
-        main.on_path,
-        (S.SA_SENT, S.CLOSED),
+        phase1_begin.on_path,
+        (S.SA_SENT, S.AGGRESSIVE_SENT, S.CLOSED),
         "a way to the peer is found: send our proposals",
     ),
     (S.SA_SENT, On.MAIN): Row(
@@ -52,7 +60,7 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
     ),
     (S.AUTH_SIGNING, Answer.SIGNED): Row(
         authentication.on_signature,
-        (S.AUTH_SENT, S.CLOSED),
+        (S.AUTH_SENT, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
         "prove our identity with the signature",
     ),
     (S.AUTH_SENT, On.MAIN): Row(
@@ -63,7 +71,7 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
     ),
     (S.CHECKING_RESPONDER, Answer.FETCHED): Row(
         authentication.on_fetched,
-        (S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        (S.AUTH_SIGNING, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
         "learn whether the responder's certificate is revoked",
     ),
     # Responder of Main Mode: its first row is in `strangers`, because before the first message there is no SA
@@ -89,10 +97,30 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
         (S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
         "prove our identity with the signature",
     ),
+    # Aggressive Mode:  --> HDR, SA, KE, Ni, IDii   <-- HDR, SA, KE, Nr, IDir, HASH_R   --> HDR*, HASH_I
+    (S.AGGRESSIVE_SENT, On.AGGRESSIVE): Row(
+        aggressive.on_answer,
+        (S.CHECKING_RESPONDER, S.AUTH_SIGNING, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "check the responder, prove our identity",
+        Step.AGGRESSIVE_2,
+    ),
+    (S.AGGRESSIVE_ANSWERING, Answer.SIGNED): Row(
+        authentication.on_signature,
+        (S.AGGRESSIVE_ANSWERED, S.CLOSED),
+        "answer with our proof of identity",
+    ),
+    (S.AGGRESSIVE_ANSWERED, On.AGGRESSIVE): Row(
+        aggressive_responder.on_proof,
+        (S.CHECKING_INITIATOR, S.AUTHENTICATED, S.ESTABLISHED, S.CLOSED),
+        "check the initiator",
+        Step.AGGRESSIVE_3,
+    ),
     # Before anything is authenticated, an error is a hint and no more
     (S.SA_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.KE_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.AUTH_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    (S.AGGRESSIVE_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    (S.AGGRESSIVE_ANSWERED, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.KE_ANSWERED, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     # Authenticated: XAUTH and mode config, and nothing else
     (S.AUTHENTICATED, On.TRANSACTION): Row(

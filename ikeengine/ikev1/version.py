@@ -169,4 +169,4 @@ def _belongs(sa: IkeSa, header: Header) -> bool:
     """Whether both cookies of a message are those of the SA; before the responder's is known, one is enough."""
     if sa.spi_i != header.spi_i:
         return False
-    return sa.spi_r == header.spi_r or (sa.state is IkeState.SA_SENT and sa.is_initiator)
+    return sa.spi_r == header.spi_r or sa.state in (IkeState.SA_SENT, IkeState.AGGRESSIVE_SENT)

@@ -20,7 +20,6 @@ from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal, succession
 from ikeengine.sa.children.arrival import announce_up
-from ikeengine.sa.children.child import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
@@ -137,7 +136,7 @@ class RekeyChild(QuickMode):
             succession.try_again(ctx, sa, old)
 
 
-def _send_soon(ctx: Context, sa: IkeSa, fresh: ChildSa) -> None:
+def _send_soon(ctx: Context, sa: IkeSa, fresh: child_sa.ChildSa) -> None:
     """A peer may install its half only with our last message, so that the first packets would come too early."""
     sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
 

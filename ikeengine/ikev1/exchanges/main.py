@@ -11,51 +11,38 @@ HDR*, IDii, HASH_I  or  HDR*, IDii, [CERT,] SIG_I  -->
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ikeengine.errors import InvalidSyntax, LocalMisuse
 from ikeengine.ikev1.exchanges import key_exchange, phase1_end
+from ikeengine.ikev1.exchanges.offer import our_offer
 from ikeengine.ikev1.messages import announcements, transport
 from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer import authentication, credential
 from ikeengine.ikev1.proposals import ike
-from ikeengine.ikev1.proposals.lifetime import lifetime
-from ikeengine.ikev1.sa import Handshake, IkeSa
+from ikeengine.ikev1.sa import Handshake, IkeSa, Role
 from ikeengine.ikev1.states import IkeState
-from ikeengine.ikev1.wire.payloads import Ke, Nonce, Sa
-from ikeengine.model.connection import ConnectionConfig
-from ikeengine.model.path import Path
+from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
 from ikeengine.sa.context import Context
-from ikeengine.sa.lifecycle import close, enter
+from ikeengine.sa.lifecycle import enter
 from ikeengine.sa.nat_ports import nat_t_path
 from ikeengine.sa.own_ke import generate
 from ikeengine.sa.states import Closing
 
 
-def on_path(ctx: Context, sa: IkeSa, path: object) -> None:
-    """The way to the peer is known: send our proposals. Anything but a Path is the reason why there is none."""
-    if not isinstance(path, Path):
-        record = reasons.no_path(ctx, sa, str(path), "the first message")
-        ctx.fail(record)
-        close(ctx, sa, Closing.UNREACHABLE, record)
-        return
-    sa.path = path
-    handshake = sa.handshake = Handshake(candidates=(sa.connection,), nonce_own=ctx.new_nonce())
+def begin(ctx: Context, sa: IkeSa) -> None:
+    """Send our proposals."""
+    handshake = sa.handshake = Handshake(ROLE, candidates=(sa.connection,), nonce_own=ctx.new_nonce())
     conversation = Conversation(PHASE_1, ExchangeType.IDENTITY_PROTECTION, is_ours=True)
     sa.conversations.add(conversation)
     enter(ctx, sa, IkeState.SA_SENT, "send our proposals")
-    handshake.offer = our_offer(ctx, sa.connection)
+    handshake.offer = our_offer(sa.connection, credential.methods(ctx, sa.connection, initiator=True))
     handshake.sai_b = handshake.offer.write()
     payloads = [handshake.offer, *announcements.announce(ctx, sa.connection)]
     transport.send_clear(ctx, sa, conversation, payloads, repeat=True)
-
-
-def our_offer(ctx: Context, config: ConnectionConfig, group: int | None = None) -> Sa:
-    """Our proposals, with the lifetime that we want."""
-    ends = [time for time in (config.reauth_time, config.rekey_time) if time]
-    life = lifetime(min(ends) + config.over_time if ends else 0)
-    return ike.offer(config.proposals, credential.methods(ctx, config, initiator=True), life, group)
 
 
 def on_sa(ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -102,3 +89,14 @@ def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
 def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The sixth message: the responder proves its identity."""
     authentication.check(ctx, sa, message)
+
+
+def _send_proof(ctx: Context, sa: IkeSa, conversation: Conversation, what: Sequence[Payload]) -> None:
+    """The fifth message."""
+    enter(ctx, sa, IkeState.AUTH_SENT, "prove our identity")
+    payloads = [Id.of(authentication.own(sa).identity), *what, *authentication.initial_contact(ctx, sa)]
+    transport.send_encrypted(ctx, sa, conversation, payloads, repeat=True)
+
+
+ROLE = Role(_send_proof, IkeState.AUTH_SIGNING, is_last=False)
+"""The initiator proves its identity first."""

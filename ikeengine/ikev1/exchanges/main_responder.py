@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ikeengine.errors import LocalMisuse
 from ikeengine.ikev1.exchanges import key_exchange, phase1_end
 from ikeengine.ikev1.messages import announcements, transport
@@ -9,9 +11,9 @@ from ikeengine.ikev1.messages.conversation import PHASE_1, Conversation
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer import authentication, credential
 from ikeengine.ikev1.proposals.ike_transforms import IkeTransform
-from ikeengine.ikev1.sa import Handshake, IkeSa
+from ikeengine.ikev1.sa import Handshake, IkeSa, Role
 from ikeengine.ikev1.states import IkeState
-from ikeengine.ikev1.wire.payloads import Ke, Nonce, Sa
+from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
@@ -27,6 +29,19 @@ def answer(
 ) -> IkeSa:
     """Answer the first message: create the half-open SA. `chosen` is what to answer with, and what it says."""
     answered, transform = chosen
+    sa = new_sa(ctx, message, transform, ROLE, candidates)
+    conversation = register(ctx, sa, message, ExchangeType.IDENTITY_PROTECTION)
+    enter(ctx, sa, IkeState.SA_ANSWERED, "answer the first message of Main Mode")
+    announcements.read(sa, message)
+    payloads = [answered, *announcements.answer(ctx, sa.connection, sa.nat_traversal)]
+    transport.send_clear(ctx, sa, conversation, payloads, repeat=False)
+    return sa
+
+
+def new_sa(
+    ctx: Context, message: Received, transform: IkeTransform, role: Role, candidates: tuple[ConnectionConfig, ...]
+) -> IkeSa:
+    """An ISAKMP SA as the first message wants it. Nothing is kept of it before it is registered."""
     sa = IkeSa(
         version=ctx.versions[1],
         connection=candidates[0],
@@ -40,17 +55,18 @@ def answer(
         auth_method=transform.method,
         lifetime=transform.life.seconds,
     )
-    sa.handshake = Handshake(candidates=candidates, nonce_own=ctx.new_nonce())
+    sa.handshake = Handshake(role, candidates=candidates, nonce_own=ctx.new_nonce())
     sa.handshake.sai_b = message.chain.body(message.require(Sa))
-    ctx.table.add_half_open(sa)
-    enter(ctx, sa, IkeState.SA_ANSWERED, "answer the first message of Main Mode")
-    sa.timers.set(Timer.HALF_OPEN, ctx.now + ctx.settings.half_open_timeout)
-    conversation = Conversation(PHASE_1, ExchangeType.IDENTITY_PROTECTION, is_ours=False, taken=message.data)
-    sa.conversations.add(conversation)
-    announcements.read(sa, message)
-    payloads = [answered, *announcements.answer(ctx, sa.connection, sa.nat_traversal)]
-    transport.send_clear(ctx, sa, conversation, payloads, repeat=False)
     return sa
+
+
+def register(ctx: Context, sa: IkeSa, message: Received, kind: ExchangeType) -> Conversation:
+    """Keep a half-open SA for a limited time."""
+    ctx.table.add_half_open(sa)
+    sa.timers.set(Timer.HALF_OPEN, ctx.now + ctx.settings.half_open_timeout)
+    conversation = Conversation(PHASE_1, kind, is_ours=False, taken=message.data)
+    sa.conversations.add(conversation)
+    return conversation
 
 
 def on_key_exchange(ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -82,3 +98,13 @@ def on_proof(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The fifth message: the initiator proves its identity."""
     sa.path = message.path
     authentication.check(ctx, sa, message)
+
+
+def _send_proof(ctx: Context, sa: IkeSa, conversation: Conversation, what: Sequence[Payload]) -> None:
+    """The sixth message."""
+    payloads = [Id.of(authentication.own(sa).identity), *what]
+    transport.send_encrypted(ctx, sa, conversation, payloads, repeat=False)
+
+
+ROLE = Role(_send_proof, IkeState.AUTH_ANSWERING, is_last=True)
+"""The responder proves its identity only to somebody who has done so."""

@@ -66,12 +66,13 @@ def end(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> None:
 
 def refuse(ctx: Context, sa: IkeSa, record: FailureRecord) -> None:
     """Phase 1 has failed on our side; tell the peer, for whom it may be over and successful."""
-    if sa.keyrings:
-        if sa.handshake is not None and sa.handshake.iv_of_proof:
-            sa.keyring.ivs.commit(PHASE_1, sa.handshake.iv_of_proof)
+    handshake = sa.handshake
+    if sa.keyrings and handshake is not None:
+        if handshake.iv_of_proof:
+            sa.keyring.ivs.commit(PHASE_1, handshake.iv_of_proof)
         spi = sa.spi_i + sa.spi_r
         transport.send_informational(ctx, sa, [Notify(NotifyType.AUTHENTICATION_FAILED, spi=spi)])
-        if sa.is_initiator:
+        if not handshake.role.is_last:
             transport.send_informational(ctx, sa, [Delete(ProtocolId.ISAKMP, (spi,))])
     give_up(ctx, sa, Closing.FAILED, record)
 

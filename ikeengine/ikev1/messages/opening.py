@@ -31,6 +31,8 @@ def open_message(
     parsed = parse(data, header)
     if not parsed.is_encrypted:
         rules.check(step, parsed.chain.payloads, encrypted=False, proof=proof.payload_type(sa))
+        if step is Step.AGGRESSIVE_3:
+            check_proof(ctx, sa, sa.keyring, parsed.chain)
         return Received(step, parsed.chain, data, path, conversation, encrypted=False)
     if not sa.keyrings:
         raise IntegrityFailed("an encrypted message before there are keys")

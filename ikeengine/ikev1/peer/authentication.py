@@ -50,19 +50,19 @@ def prove(ctx: Context, sa: IkeSa) -> None:
     """Send our proof, or ask for a signature first."""
     handshake = sa.running_handshake()
     try:
-        own = handshake.own = credential.choose(ctx, sa)
+        mine = handshake.own = credential.choose(ctx, sa)
     except LocalMisuse as error:
         _cannot_prove(ctx, sa, str(error), "load the certificate and its private key, or correct `local.id`")
         return
-    handshake.id_own = Id.of(own.identity).write()
-    sa.local_id = own.identity
+    handshake.id_own = Id.of(mine.identity).write()
+    sa.local_id = mine.identity
     octets = proof.own_hash(sa, sa.keyring)
-    if own.certificate is None or own.scheme is None:
+    if mine.certificate is None or mine.scheme is None:
         _send_proof(ctx, sa, Hash(octets))
         return
-    enter(ctx, sa, IkeState.AUTH_SIGNING if sa.is_initiator else IkeState.AUTH_ANSWERING, "sign our proof of identity")
+    enter(ctx, sa, handshake.role.signing, "sign our proof of identity")
     op = ctx.ask(sa, Answer.SIGNED)
-    ctx.emit(AskSignature(op, own.certificate.public_key.key_id, own.scheme.name, octets))
+    ctx.emit(AskSignature(op, mine.certificate.public_key.key_id, mine.scheme.name, octets))
 
 
 def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
@@ -74,18 +74,27 @@ def on_signature(ctx: Context, sa: IkeSa, signature: object) -> None:
 
 
 def _send_proof(ctx: Context, sa: IkeSa, what: Hash | Signature) -> None:
-    """The last message of Main Mode that we send."""
-    own, conversation = sa.running_handshake().own, sa.conversations.get(PHASE_1)
-    if own is None or conversation is None:
-        raise AssertionError("our credential is chosen in phase 1, before its proof is sent")
-    payloads: list[Payload] = [Id.of(own.identity), *credential.certificate_payloads(sa, own), what]
-    if sa.is_initiator:
-        enter(ctx, sa, IkeState.AUTH_SENT, "prove our identity")
-        if uniqueness.is_initial_contact(ctx, sa):
-            payloads.append(Notify(NotifyType.INITIAL_CONTACT, spi=sa.spi_i + sa.spi_r))
-    transport.send_encrypted(ctx, sa, conversation, payloads, repeat=sa.is_initiator)
-    if not sa.is_initiator:
+    role, conversation = sa.running_handshake().role, sa.conversations.get(PHASE_1)
+    if conversation is None:
+        raise AssertionError("phase 1 is a conversation")
+    role.send(ctx, sa, conversation, [*credential.certificate_payloads(sa, own(sa)), what])
+    if role.is_last:
         _finish(ctx, sa)
+
+
+def own(sa: IkeSa) -> credential.OwnCredential:
+    """Who we are; chosen before it is proven."""
+    chosen = sa.running_handshake().own
+    if chosen is None:
+        raise AssertionError("our credential is chosen before its proof is sent")
+    return chosen
+
+
+def initial_contact(ctx: Context, sa: IkeSa) -> list[Payload]:
+    """What an initiator says that knows of no other SA with this peer (RFC 2407 section 4.6.3.3)."""
+    if not uniqueness.is_initial_contact(ctx, sa):
+        return []
+    return [Notify(NotifyType.INITIAL_CONTACT, spi=sa.spi_i + sa.spi_r)]
 
 
 def _cannot_prove(ctx: Context, sa: IkeSa, reason: str, advice: str) -> None:
@@ -136,9 +145,9 @@ def _vet(ctx: Context, sa: IkeSa) -> None:
 
 
 def _accept(ctx: Context, sa: IkeSa) -> None:
-    """The peer has passed every check. A responder proves its own identity only now."""
+    """The peer has passed every check. Whoever sends the last message proves its own identity only now."""
     sa.shared_key = sa.keyring.shared_key
-    if sa.is_initiator:
+    if not sa.running_handshake().role.is_last:
         _finish(ctx, sa)
     elif ctx.connections.get(sa.name) is not sa.connection:
         _cannot_prove(ctx, sa, f"the connection {sa.name} was changed during the authentication", "let the peer retry")

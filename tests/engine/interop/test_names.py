@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,11 +73,24 @@ def site(places: tuple[Site, Site, Names], tmp_path_factory: pytest.TempPathFact
         yield Lab(left, right, mine, theirs)
 
 
-@pytest.mark.scenario("ikev2/dynamic-initiator")
-def test_peer_known_by_name(site: Lab, initiator: str, names: Names) -> None:
-    """Mirrors ikev2/dynamic-initiator: whoever begins, the other side is known by a name only."""
+IKEV1 = {"version": "1", "proposals": ["aes128-sha256-x25519"]}
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param({}, marks=pytest.mark.scenario("ikev2/dynamic-initiator"), id="ikev2"),
+        pytest.param(
+            IKEV1,
+            marks=[pytest.mark.scenario(f"ikev1/dynamic-{who}") for who in ("initiator", "responder")],
+            id="ikev1",
+        ),
+    ],
+)
+def test_peer_known_by_name(site: Lab, initiator: str, names: Names, version: dict[str, Any]) -> None:
+    """Mirrors dynamic-initiator and dynamic-responder: whoever begins, the other side is known by a name only."""
     names.say({"right.test": site.right.address})
-    site.connect(engine=NAMED, charon={"remote_addrs": [site.left.address]})
+    site.connect(engine=NAMED, charon={"remote_addrs": [site.left.address]}, **version)
     site.daemon(initiator).initiate("net")
     site.assert_same_ike()
     site.assert_same_child()

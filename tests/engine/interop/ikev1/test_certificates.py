@@ -103,7 +103,7 @@ def test_intermediate_authorities(site: Lab, initiator: str) -> None:
     mine, theirs = sales.leaf(LEFT_ID, "rsa2048"), research.leaf(RIGHT_ID, "rsa2048")
     equip(site.engine, mine, root, intermediates=(sales,))
     equip(site.charon, theirs, root, intermediates=(research,))
-    load(site, mine, theirs, fragmentation="no")
+    load(site, mine, theirs)
     bring_up(site, initiator)
 
 
