@@ -6,7 +6,7 @@ from ikeengine.errors import AuthFailed
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.conversation import PHASE_1
 from ikeengine.ikev1.sa import IkeSa
-from ikeengine.ikev1.upkeep import adoption
+from ikeengine.ikev1.upkeep import adoption, lifetimes
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Delete, Notify
 from ikeengine.ikev1.wire.rules import Step
@@ -90,7 +90,7 @@ def authenticated(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     """Both sides have proven who they are."""
     sa.handshake = None
     established(ctx, sa, "both sides are authenticated")
-    _limit_lifetime(ctx, sa)
+    lifetimes.agree(ctx, sa)
     if not initial_contact:
         adoption.adopt_children(ctx, sa)
     if sa.is_initiator:
@@ -99,15 +99,6 @@ def authenticated(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
         uniqueness.on_responder(ctx, sa, initial_contact=initial_contact)
         uniqueness.take_over(ctx, sa)
     ctx.answer(take_waiting(sa), ok=True)
-
-
-def _limit_lifetime(ctx: Context, sa: IkeSa) -> None:
-    """An ISAKMP SA is over when the lifetime ends that both sides know of, if ours does not end it before."""
-    if not sa.lifetime:
-        return
-    end = ctx.now + sa.lifetime
-    ours = sa.timers.get(Timer.IKE_EXPIRE)
-    sa.timers.set(Timer.IKE_EXPIRE, end if ours is None else min(ours, end))
 
 
 def move(ctx: Context, sa: IkeSa, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
+from ikeengine.sa import uniqueness
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, supersede
@@ -14,16 +15,27 @@ LINGER = 10.0
 
 
 def adopt_children(ctx: Context, sa: IkeSa) -> None:
-    """Take over what older ISAKMP SAs of the same connection with the same peer have."""
+    """Take over what older ISAKMP SAs of the same connection with the same peer have.
+
+    If both sides have made a new one at the same time, both keep the same one.
+    """
     for old in ctx.table.of_identities(sa.local_id, sa.remote_id):
         if old is sa or not isinstance(old, IkeSa) or old.state is not IkeState.ESTABLISHED:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:
             continue
-        for child in list(old.children.values()):
-            child_sa.move(ctx, child, old, sa)
-        enter(ctx, old, IkeState.REKEYED, "replaced by a new ISAKMP SA")
-        if sa.replaces == old.local_spi:
-            supersede(ctx, old)
-        else:
-            old.timers.set(Timer.LINGER, ctx.now + LINGER)
+        if uniqueness.loser(sa, old) is sa:
+            _hand_over(ctx, sa, old, is_ours=sa.is_initiator)
+            return
+        _hand_over(ctx, old, sa, is_ours=sa.replaces == old.local_spi)
+
+
+def _hand_over(ctx: Context, old: IkeSa, heir: IkeSa, *, is_ours: bool) -> None:
+    """`is_ours`: whether it is us who deletes the old one."""
+    for child in list(old.children.values()):
+        child_sa.move(ctx, child, old, heir)
+    enter(ctx, old, IkeState.REKEYED, "replaced by a new ISAKMP SA")
+    if is_ours:
+        supersede(ctx, old)
+    else:
+        old.timers.set(Timer.LINGER, ctx.now + LINGER)
