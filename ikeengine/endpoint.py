@@ -177,8 +177,7 @@ class Endpoint:
         while ctx.touched or ctx.wanted:
             touched, ctx.touched = ctx.touched, {}
             for local_spi, sa in touched.items():
-                if sa.queue:
-                    sa.version.start_next(sa)
+                sa.version.start_next(sa)
                 self._deadlines.schedule(local_spi, sa.timers.next_deadline())
             for name in {sa.name for sa in touched.values()}:
                 self._keeper.look_after(name)

@@ -78,7 +78,7 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
         _drop(ctx, DropReason.INTEGRITY, path, str(error))
         phase1_end.disbelieve(ctx, sa, step, error)
         return
-    if fresh and not sa.conversations.add(conversation):
+    if fresh and message.encrypted and not sa.conversations.add(conversation):
         _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
         return
     if fresh and sa.conversations.are_many:
@@ -96,7 +96,7 @@ def _repeat_answer(ctx: Context, sa: IkeSa, path: Path) -> None:
 def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) -> Step:
     """Which message of its exchange it must be. Raises InvalidSyntax if it can be none."""
     if what is Trigger.INFORMATIONAL:
-        may_be_clear = sa.state.is_connecting and not is_encrypted(header)
+        may_be_clear = sa.handshake is not None and not is_encrypted(header)
         return Step.UNPROTECTED_INFORMATIONAL if may_be_clear else Step.INFORMATIONAL
     if (header.message_id == PHASE_1) is not (what in (Trigger.MAIN, Trigger.AGGRESSIVE)):
         raise InvalidSyntax(f"{what.value} with message ID {header.message_id:#x}")
@@ -108,7 +108,7 @@ def _step(sa: IkeSa, what: Trigger, conversation: Conversation, header: Header) 
 def _take(ctx: Context, sa: IkeSa, what: Trigger, message: Received) -> None:
     """Act on a message. In phase 1 one that is wrong is dropped, because nothing there is authenticated."""
     conversation = message.conversation
-    in_phase_1 = sa.state.is_connecting and sa.handshake is not None
+    in_phase_1 = sa.handshake is not None
     if message.encrypted and not in_phase_1:
         _heard_from_peer(ctx, sa, message.path)
     before = conversation.taken, conversation.is_answered

@@ -22,7 +22,9 @@ from ikeengine.sa import ike_sa
 
 if TYPE_CHECKING:
     from ikeengine.ikev1.exchange import Exchange
+    from ikeengine.ikev1.exchanges.mode_config import Given
     from ikeengine.ikev1.messages.received import Received
+    from ikeengine.ikev1.peer.admission import Admission
     from ikeengine.ikev1.peer.credential import OwnCredential
     from ikeengine.ikev1.peer.signatures import Believed
     from ikeengine.ikev1.wire.payloads import Payload, Sa
@@ -109,6 +111,10 @@ class IkeSa(ike_sa.IkeSa):
     keyrings: tuple[Keyring, ...] = ()
     """The keys. As long as it is not known which pre-shared key the peer uses, there are several sets."""
     handshake: Handshake | None = None
+    admission: Admission | None = None
+    """What is to come after phase 1, until it is over."""
+    given: Given | None = None
+    """Client: what the gateway has given to us."""
     conversations: Conversations = field(default_factory=Conversations)
     queue: deque[Exchange] = field(default_factory=deque)  # type: ignore[assignment]  # its version makes all of them
     active: Exchange | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikeengine.ikev1.exchanges import quick_responder
+from ikeengine.ikev1.exchanges import admission, quick_responder
 from ikeengine.ikev1.exchanges.delete import DeleteIke
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.messages.conversation import Conversation
@@ -24,6 +24,8 @@ _CAN_SEND = (IkeState.ESTABLISHED, IkeState.REKEYED, IkeState.DELETING)
 
 def start_next(ctx: Context, sa: IkeSa) -> None:
     """Begin with the next task, if none is under way. One that replaced this SA does the rest."""
+    if sa.state is IkeState.AUTHENTICATED:
+        admission.go_on(ctx, sa)
     while sa.queue and sa.active is None and sa.state in _CAN_SEND:
         task = sa.queue.popleft()
         if sa.state is IkeState.REKEYED and task.kind not in (TaskKind.DELETE_IKE, TaskKind.DELETE_CHILD):
@@ -40,6 +42,8 @@ def on_message(ctx: Context, sa: IkeSa, message: Received) -> None:
         exchange.receive(ctx, sa, message)
     elif conversation.type == ExchangeType.QUICK_MODE:
         quick_responder.answer(ctx, sa, message)
+    elif conversation.type == ExchangeType.TRANSACTION:
+        admission.answer(ctx, sa, message)
 
 
 def failed(ctx: Context, sa: IkeSa, conversation: Conversation, record: FailureRecord) -> None:

@@ -14,6 +14,7 @@ from ikeengine.ikev1.exchanges import (
     main,
     main_responder,
     phase1_begin,
+    xauth_gateway,
 )
 from ikeengine.ikev1.peer import authentication
 from ikeengine.ikev1.sa import IkeSa
@@ -121,6 +122,23 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
     (S.AGGRESSIVE_SENT, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.AGGRESSIVE_ANSWERED, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
     (S.KE_ANSWERED, On.INFORMATIONAL): Row(informational.on_hint, (), "the peer seems to refuse"),
+    # Authenticated: XAUTH and mode config, and nothing else
+    (S.AUTHENTICATED, On.TRANSACTION): Row(
+        tasks.on_message,
+        (S.ESTABLISHED, S.CLOSED),
+        "ask for a password or address, or answer",
+        Step.TRANSACTION,
+    ),
+    (S.AUTHENTICATED, Answer.PASSWORD): Row(
+        xauth_gateway.on_verdict,
+        (S.CLOSED,),
+        "the program has decided about the password",
+    ),
+    (S.AUTHENTICATED, On.INFORMATIONAL): Row(
+        informational.on_informational,
+        (S.CLOSED,),
+        "the peer does not go on, or asks whether we are alive",
+    ),
     # Established: exchanges of both sides, several at the same time
     (S.ESTABLISHED, On.QUICK): Row(
         tasks.on_message,

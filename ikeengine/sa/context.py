@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ikeengine.auth.credentials import CredentialStore
 from ikeengine.crypto.rng import Rng
+from ikeengine.limits import Attempts
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
@@ -33,6 +34,9 @@ FAILURES_KEPT = 16
 
 LAST_CONFIGURED_REQID = 0x3FFF
 """Reqids up to here are left to configurations that choose their own."""
+
+GUESS_BURST, GUESS_PAUSE = 5, 10.0
+"""Passwords that may be tried for one user: so many at once, then one for each pause in seconds."""
 
 NONCE_OCTETS = 32
 """At least half of the key length of every PRF that there is (RFC 7296 section 2.10)."""
@@ -105,6 +109,7 @@ class Context:
         "connections",
         "credentials",
         "failures",
+        "guesses",
         "is_shutting_down",
         "leases",
         "now",
@@ -142,6 +147,8 @@ class Context:
         self.confirmations: dict[OpId, ChildSa] = {}
         """Child SAs that commands wait for, until the datapath has them."""
         self.leases = LeaseTable()
+        self.guesses = Attempts(1 / GUESS_PAUSE, GUESS_BURST)
+        """How often each user may try a password."""
         self.own_addresses: dict[str, set[int]] = {}
         """Virtual IP addresses of this host, with the numbers of the IKE SAs that use them."""
         self.address_ops: dict[OpId, IkeSa] = {}

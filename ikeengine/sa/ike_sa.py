@@ -61,6 +61,8 @@ class IkeSa:
     active: Task | None = None
     local_id: Identity | None = None
     remote_id: Identity | None = None
+    remote_xauth_id: Identity | None = None
+    """The user behind the peer, who has proven to know a password (XAUTH)."""
     nat_local: bool = False
     nat_remote: bool = False
     nat_fake: bool = False
@@ -94,6 +96,11 @@ class IkeSa:
     def name(self) -> str:
         """Name of the connection."""
         return self.connection.name
+
+    @property
+    def peer_identity(self) -> Identity | None:
+        """Who the peer is to leases and to `unique`: its user, if there is one, as strongSwan has it."""
+        return self.remote_xauth_id or self.remote_id
 
     @property
     def local_spi(self) -> bytes:
@@ -166,4 +173,5 @@ class IkeSa:
             local_vips=self.vips.local,
             remote_vips=self.vips.remote,
             shared_key=self.shared_key,
+            remote_xauth_id=self.remote_xauth_id,
         )

@@ -67,6 +67,7 @@ class Answer(Enum):
     SIGNED = "signature"
     FETCHED = "CRL or OCSP response"
     LOOKED_UP = "certificate by hash and URL"
+    PASSWORD = "verdict about a password"
     USAGE = "counters of a Child SA"
     ROUTES = "routes to the peer's addresses"
 

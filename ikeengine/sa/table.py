@@ -66,12 +66,12 @@ class SaTable:
             self._by_init.pop((sa.init_path.remote, sa.init_path.remote_port, sa.spi_i), None)
         self._by_spi.pop(sa.local_spi, None)
         _discard(self._by_name, sa.name, sa.local_spi)
-        _discard(self._by_identities, (sa.local_id, sa.remote_id), sa.local_spi)
+        _discard(self._by_identities, (sa.local_id, sa.peer_identity), sa.local_spi)
 
     def established(self, sa: IkeSa) -> None:
         """Both identities of an IKE SA are proven, and with them its connection."""
         self._by_name.setdefault(sa.name, {})[sa.local_spi] = sa
-        self._by_identities.setdefault((sa.local_id, sa.remote_id), {})[sa.local_spi] = sa
+        self._by_identities.setdefault((sa.local_id, sa.peer_identity), {})[sa.local_spi] = sa
 
     def of_identities(self, local: Identity | None, remote: Identity | None) -> list[IkeSa]:
         """The established IKE SAs between two identities."""

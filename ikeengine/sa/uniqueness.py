@@ -97,7 +97,7 @@ def _of_identities(ctx: Context, sa: IkeSa, remote: Identity | None) -> list[Ike
 def _others(ctx: Context, sa: IkeSa) -> list[IkeSa]:
     return [
         other
-        for other in _of_identities(ctx, sa, sa.remote_id)
+        for other in _of_identities(ctx, sa, sa.peer_identity)
         if other is not sa and other.phase is Phase.ESTABLISHED and sa.replaces != other.local_spi
     ]
 
@@ -125,7 +125,7 @@ def _peer(connection: ConnectionConfig) -> ConnectionConfig:
 
 
 def _replace(ctx: Context, sa: IkeSa) -> None:
-    peer = format_identity(sa.remote_id) if sa.remote_id is not None else "%any"
+    peer = format_identity(sa.peer_identity) if sa.peer_identity is not None else "%any"
     text = f"deleting duplicate IKE_SA for peer '{peer}' due to uniqueness policy"
     ctx.emit(LogLine(1, "IKE", text, sa.name, sa.unique_id))
     sa.queue.append(sa.version.delete_ike(Closing.REPLACED))

@@ -102,7 +102,7 @@ options:
     default: []
   certificates:
     description:
-      - What M(keymesh.ike.ike_cert_info) returns as C(certificates) on each host, by the name of the host, or V(none) for a host where it failed.
+      - What M(keymesh.ike.ike_cert_info) returns as C(certificates) on each host, by the name of the host, or an empty text for a host where it failed.
       - Without it, only certificates on the controller are looked at.
     type: dict
     default: {}

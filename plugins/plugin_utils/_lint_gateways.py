@@ -22,10 +22,10 @@ _DAY = 86400
 def check(
     certificates: t.Mapping[str, t.Any], identities: t.Mapping[str, str], variables: t.Mapping[str, Data], policy: Policy
 ) -> Findings:
-    """C(certificates) are those of each host, or None if they could not be read; C(variables) those of hosts that need one."""
+    """C(certificates) are those of each host, or no list if they could not be read; C(variables) those of hosts that need one."""
     for host in sorted(set(certificates) & set(variables)):
         found = certificates[host]
-        if found is None:
+        if not isinstance(found, list):
             yield finding(
                 "warning",
                 "certificate-missing",

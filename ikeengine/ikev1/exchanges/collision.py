@@ -19,9 +19,9 @@ CROSSING = 10.0
 
 
 def settle(ctx: Context, sa: IkeSa, fresh: ChildSa, *, is_ours: bool) -> None:
-    """A Child SA has come up, which we have begun or the peer."""
+    """A Child SA has come up, which we have begun or the peer. It may have lost already, before it was complete."""
     twin = _twin(ctx, sa, fresh)
-    if twin is None:
+    if twin is None or fresh.state is not ChildState.INSTALLED:
         return
     fresh_stays = is_ours is sa.is_initiator
     winner, loser = (fresh, twin) if fresh_stays else (twin, fresh)

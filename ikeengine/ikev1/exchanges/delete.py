@@ -71,7 +71,7 @@ class DeleteIke(Exchange):
 
 def say_goodbye(ctx: Context, sa: IkeSa) -> None:
     """Tell the peer that everything ends, as far as there are keys to say so."""
-    if not sa.keyrings or sa.state.is_connecting:
+    if not sa.keyrings or sa.handshake is not None:
         return
     for child in sa.children.values():
         if child.state is not ChildState.DELETED:

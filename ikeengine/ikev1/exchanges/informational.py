@@ -73,7 +73,9 @@ def _take_notify(ctx: Context, sa: IkeSa, notify: Notify) -> None:
 def _take_delete(ctx: Context, sa: IkeSa, delete: Delete) -> None:
     """The peer deletes SAs, named by its inbound SPIs. What we do not know, or no longer, is fine."""
     if delete.protocol == ProtocolId.ISAKMP:
-        if sa.spi_i + sa.spi_r in delete.spis:
+        if sa.spi_i + sa.spi_r in delete.spis and sa.state is IkeState.AUTHENTICATED:
+            give_up(ctx, sa, Closing.FAILED, reasons.refused(ctx, sa, sa.state.value, NotifyType.AUTHENTICATION_FAILED))
+        elif sa.spi_i + sa.spi_r in delete.spis:
             close(ctx, sa, Closing.DELETED if sa.state is IkeState.ESTABLISHED else Closing.REPLACED)
         return
     for octets in delete.spis:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ikeengine.errors import AuthFailed
+from ikeengine.ikev1.exchanges.delete import say_goodbye
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.conversation import PHASE_1
+from ikeengine.ikev1.peer.admission import admission
 from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.upkeep import adoption, lifetimes
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Delete, Notify
@@ -16,7 +19,7 @@ from ikeengine.outputs import IkeMoved
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context
-from ikeengine.sa.lifecycle import close, established, take_waiting
+from ikeengine.sa.lifecycle import close, enter, established, take_waiting
 from ikeengine.sa.states import Closing
 from ikeengine.sa.upkeep.retries import initiate_delay
 from ikeengine.timers import Timer
@@ -34,11 +37,24 @@ def suspect(sa: IkeSa, record: FailureRecord) -> None:
 
 
 def give_up(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> None:
-    """Phase 1 has failed."""
-    unproven = sa.handshake.unproven if sa.handshake is not None else None
-    if why in (Closing.DEAD, Closing.FAILED) and unproven is not None and record is not unproven:
-        record = unproven
+    """Phase 1 has failed, or what has to follow on it."""
+    better = _better_reason(sa)
+    if why in (Closing.DEAD, Closing.FAILED) and better is not None:
+        record = better
     ctx.fail(record)
+    end(ctx, sa, why, record)
+
+
+def _better_reason(sa: IkeSa) -> FailureRecord | None:
+    """What is known already to be wrong."""
+    if sa.admission is not None:
+        return sa.admission.refusal
+    return sa.handshake.unproven if sa.handshake is not None else None
+
+
+def end(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> None:
+    """Close an ISAKMP SA that does not come up. The failure is told already."""
+    say_goodbye(ctx, sa)
     old = ctx.table.find(sa.replaces)
     if old is not None and not sa.waiting and ctx.settings.retry_initiate_interval:
         # The old one tries again, as long as it lives.
@@ -87,8 +103,20 @@ def believe_unproven(ctx: Context, sa: IkeSa) -> None:
 
 
 def authenticated(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
-    """Both sides have proven who they are."""
+    """Both sides have proven who they are. A password and an address may still be to come."""
     sa.handshake = None
+    sa.admission = admission(sa.connection, initial_contact=initial_contact)
+    if sa.admission.is_complete:
+        admit(ctx, sa)
+        return
+    enter(ctx, sa, IkeState.AUTHENTICATED, "both sides are authenticated; XAUTH or mode config comes next")
+    sa.timers.set(Timer.HALF_OPEN, ctx.now + ctx.settings.half_open_timeout)
+
+
+def admit(ctx: Context, sa: IkeSa) -> None:
+    """The ISAKMP SA may be used."""
+    initial_contact = sa.admission is not None and sa.admission.initial_contact
+    sa.admission = None
     established(ctx, sa, "both sides are authenticated")
     lifetimes.agree(ctx, sa)
     if not initial_contact:

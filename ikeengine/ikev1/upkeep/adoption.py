@@ -19,7 +19,7 @@ def adopt_children(ctx: Context, sa: IkeSa) -> None:
 
     If both sides have made a new one at the same time, both keep the same one.
     """
-    for old in ctx.table.of_identities(sa.local_id, sa.remote_id):
+    for old in ctx.table.of_identities(sa.local_id, sa.peer_identity):
         if old is sa or not isinstance(old, IkeSa) or old.state is not IkeState.ESTABLISHED:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:

@@ -16,7 +16,7 @@ def no_address_left(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
         alert=Alert.VIP_FAILURE,
         side=Side.LOCAL,
         phase=phase,
-        reason=f"{reason}, or {identity_text(sa.remote_id)} has `engine.lease_limit` of them already",
+        reason=f"{reason}, or {identity_text(sa.peer_identity)} has `engine.lease_limit` of them already",
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
@@ -35,6 +35,21 @@ def address_required(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
         connection=sa.name,
         peer=peer_text(sa.path),
         advice="let the peer ask for one (`vips: 0.0.0.0` there), or remove `pools` here",
+    )
+
+
+def address_not_taken(ctx: Context, sa: IkeSa, phase: str) -> FailureRecord:
+    """The peer does not use the virtual IP that we have given to it unasked."""
+    return FailureRecord(
+        alert=Alert.VIP_FAILURE,
+        side=Side.PEER,
+        phase=phase,
+        reason="the peer does not take the virtual IP that it was given",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        offered=sa.vips.remote,
+        advice="let the peer take one (`vips: 0.0.0.0` there), or remove `pools` here",
     )
 
 

@@ -209,9 +209,9 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """Stop sending on a Child SA that is replaced and deleted; packets under way are still accepted for a while."""
     enter(ctx, sa, child, ChildState.DELETED, "replaced and deleted on both sides")
-    heirs = list(_heirs(sa, child))
-    if heirs and child.waiting_outbound is None and all(heir.waiting_outbound is not None for heir in heirs):
-        activate_outbound(ctx, heirs[0])
+    followers = list(heirs(sa, child))
+    if followers and child.waiting_outbound is None and all(heir.waiting_outbound is not None for heir in followers):
+        activate_outbound(ctx, followers[0])
     sa.timers.stop_child(child.unique_id)
     ctx.emit(DeletePolicies(child.unique_id))
     if child.sa_out is not None and child.waiting_outbound is None:
@@ -221,7 +221,7 @@ def retire_outbound(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     sa.timers.set(Timer.CHILD_LINGER, ctx.now + ctx.settings.delete_rekeyed_delay, child.unique_id)
 
 
-def _heirs(sa: IkeSa, child: ChildSa) -> Iterator[ChildSa]:
+def heirs(sa: IkeSa, child: ChildSa) -> Iterator[ChildSa]:
     """What has replaced a Child SA, and what has replaced that meanwhile."""
     heir = sa.children.get(child.replaced_by)
     while heir is not None:

@@ -66,8 +66,11 @@ def find_up(sa: IkeSa, config: ChildConfig) -> ChildSa | None:
 def mark_replaced(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:
     """A Child SA has its replacement, or is the redundant one of two (RFC 7296 section 2.8.1), and waits to be deleted.
 
-    `winner` is the number of the Child SA that survives.
+    `winner` is the number of the Child SA that survives. If that has itself lost to this one meanwhile, nothing changes.
     """
+    rival = sa.children.get(winner)
+    if rival is not None and child in child_sa.heirs(sa, rival):
+        return
     child.replaced_by = winner
     sa.timers.stop(Timer.CHILD_REKEY, child.unique_id)
     sa.timers.stop(Timer.CHILD_RETRY, child.unique_id)

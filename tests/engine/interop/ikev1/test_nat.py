@@ -71,6 +71,7 @@ def test_keepalives(site: Lab, tmp_path: Path) -> None:
 def test_rekey_through_nat(site: Lab, rekeyed_by: str) -> None:
     """Mirrors ikev1/nat-rw with rekeying: also the public side reaches the hidden one, with Quick Mode and phase 1."""
     connect(site)
+    site.assert_same_child()
     with no_loss(site.left.client, site.right.host), no_loss(site.right.client, site.left.host):
         time.sleep(0.2)
         old = {found["spi-in"] for found in site.engine.children()}

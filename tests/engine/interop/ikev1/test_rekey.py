@@ -38,6 +38,7 @@ def test_isakmp_rekey(site: Lab, initiator: str, rekeyed_by: str) -> None:
     """Phase 1 anew: the Child SA moves to the new ISAKMP SA on both sides, and the old one goes."""
     connect(site)
     site.daemon(initiator).initiate("net")
+    site.assert_same_child()
     spi, ike = site.engine.child()["spi-in"], site.engine.ike()["initiator-spi"]
     with no_loss(site.left.client, site.right.host):
         time.sleep(0.2)

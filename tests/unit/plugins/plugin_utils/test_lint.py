@@ -437,7 +437,7 @@ def certificate(**changes: t.Any) -> Data:
 
 # Each: what the daemon of gw1 has, the rule, its severity, and words of the message and the remedy.
 ON_GATEWAYS: t.Dict[str, t.Tuple[t.Any, str, str, str]] = {
-    "out of reach": (None, "certificate-missing", "warning", "see that the host can be reached"),
+    "out of reach": ("", "certificate-missing", "warning", "see that the host can be reached"),
     "none": ([], "certificate-missing", "error", "gw1 has no certificate loaded"),
     "wrong key": ([certificate(has_private_key=False)], "certificate-key", "error", "pki_renew=true"),
     "wrong name": ([certificate(subject_alt_names=["DNS:gw9"])], "certificate-identity", "error", "its identity is gw1"),
