@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
-from ikeengine.sa import uniqueness
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, supersede
@@ -24,10 +23,16 @@ def adopt_children(ctx: Context, sa: IkeSa) -> None:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:
             continue
-        if uniqueness.loser(sa, old) is sa:
+        if _crossed(sa, old) and sa.spi_i > old.spi_i:
             _hand_over(ctx, sa, old, is_ours=sa.is_initiator)
             return
         _hand_over(ctx, old, sa, is_ours=sa.replaces == old.local_spi)
+
+
+def _crossed(sa: IkeSa, old: IkeSa) -> bool:
+    """Whether each side has begun one of them before it knew of the other one."""
+    begun_apart = old.is_initiator != sa.is_initiator
+    return begun_apart and old.established_at is not None and sa.began_at <= old.established_at
 
 
 def _hand_over(ctx: Context, old: IkeSa, heir: IkeSa, *, is_ours: bool) -> None:
