@@ -66,7 +66,7 @@ def find_up(sa: IkeSa, config: ChildConfig) -> ChildSa | None:
 def mark_replaced(ctx: Context, sa: IkeSa, child: ChildSa, winner: int) -> None:
     """A Child SA has its replacement, or is the redundant one of two (RFC 7296 section 2.8.1), and waits to be deleted.
 
-    `winner` is the number of the Child SA that survives. If that has itself lost to this one meanwhile, nothing changes.
+    `winner` is the number of the Child SA that survives. If that has lost to this one meanwhile, nothing changes.
     """
     rival = sa.children.get(winner)
     if rival is not None and child in child_sa.heirs(sa, rival):
