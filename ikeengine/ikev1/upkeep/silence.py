@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.ikev1.messages.conversation import Conversation
+from ikeengine.ikev1.peer.methods import uses_psk
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.sa.context import Context
@@ -64,6 +65,10 @@ def unreadable(ctx: Context, sa: IkeSa, error: Exception) -> FailureRecord:
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
-        advice="the pre-shared keys of the two sides differ, or the identities and addresses select different ones: "
-        "compare both",
+        advice=_PSK_ADVICE if uses_psk(sa.auth_method) else "compare the captures and logs of both sides",
     )
+
+
+_PSK_ADVICE = (
+    "the pre-shared keys of the two sides differ, or the identities and addresses select different ones: compare both"
+)

@@ -107,7 +107,11 @@ class Lab:
         return mine, theirs
 
     def assert_traffic(self) -> None:
-        """The clients reach each other both ways, and every packet went through this engine's Child SA."""
+        """The clients reach each other both ways, and every packet went through this engine's Child SA.
+
+        The initiator of IKEv1 has its Child SA before the responder has.
+        """
+        wait_until(lambda: self.engine.children() and self.charon.children())
         before = self.engine.child()
         assert self.left.client.ping(self.right.host, count=3), self._routes()
         assert self.right.client.ping(self.left.host, count=3), self._routes()
