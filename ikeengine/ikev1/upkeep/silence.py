@@ -35,16 +35,23 @@ def no_answer(ctx: Context, sa: IkeSa, conversation: Conversation) -> FailureRec
 
 
 def half_open(ctx: Context, sa: IkeSa) -> FailureRecord:
-    """An initiator began and never came back."""
+    """An initiator began and never came back, or one side did not go on after phase 1."""
+    after = sa.admission is not None
+    what = "XAUTH and mode config were" if after else "phase 1 was"
+    advice = (
+        "one side waits for the other: compare `auth: xauth`, `pull`, `vips` and `pools` of both"
+        if after
+        else "check that UDP 500 and 4500 reach this host, and compare the secrets and identities of both sides"
+    )
     return FailureRecord(
         alert=Alert.HALF_OPEN_TIMEOUT,
         side=Side.NETWORK,
         phase=sa.state.value,
-        reason=f"phase 1 was not finished within {ctx.settings.half_open_timeout:g} s",
+        reason=f"{what} not finished within {ctx.settings.half_open_timeout:g} s",
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
-        advice="check that UDP 500 and 4500 reach this host, and compare the secrets and identities of both sides",
+        advice=advice,
     )
 
 
