@@ -6,6 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from ikeengine.ikev1.peer import credential
+from ikeengine.ikev1.proposals.lifetime import Lifetime, responder_lifetime
+from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
+from ikeengine.ikev1.wire.payloads import Notify
 from ikeengine.outputs import LogLine
 from tests.engine.support.ikev1 import ikev1_pair
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
@@ -72,6 +76,27 @@ def test_the_shorter_lifetime_of_the_peer_is_obeyed() -> None:
     net.watch = lambda: traffic_flows(left, right) or pytest.fail("a packet would be lost")
     net.run(115)
     assert spis(left) == spis(right) != [before]
+
+
+def test_a_lifetime_beside_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 2407 section 4.6.3: "as a payload in the last Main Mode exchange"."""
+    data = responder_lifetime(ProtocolId.ISAKMP, Lifetime(50))
+    said = Notify(NotifyType.RESPONDER_LIFETIME, data, spi=bytes(16))
+    monkeypatch.setattr(credential, "certificate_payloads", lambda sa, own: [said])
+    net, left, _right = pair({"rekey_time": LONG}, {"rekey_time": LONG})
+    assert net.initiate(left).ok
+    (sa,) = left.endpoint._ctx.table
+    assert sa.lifetime == 50
+
+
+@pytest.mark.parametrize("data", [b"", b"?", responder_lifetime(ProtocolId.ISAKMP, Lifetime(1)), bytes(4)])
+def test_a_peer_cannot_say_nonsense(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = Notify(NotifyType.RESPONDER_LIFETIME, data, spi=bytes(16))
+    monkeypatch.setattr(credential, "certificate_payloads", lambda sa, own: [said])
+    net, left, right = pair({"rekey_time": LONG}, {"rekey_time": LONG})
+    assert net.initiate(left).ok
+    net.settle()
+    assert all(sa.lifetime >= 10 for host in (left, right) for sa in host.endpoint._ctx.table)
 
 
 def test_the_responder_replaces_what_the_initiator_lets_end() -> None:
