@@ -117,15 +117,16 @@ def test_ipv6(site: Lab, initiator: str) -> None:
 def test_rekeying_keeps_the_address(site: Lab, initiator: str) -> None:
     """Another phase 1 of the client, and another Quick Mode of the gateway; it comes back to the same address."""
     warrior = rw(site, initiator, [ANY4])
-    for _ in range(2):
-        warrior.client.initiate("net")
-        assert warrior.addresses() == ["10.3.0.1"]
-        site.rekey_ike(initiator)
-        site.rekey_child("charon" if initiator == "engine" else "engine")
-        assert warrior.addresses() == ["10.3.0.1"]
-        assert warrior.host.gateway.ping(warrior.gateway.host)
-        warrior.client.terminate(ike=site.name)
-        wait_until(lambda: not site.engine.sas() and not site.charon.sas())
+    warrior.client.initiate("net")
+    assert warrior.addresses() == ["10.3.0.1"]
+    site.rekey_ike(initiator)
+    site.rekey_child("charon" if initiator == "engine" else "engine")
+    assert warrior.addresses() == ["10.3.0.1"]
+    assert warrior.host.gateway.ping(warrior.gateway.host)
+    warrior.client.terminate(ike=site.name)
+    wait_until(lambda: not site.engine.sas() and not site.charon.sas())
+    warrior.client.initiate("net")
+    assert warrior.addresses() == ["10.3.0.1"]
     assert list(warrior.leases()) == ["10.3.0.1"]
 
 
