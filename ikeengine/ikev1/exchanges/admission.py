@@ -14,12 +14,13 @@ from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.payloads import Attributes
 from ikeengine.registry import CpType
 from ikeengine.sa.context import Context
+from ikeengine.timers import Timer
 
 
 def go_on(ctx: Context, sa: IkeSa) -> None:
     """Begin with what is next for us to begin, if nothing is under way; or let the peer in."""
     admission = sa.admission
-    if admission is None or sa.active is not None:
+    if admission is None or sa.active is not None or sa.timers.get(Timer.GRACE) is not None:
         return
     if admission.is_complete:
         phase1_end.admit(ctx, sa)

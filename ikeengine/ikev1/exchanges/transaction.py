@@ -27,9 +27,13 @@ from ikeengine.registry import CpType, ExchangeType
 from ikeengine.sa import ike_sa
 from ikeengine.sa.context import Context
 from ikeengine.sa.states import Closing
+from ikeengine.timers import Timer
 
 IDENTIFIER = 0
 """Of all that we begin, since strongSwan answers XAUTH with 0 whatever it was asked; message IDs tell them apart."""
+
+HEAD_START = 0.1
+"""Seconds between an ACK of ours and what we begin next: strongSwan gives up if Quick Mode overtakes the ACK."""
 
 _ANSWERS = {CpType.CFG_REQUEST: CpType.CFG_REPLY, CpType.CFG_SET: CpType.CFG_ACK}
 
@@ -76,6 +80,8 @@ def answer(ctx: Context, sa: IkeSa, message: Received, attributes: Sequence[Attr
     payload = Attributes(_ANSWERS[asked.kind], asked.identifier, tuple(attributes))
     transport.send_hashed(ctx, sa, message.conversation, [payload], repeat=False)
     transport.finish(sa, message.conversation)
+    if asked.kind is CpType.CFG_SET and sa.state is IkeState.AUTHENTICATED:
+        sa.timers.set(Timer.GRACE, ctx.now + HEAD_START)
 
 
 def running_admission(sa: IkeSa) -> Admission:
