@@ -20,7 +20,7 @@ from ikeengine.outputs import Dropped, DropReason
 from ikeengine.sa import keepalive, reasons
 from ikeengine.sa.children import lifetime
 from ikeengine.sa.context import Context, Wanted
-from ikeengine.sa.lifecycle import close
+from ikeengine.sa.lifecycle import LAST_PACKETS, close
 from ikeengine.sa.states import Answer, Closing
 from ikeengine.sa.task import TaskKind, is_queued
 from ikeengine.timers import Timer
@@ -198,7 +198,10 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     elif timer is Timer.IKE_EXPIRE:
         _end(sa, Closing.EXPIRED)
     elif timer in (Timer.SUPERSEDED, Timer.LINGER):
-        _end(sa, Closing.REPLACED)
+        if sa.conversations.are_over:
+            _end(sa, Closing.REPLACED)
+        else:
+            sa.timers.set(timer, ctx.now + LAST_PACKETS)
     elif timer is Timer.GRACE:
         phase1_end.believe_unproven(ctx, sa)
     elif timer is Timer.HALF_OPEN:

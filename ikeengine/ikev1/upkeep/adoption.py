@@ -1,4 +1,8 @@
-"""Child SAs outlive the ISAKMP SA that made them (RFC 2409 section 9): the next one with the same peer takes them."""
+"""Child SAs outlive the ISAKMP SA that made them (RFC 2409 section 9): the next one with the same peer takes them.
+
+If both sides begin at the same time there are two next ones. Then the one with the lower initiator's cookie stays on
+both sides, whatever the order in which they came up.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,15 @@ from ikeengine.ikev1.states import IkeState
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, supersede
+from ikeengine.sa.task import TaskKind
 from ikeengine.timers import Timer
 
-LINGER = 10.0
-"""Seconds that the peer has to delete an ISAKMP SA that it has replaced."""
+LINGER = 180.0
+"""Seconds that the peer has to delete an ISAKMP SA that it has replaced: longer than it tries to finish phase 1."""
+CROSSING = 10.0
+"""Seconds within which two ISAKMP SAs that either side has begun count as made at the same time."""
+
+_STAY = (TaskKind.DELETE_IKE, TaskKind.REKEY_IKE)
 
 
 def adopt_children(ctx: Context, sa: IkeSa) -> None:
@@ -20,10 +29,32 @@ def adopt_children(ctx: Context, sa: IkeSa) -> None:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:
             continue
-        for child in list(old.children.values()):
-            child_sa.move(ctx, child, old, sa)
-        enter(ctx, old, IkeState.REKEYED, "replaced by a new ISAKMP SA")
-        if sa.replaces == old.local_spi:
-            supersede(ctx, old)
-        else:
-            old.timers.set(Timer.LINGER, ctx.now + LINGER)
+        if _crossed(ctx, old, sa) and old.spi_i < sa.spi_i:
+            _replace(ctx, sa, old)
+            return
+        _replace(ctx, old, sa)
+
+
+def _crossed(ctx: Context, old: IkeSa, new: IkeSa) -> bool:
+    """Whether both sides have begun at the same time."""
+    made_at = old.established_at or 0.0
+    return old.is_initiator is not new.is_initiator and made_at > ctx.now - CROSSING
+
+
+def _replace(ctx: Context, old: IkeSa, new: IkeSa) -> None:
+    """One ISAKMP SA takes everything from another one, which goes."""
+    for child in list(old.children.values()):
+        child_sa.move(ctx, child, old, new)
+    moving = [task for task in old.queue if task.kind not in _STAY]
+    for task in moving:
+        old.queue.remove(task)
+    new.queue.extend(moving)
+    enter(ctx, old, IkeState.REKEYED, "replaced by another ISAKMP SA")
+    old.successor = new.local_spi
+    for timer in (Timer.DPD, Timer.DPD_TIMEOUT, Timer.IKE_REKEY, Timer.IKE_REAUTH, Timer.KEEPALIVE):
+        old.timers.stop(timer)
+    if new.replaces == old.local_spi:
+        supersede(ctx, old)
+    else:
+        old.timers.set(Timer.LINGER, ctx.now + LINGER)
+    ctx.touch(new)
