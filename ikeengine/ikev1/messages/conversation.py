@@ -95,6 +95,11 @@ class Conversations:
         return message_id in self._by_id or message_id in self._used
 
     @property
+    def are_over(self) -> bool:
+        """Whether nothing is waited for in any of them."""
+        return all(conversation.exchange is None for conversation in self._by_id.values())
+
+    @property
     def are_many(self) -> bool:
         """Whether it is time for another ISAKMP SA."""
         return len(self._used) >= MAX_USED // 2
