@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ikeengine.ikev1.exchanges.create_child import CreateChild
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
 from ikeengine.sa.children import child as child_sa
@@ -23,10 +24,22 @@ def adopt_children(ctx: Context, sa: IkeSa) -> None:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:
             continue
+        if (old.vips.local, old.vips.remote) != (sa.vips.local, sa.vips.remote):
+            _begin_anew(ctx, old, sa)
+            continue
         if _crossed(sa, old) and sa.spi_i > old.spi_i:
             _hand_over(ctx, sa, old, is_ours=sa.is_initiator)
             return
         _hand_over(ctx, old, sa, is_ours=sa.replaces == old.local_spi)
+
+
+def _begin_anew(ctx: Context, old: IkeSa, heir: IkeSa) -> None:
+    """The gateway has given other addresses, which the Child SAs do not fit to: the client makes its own again."""
+    if heir.replaces == old.local_spi:
+        for child in old.children.values():
+            if child.state in child_sa.UP_STATES:
+                heir.queue.append(CreateChild(child.config))
+        supersede(ctx, old)
 
 
 def _crossed(sa: IkeSa, old: IkeSa) -> bool:

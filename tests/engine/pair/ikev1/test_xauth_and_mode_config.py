@@ -126,6 +126,49 @@ def test_the_address_survives_another_phase_1() -> None:
     assert client.addresses == ["10.3.0.1"]
 
 
+def test_another_address_brings_other_child_sas() -> None:
+    """The gateway has got another pool meanwhile."""
+    net, client, server = with_address()
+    net.initiate(client)
+    net.settle()
+    set_pool(server, base=bytes((10, 4, 0, 0)), first=bytes((10, 4, 0, 1)), last=bytes((10, 4, 0, 9)))
+    op = net.command(client, Rekey(ike="warrior"))
+    net.run(15)
+    assert net.done(client, op).ok
+    (mine,), (theirs,) = client.endpoint.status(), server.endpoint.status()
+    assert mine.local_vips == theirs.remote_vips == ("10.4.0.1",)
+    assert client.addresses == ["10.4.0.1"]
+    assert len(client.children()) == len(server.children()) == 1
+    assert traffic_flows(client, server)
+
+
+def test_the_gateway_cannot_log_in_for_its_users() -> None:
+    net, client, server = with_address()
+    net.initiate(client)
+    net.settle()
+    before = client.ikes()[0].spi_i
+    op = net.command(server, Rekey(ike="gateway"))
+    net.run(15)
+    assert not net.done(server, op).ok
+    assert [ike.spi_i for ike in client.ikes()] == [before]
+
+
+def test_attributes_that_are_cut_short_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The REPLY ends in the middle of the password (S02)."""
+    write = Attributes.write
+
+    def cut(self: Attributes) -> bytes:
+        return write(self)[:-3] if self.kind == CpType.CFG_REPLY else write(self)
+
+    monkeypatch.setattr(Attributes, "write", cut)
+    net, client, server = with_address(half_open_timeout=10)
+    net.initiate(client)
+    net.run(60)
+    assert not server.ikes()
+    assert not server.events(LeaseChanged)
+    assert not server.endpoint.status()
+
+
 def test_two_users_behind_one_key_do_not_replace_each_other() -> None:
     net, client, server = with_address()
     server.endpoint.load_connection(gateway_config(pools=("rw",), unique=Unique.REPLACE), net.now)
