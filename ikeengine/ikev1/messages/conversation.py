@@ -46,6 +46,9 @@ class Conversation:
     tries: int = 0
     """How often our last message was repeated."""
 
+    repeats: int = 0
+    """How often it was sent again because the peer has repeated itself."""
+
     @property
     def timer(self) -> int:
         """The number under which its timers run: never that of a Child SA."""
