@@ -15,12 +15,22 @@ from tests.lab.certs import authority
 from tests.lab.netns import wait_until
 
 CAROL, PASSWORD = "carol@strongswan.org", "4iChxLT3"
+PROGRAM = f"""#!/bin/sh
+IFS= read -r user && IFS= read -r password || exit 1
+test "$IKE_BACKEND $user $password" = "radius {CAROL} {PASSWORD}"
+"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The engine, and a charon that knows XAUTH."""
-    with lab(tmp_path_factory.mktemp("site"), kernel=f"{charons.LIBIPSEC} xauth-generic") as running:
+    """The engine with a program that knows passwords, and a charon that knows XAUTH."""
+    directory = tmp_path_factory.mktemp("site")
+    program = directory / "knows"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    directory.chmod(0o755)
+    engine = {"xauth_command": str(program)}
+    with lab(directory, engine=engine, kernel=f"{charons.LIBIPSEC} xauth-generic") as running:
         yield running
 
 
@@ -102,3 +112,17 @@ def test_wrong_password(site: Lab, initiator: str) -> None:
     assert CAROL in reason
     assert "something else" not in site.engine.log()
     assert PASSWORD not in site.engine.log()
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "something else"], ids=["right", "wrong"])
+def test_a_program_knows_the_password(site: Lab, password: str) -> None:
+    """The gateway asks `engine.xauth_command`, and has no password of its own."""
+    log_in(site, "charon", engine={"remote-2": {"auth": "xauth-radius"}})
+    load_password(site, password, only="charon")
+    if password == PASSWORD:
+        site.charon.initiate("net")
+        assert site.engine.ike()["remote-xauth-id"] == CAROL
+    else:
+        with pytest.raises(RuntimeError):
+            site.charon.initiate("net")
+        assert CAROL in site.engine.failures(site.name)[0]["reason"]
