@@ -14,11 +14,11 @@ from ikeengine.sa.lifecycle import enter, supersede
 from ikeengine.sa.task import TaskKind
 from ikeengine.timers import Timer
 
-LINGER = 180.0
-"""Seconds that the peer has to delete an ISAKMP SA that it has replaced: longer than it tries to finish phase 1."""
-CROSSING = 10.0
-"""Seconds within which two ISAKMP SAs that either side has begun count as made at the same time."""
+LINGER = 20.0
+"""Seconds that the peer has to delete an ISAKMP SA that it has replaced. strongSwan leaves that to us.
 
+By then it should have our last message of phase 1, even if that had to be repeated twice.
+"""
 _STAY = (TaskKind.DELETE_IKE, TaskKind.REKEY_IKE)
 
 
@@ -29,16 +29,15 @@ def adopt_children(ctx: Context, sa: IkeSa) -> None:
             continue
         if old.connection is not sa.connection or old.path.remote != sa.path.remote:
             continue
-        if _crossed(ctx, old, sa) and old.spi_i < sa.spi_i:
+        if _crossed(old, sa) and old.spi_i < sa.spi_i:
             _replace(ctx, sa, old)
             return
         _replace(ctx, old, sa)
 
 
-def _crossed(ctx: Context, old: IkeSa, new: IkeSa) -> bool:
-    """Whether both sides have begun at the same time."""
-    made_at = old.established_at or 0.0
-    return old.is_initiator is not new.is_initiator and made_at > ctx.now - CROSSING
+def _crossed(old: IkeSa, new: IkeSa) -> bool:
+    """Whether both sides have begun at the same time: the new one before the old one was up."""
+    return old.is_initiator is not new.is_initiator and new.began_at <= (old.established_at or 0.0)
 
 
 def _replace(ctx: Context, old: IkeSa, new: IkeSa) -> None:
