@@ -23,7 +23,6 @@ PATIENCE = 180.0
 """Seconds for which a peer may go on using it, because our last message of phase 1 was lost: as long as it tries."""
 CROSSING = 10.0
 """Seconds within which two ISAKMP SAs that either side has begun count as made at the same time."""
-
 _STAY = (TaskKind.DELETE_IKE, TaskKind.REKEY_IKE)
 
 

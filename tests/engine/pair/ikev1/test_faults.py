@@ -78,7 +78,6 @@ ANSWERED = {
     "rekey child": Case(rekey_child),
     "rekey IKE": Case(rekey_ike),
     "rekey child, both": Case(rekey_child_both),
-    "rekey IKE, both": Case(rekey_ike_both),
     "rekey child and IKE": Case(rekey_child_against_ike),
 }
 """Every message that matters is repeated until it is answered."""
@@ -136,9 +135,13 @@ def run(case: Case, net: Net, arrange: Callable[[Net], None]) -> int:
     return count
 
 
-@pytest.mark.parametrize("name", ANSWERED | TOLD)
+CROSSED = {"rekey IKE, both": Case(rekey_ike_both)}
+"""If a datagram is lost, one side may see the two one after the other, and both sides come to different answers."""
+
+
+@pytest.mark.parametrize("name", ANSWERED | TOLD | CROSSED)
 def test_without_faults(name: str) -> None:
-    run((ANSWERED | TOLD)[name], Net(), lambda net: None)
+    run((ANSWERED | TOLD | CROSSED)[name], Net(), lambda net: None)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
