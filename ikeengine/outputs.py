@@ -327,6 +327,15 @@ class IkeKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class IsakmpKeys:
+    """The key of an IKEv1 SA for its Wireshark table; only emitted when `EngineSettings.keylog` is on."""
+
+    spi_i: bytes
+    key: Secret
+    """What both sides encrypt with (RFC 2409 appendix B)."""
+
+
+@dataclass(frozen=True, slots=True)
 class CrlVerified:
     """A CRL that was fetched or sent by a peer proved right and is new: worth a file (`engine.cache_crls`)."""
 
@@ -361,6 +370,7 @@ Event = (
     | LogLine
     | Counted
     | IkeKeys
+    | IsakmpKeys
 )
 DatapathOutput = InstallSa | UpdateSa | DeleteSa | InstallPolicies | DeletePolicies
 Ask = AskSignature | AskXauth | AskPath | AskFetch | AskRoutes | AskUsage | AskConfirmation

@@ -9,7 +9,7 @@ from ikeengine.model.sa import IpsecSa, SaId
 from ikeengine.observe.counters import Counters
 from ikeengine.observe.keylog import KeyLog
 from ikeengine.observe.log import EngineLog
-from ikeengine.outputs import Counted, Dropped, DropReason, Event, IkeKeys, LogLine
+from ikeengine.outputs import Counted, Dropped, DropReason, Event, IkeKeys, IsakmpKeys, LogLine
 
 Listener = Callable[[Event], None]
 
@@ -43,6 +43,11 @@ class Observer:
         """Keys, for the key log and nobody else."""
         if self.keylog is not None:
             self.keylog.ike(event)
+
+    def isakmp_keys(self, event: IsakmpKeys) -> None:
+        """The same for IKEv1."""
+        if self.keylog is not None:
+            self.keylog.isakmp(event)
 
     def esp_keys(self, sa: IpsecSa) -> None:
         """Keys of an SA that is being installed, for the key log and nobody else."""

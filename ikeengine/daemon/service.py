@@ -57,6 +57,7 @@ from ikeengine.outputs import (
     InstallNameServers,
     InstallPolicies,
     InstallSa,
+    IsakmpKeys,
     LeaseChanged,
     LogLine,
     OpId,
@@ -133,6 +134,7 @@ class Service:
             LogLine: observer.log_line,
             Dropped: observer.dropped_datagram,
             IkeKeys: observer.ike_keys,
+            IsakmpKeys: observer.isakmp_keys,
         }
         for kind in (StateChanged, IkeUpdown, ChildUpdown, IkeRekeyed, IkeMoved, ChildRekeyed, LeaseChanged, Failed):
             self._carry_out[kind] = observer.event

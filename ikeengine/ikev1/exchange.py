@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev1.messages.received import Received
     from ikeengine.ikev1.sa import IkeSa
     from ikeengine.model.failure import FailureRecord
+    from ikeengine.sa.children.child import ChildSa
     from ikeengine.sa.context import Context
 
 
@@ -32,6 +33,10 @@ class Exchange(Task):
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """The peer has answered. PeerMisbehaved and PeerIncompatible become the failure of the exchange."""
+
+    def awaits(self, child: ChildSa) -> bool:
+        """Whether a Child SA is only half there until this exchange ends."""
+        return False
 
     def hash_of(self, sa: IkeSa, message_id: int, rest: bytes) -> bytes:
         """What the HASH payload of the next message must hold; `rest` is everything behind it."""

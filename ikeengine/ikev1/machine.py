@@ -12,7 +12,7 @@ from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import MESSAGE_TRIGGERS, IkeState, Trigger
 from ikeengine.ikev1.transitions import TABLE
-from ikeengine.ikev1.upkeep import dpd, silence
+from ikeengine.ikev1.upkeep import adoption, dpd, silence
 from ikeengine.ikev1.wire.message import is_encrypted
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.path import Path
@@ -20,7 +20,7 @@ from ikeengine.outputs import Dropped, DropReason
 from ikeengine.sa import keepalive, reasons
 from ikeengine.sa.children import lifetime
 from ikeengine.sa.context import Context, Wanted
-from ikeengine.sa.lifecycle import close
+from ikeengine.sa.lifecycle import LAST_PACKETS, close
 from ikeengine.sa.states import Answer, Closing
 from ikeengine.sa.task import TaskKind, is_queued
 from ikeengine.timers import Timer
@@ -216,7 +216,7 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
     elif timer is Timer.IKE_EXPIRE:
         _end(sa, Closing.EXPIRED)
     elif timer in (Timer.SUPERSEDED, Timer.LINGER):
-        _end(sa, Closing.REPLACED)
+        _end_replaced(ctx, sa, timer)
     elif timer is Timer.GRACE:
         phase1_end.believe_unproven(ctx, sa)
     elif timer is Timer.HALF_OPEN:
@@ -226,3 +226,13 @@ def _handle_ike_timer(ctx: Context, sa: IkeSa, timer: Timer) -> None:
 def _end(sa: IkeSa, why: Closing) -> None:
     if not is_queued(sa, TaskKind.DELETE_IKE):
         sa.queue.appendleft(tasks.delete_ike(why))
+
+
+def _end_replaced(ctx: Context, sa: IkeSa, timer: Timer) -> None:
+    """An ISAKMP SA that was replaced has had its time; but not as long as something goes on with it."""
+    if timer is Timer.LINGER and not adoption.linger(ctx, sa):
+        return
+    if sa.conversations.are_over:
+        _end(sa, Closing.REPLACED)
+    else:
+        sa.timers.set(timer, ctx.now + LAST_PACKETS)

@@ -127,6 +127,8 @@ class IkeSa(ike_sa.IkeSa):
     """How often it was asked without an answer."""
     peer_does_unity: bool = False
     peer_takes_fragments: bool = False
+    successor: bytes = b""
+    """Our SPI of the ISAKMP SA that has replaced this one."""
     partial: Partial = field(default_factory=Partial)
     """The message of which only some fragments have come."""
 

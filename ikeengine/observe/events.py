@@ -190,7 +190,7 @@ def _yes_no(value: bool) -> str:
     return "yes" if value else "no"
 
 
-# Counted goes to the counters and IkeKeys into the key log only: neither has a story.
+# Counted goes to the counters and keys into the key log only: neither has a story.
 _TELL: dict[type, Callable[[Any], Story]] = {
     LogLine: _log_line,
     Dropped: _dropped,

@@ -1,7 +1,7 @@
-"""Keys for Wireshark: the tables `ikev2_decryption_table` and `esp_sa`, written only if the operator asks for them.
+"""Keys for Wireshark: a table for each of IKEv2, IKEv1 and ESP, written only if the operator asks for them.
 
 Whoever reads these files reads the traffic. They are created with mode 0600 in a directory with mode 0700.
-Copy both files into a Wireshark profile, or point WIRESHARK_CONFIG_DIR to the directory. An SA with an algorithm that
+Copy the files into a Wireshark profile, or point WIRESHARK_CONFIG_DIR to the directory. An SA with an algorithm that
 Wireshark does not know becomes a comment, because Wireshark refuses a table with an unknown name in it.
 """
 
@@ -16,10 +16,11 @@ from pathlib import Path
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.sa import IpsecSa, SaId
 from ikeengine.model.secret import Secret
-from ikeengine.outputs import IkeKeys
+from ikeengine.outputs import IkeKeys, IsakmpKeys
 from ikeengine.registry import EncrId, IntegId, Protocol
 
 IKE_TABLE = "ikev2_decryption_table"
+ISAKMP_TABLE = "ikev1_decryption_table"
 ESP_TABLE = "esp_sa"
 
 _IKE_ENCR = {
@@ -69,7 +70,7 @@ _ESP_INTEG = {
 
 
 class KeyLog:
-    """Appends one line per SA to the two tables."""
+    """Appends one line per SA to the tables of IKEv2, IKEv1 and ESP."""
 
     def __init__(self, directory: Path) -> None:
         """Create directory and files. Raises LocalMisuse if that is impossible or somebody else could read them."""
@@ -77,19 +78,25 @@ class KeyLog:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._ike = _open_private(directory / IKE_TABLE)
+            self._isakmp = _open_private(directory / ISAKMP_TABLE)
             self._esp = _open_private(directory / ESP_TABLE)
         except OSError as error:
             raise LocalMisuse(f"cannot write the key log in {directory}: {error}") from error
         self._live: dict[SaId, IpsecSa] = {}
 
     def close(self) -> None:
-        """Close both tables."""
+        """Close all tables."""
         os.close(self._ike)
+        os.close(self._isakmp)
         os.close(self._esp)
 
     def ike(self, keys: IkeKeys) -> None:
         """Add an IKE SA."""
         os.write(self._ike, ike_line(keys).encode())
+
+    def isakmp(self, keys: IsakmpKeys) -> None:
+        """Add an IKEv1 SA."""
+        os.write(self._isakmp, f"{keys.spi_i.hex()},{_hex(keys.key)}\n".encode())
 
     def esp(self, sa: IpsecSa) -> None:
         """Add one direction of a Child SA."""

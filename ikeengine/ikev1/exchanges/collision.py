@@ -14,7 +14,7 @@ from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
 from ikeengine.timers import Timer
 
-CROSSING = 10.0
+CROSSING = 30.0
 """Seconds within which two Child SAs count as made at the same time."""
 
 
@@ -35,6 +35,17 @@ def _twin(ctx: Context, sa: IkeSa, fresh: ChildSa) -> ChildSa | None:
     for other in sa.children.values():
         if other is fresh or other.state is not ChildState.INSTALLED or other.installed_at < ctx.now - CROSSING:
             continue
-        if (other.config.name, other.local_ts, other.remote_ts, other.mode) == wanted:
+        same = (other.config.name, other.local_ts, other.remote_ts, other.mode) == wanted
+        if same and not _is_awaited(ctx, sa, other):
             return other
     return None
+
+
+def _is_awaited(ctx: Context, sa: IkeSa, child: ChildSa) -> bool:
+    """Whether the peer has yet to confirm a Child SA. It is settled then."""
+    for owner in ctx.table.of_identities(sa.local_id, sa.peer_identity):
+        if isinstance(owner, IkeSa):
+            for conversation in owner.conversations:
+                if conversation.exchange is not None and conversation.exchange.awaits(child):
+                    return True
+    return False

@@ -12,6 +12,7 @@ from ikeengine.ikev1.exchanges.quick import Agreement, QuickMode
 from ikeengine.ikev1.exchanges.unity import Traffic
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.model.connection import ChildConfig
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.negotiate.selectors import is_subset, resolve
@@ -79,20 +80,21 @@ class CreateChild(QuickMode):
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Install the Child SA, and tell the peer."""
-        stale = renewal.stale(sa, self.config)
+        owner = home(ctx, sa)
+        stale = renewal.stale(owner, self.config)
         agreed = _agree(ctx, sa, self, message, stale[-1].reqid if stale else 0)
         if agreed is None:
             return
         child = agreed.child
-        child_sa.install(ctx, sa, child, agreed.keys, delay_outbound=bool(stale))
-        quick_keys.limit_lifetime(ctx, sa, child, agreed.choice.life)
+        child_sa.install(ctx, owner, child, agreed.keys, delay_outbound=bool(stale))
+        quick_keys.limit_lifetime(ctx, owner, child, agreed.choice.life)
         self.send_last(ctx, sa, agreed.nonce_peer)
-        announce_up(ctx, sa, child)
+        announce_up(ctx, owner, child)
         child_sa.confirm(ctx, child, self.ops)
-        renewal.take_over(ctx, sa, child)
+        renewal.take_over(ctx, owner, child)
         if stale:
-            _send_soon(ctx, sa, child)
-            collision.settle(ctx, sa, child, is_ours=True)
+            _send_soon(ctx, owner, child)
+            collision.settle(ctx, owner, child, is_ours=True)
 
 
 @dataclass(slots=True)
@@ -121,30 +123,32 @@ class RekeyChild(QuickMode):
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Install the new one, and go on sending on the old one for a moment."""
-        old = sa.children.get(self.child_id)
+        owner = home(ctx, sa)
+        old = owner.children.get(self.child_id)
         agreed = _agree(ctx, sa, self, message, 0 if old is None else old.reqid)
         if agreed is None:
             return
         fresh = agreed.child
-        child_sa.install(ctx, sa, fresh, agreed.keys, delay_outbound=old is not None)
-        quick_keys.limit_lifetime(ctx, sa, fresh, agreed.choice.life)
+        child_sa.install(ctx, owner, fresh, agreed.keys, delay_outbound=old is not None)
+        quick_keys.limit_lifetime(ctx, owner, fresh, agreed.choice.life)
         self.send_last(ctx, sa, agreed.nonce_peer)
         if old is None:
-            announce_up(ctx, sa, fresh)
+            announce_up(ctx, owner, fresh)
         else:
-            ctx.emit(ChildRekeyed(sa.status(), old.status(sa), fresh.status(sa)))
-            renewal.mark_replaced(ctx, sa, old, fresh.unique_id)
-            _send_soon(ctx, sa, fresh)
-            collision.settle(ctx, sa, fresh, is_ours=True)
+            ctx.emit(ChildRekeyed(owner.status(), old.status(owner), fresh.status(owner)))
+            renewal.mark_replaced(ctx, owner, old, fresh.unique_id)
+            _send_soon(ctx, owner, fresh)
+            collision.settle(ctx, owner, fresh, is_ours=True)
         child_sa.confirm(ctx, fresh, self.ops)
 
     def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The old one stays, and is rekeyed later."""
         ctx.answer(self.ops, ok=False, reason=reason, record=record)
-        old = sa.children.get(self.child_id)
-        if old is not None and old.state is ChildState.REKEYING:
-            child_sa.enter(ctx, sa, old, ChildState.INSTALLED, "the peer made no other one")
-            succession.try_again(ctx, sa, old)
+        owner = ctx.table.of_child(self.child_id)
+        old = None if owner is None else owner.children.get(self.child_id)
+        if owner is not None and old is not None and old.state is ChildState.REKEYING:
+            child_sa.enter(ctx, owner, old, ChildState.INSTALLED, "the peer made no other one")
+            succession.try_again(ctx, owner, old)
 
 
 def _send_soon(ctx: Context, sa: IkeSa, fresh: child_sa.ChildSa) -> None:

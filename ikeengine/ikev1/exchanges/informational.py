@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ikeengine.ikev1 import tasks
 from ikeengine.ikev1.exchanges.phase1_end import give_up, suspect
+from ikeengine.ikev1.exchanges.quick_responder import QuickAnswer
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.upkeep import dpd, lifetimes
+from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Delete, Notify
 from ikeengine.outputs import Dropped, DropReason, LogLine
@@ -76,12 +78,36 @@ def _take_delete(ctx: Context, sa: IkeSa, delete: Delete) -> None:
         if sa.spi_i + sa.spi_r in delete.spis and sa.state is IkeState.AUTHENTICATED:
             give_up(ctx, sa, Closing.FAILED, reasons.refused(ctx, sa, sa.state.value, NotifyType.AUTHENTICATION_FAILED))
         elif sa.spi_i + sa.spi_r in delete.spis:
-            close(ctx, sa, Closing.DELETED if sa.state is IkeState.ESTABLISHED else Closing.REPLACED)
+            _close(ctx, sa)
         return
+    owner = home(ctx, sa)
     for octets in delete.spis:
-        child = _find(sa, delete.protocol, int.from_bytes(octets, "big"))
+        child = _find(owner, delete.protocol, int.from_bytes(octets, "big"))
         if child is not None:
-            succession.deleted_by_peer(ctx, sa, child)
+            _believe_replaced(ctx, sa, child)
+            succession.deleted_by_peer(ctx, owner, child)
+
+
+def _close(ctx: Context, sa: IkeSa) -> None:
+    """The peer wants no ISAKMP SA any more, so neither another one that is under way to replace it."""
+    if sa.state is not IkeState.ESTABLISHED:
+        close(ctx, sa, Closing.REPLACED)
+        return
+    for other in ctx.table.of_connection(sa.name):
+        if other.replaces == sa.local_spi and other.state.is_connecting:
+            close(ctx, other, Closing.DELETED)
+    close(ctx, sa, Closing.DELETED)
+
+
+def _believe_replaced(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    """The peer deletes a Child SA that it replaces: it has the new one, though its last message is not here yet."""
+    for owner in ctx.table.of_identities(sa.local_id, sa.peer_identity):
+        if not isinstance(owner, IkeSa):
+            continue
+        for conversation in owner.conversations:
+            exchange = conversation.exchange
+            if isinstance(exchange, QuickAnswer) and exchange.may_replace(child):
+                exchange.confirmed(ctx, owner, conversation)
 
 
 def _find(sa: IkeSa, protocol: ProtocolId, spi_out: int) -> ChildSa | None:

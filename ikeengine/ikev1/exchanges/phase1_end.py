@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev1.exchanges.delete import say_goodbye
+from ikeengine.ikev1.keys.phase1 import cipher_key
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.conversation import PHASE_1
 from ikeengine.ikev1.peer.admission import admission
@@ -15,7 +16,7 @@ from ikeengine.ikev1.wire.payloads import Delete, Notify
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.path import Path
-from ikeengine.outputs import IkeMoved
+from ikeengine.outputs import IkeMoved, IsakmpKeys
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context
@@ -105,6 +106,9 @@ def believe_unproven(ctx: Context, sa: IkeSa) -> None:
 def authenticated(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
     """Both sides have proven who they are. A password and an address may still be to come."""
     sa.handshake = None
+    if ctx.settings.keylog:
+        key = cipher_key(sa.prf_id, sa.keyring.keys.skeyid_e, sa.chosen_suite().encr)
+        ctx.emit(IsakmpKeys(sa.spi_i, key))
     sa.admission = admission(sa.connection, initial_contact=initial_contact)
     if sa.admission.is_complete:
         admit(ctx, sa)

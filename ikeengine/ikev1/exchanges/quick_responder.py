@@ -26,6 +26,7 @@ from ikeengine.ikev1.proposals.child import Choice
 from ikeengine.ikev1.proposals.explain import explain_child
 from ikeengine.ikev1.proposals.offers import child_offers
 from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Notify, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
@@ -44,8 +45,11 @@ from ikeengine.sa.children.choice import choose_config
 from ikeengine.sa.children.nearest import nearest_child
 from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import generate
+from ikeengine.timers import Timer
 
 PHASE = "first message of Quick Mode"
+PEERS_TURN = 60.0
+"""Seconds that a peer has to delete a Child SA that it has rekeyed."""
 MAX_CHILDREN = 256
 """Child SAs that a peer may create on one ISAKMP SA."""
 
@@ -66,31 +70,50 @@ class QuickAnswer(Exchange):
         """The peer has begun it."""
         return True
 
+    def may_replace(self, child: ChildSa) -> bool:
+        """Whether the new Child SA is for the traffic of another one."""
+        ours, theirs = ((c.config.name, c.local_ts, c.remote_ts, c.mode) for c in (self.child, child))
+        return child is not self.child and ours == theirs
+
+    def awaits(self, child: ChildSa) -> bool:
+        """The peer may not have it."""
+        return child is self.child
+
     def hash_of(self, sa: IkeSa, message_id: int, rest: bytes) -> bytes:
         """HASH(3)."""
         skeyid_a = sa.keyring.keys.skeyid_a
         return hash_3(sa.prf_id, skeyid_a, message_id, self.seed.ni_b, self.seed.nr_b)
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
-        """The peer has our answer: send on the new SA."""
-        done(ctx, sa, message.conversation)
-        child, old = self.child, self.replaces
-        if child.unique_id not in sa.children:
+        """The peer has our answer."""
+        self.confirmed(ctx, sa, message.conversation)
+
+    def confirmed(self, ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
+        """Send on the new SA. The peer deletes the old one, but its Delete may get lost."""
+        done(ctx, sa, conversation)
+        child, old, owner = self.child, self.replaces, home(ctx, sa)
+        if child.unique_id not in owner.children:
             return
         child_sa.activate_outbound(ctx, child)
-        renewal.take_over(ctx, sa, child)
-        if old is None or old.unique_id not in sa.children:
-            announce_up(ctx, sa, child)
+        renewal.take_over(ctx, owner, child)
+        if old is None or old.unique_id not in owner.children:
+            announce_up(ctx, owner, child)
         else:
-            ctx.emit(ChildRekeyed(sa.status(), old.status(sa), child.status(sa)))
-            renewal.mark_replaced(ctx, sa, old, child.unique_id)
-        collision.settle(ctx, sa, child, is_ours=False)
+            ctx.emit(ChildRekeyed(owner.status(), old.status(owner), child.status(owner)))
+            renewal.mark_replaced(ctx, owner, old, child.unique_id)
+            owner.timers.set(Timer.CHILD_DRAIN, ctx.now + PEERS_TURN, old.unique_id)
+        collision.settle(ctx, owner, child, is_ours=False)
 
     def give_up(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> bool:
-        """The third message never came: the Child SA is of no use, but the peer may be alive."""
-        if self.child.unique_id in sa.children:
-            child_sa.remove(ctx, sa, self.child, announce=False)
+        """The third message never came, but the peer may be alive."""
+        self.discard(ctx, sa)
         return False
+
+    def discard(self, ctx: Context, sa: IkeSa) -> None:
+        """Without the third message the Child SA is of no use."""
+        owner = home(ctx, sa)
+        if self.child.unique_id in owner.children:
+            child_sa.remove(ctx, owner, self.child, announce=False)
 
     def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """Nobody waits for it here."""
@@ -148,12 +171,13 @@ def _install(
     """The Child SA with only its inbound half in use. `own` are our SPI and our CPI."""
     spis = own[0], quick_keys.spi_of(choice.peer_spis[0])
     keys = quick_keys.keys(sa, choice.suites[0], seed, spis, is_initiator=False)
-    old = _replaced(sa, config, traffic)
+    owner = home(ctx, sa)
+    old = _replaced(owner, config, traffic)
     reqid = 0 if old is None else old.reqid
     child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, traffic, reqid)
     child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
-    child_sa.install(ctx, sa, child, keys, delay_outbound=True)
-    quick_keys.limit_lifetime(ctx, sa, child, choice.life)
+    child_sa.install(ctx, owner, child, keys, delay_outbound=True)
+    quick_keys.limit_lifetime(ctx, owner, child, choice.life)
     return QuickAnswer(seed=seed, child=child, replaces=old)
 
 

@@ -46,6 +46,9 @@ class Conversation:
     tries: int = 0
     """How often our last message was repeated."""
 
+    repeats: int = 0
+    """How often it was sent again because the peer has repeated itself."""
+
     @property
     def timer(self) -> int:
         """The number under which its timers run: never that of a Child SA."""
@@ -93,6 +96,11 @@ class Conversations:
     def __contains__(self, message_id: int) -> bool:
         """Whether a message ID has been used."""
         return message_id in self._by_id or message_id in self._used
+
+    @property
+    def are_over(self) -> bool:
+        """Whether nothing is waited for in any of them."""
+        return all(conversation.exchange is None for conversation in self._by_id.values())
 
     @property
     def are_many(self) -> bool:

@@ -17,6 +17,9 @@ from ikeengine.sa.context import Context
 from ikeengine.sa.retransmission import retransmission
 from ikeengine.timers import Timer
 
+MAX_REPEATS = 10
+"""How often the same message gets the same answer: a stranger with a false address makes us send no more than that."""
+
 HashOf = Callable[[bytes], bytes]
 """The HASH payload's data, from all the payloads behind it."""
 
@@ -90,7 +93,8 @@ def finish(sa: IkeSa, conversation: Conversation) -> None:
 
 def repeat(ctx: Context, conversation: Conversation, path: Path) -> None:
     """The peer has sent the same message again: so do we with our answer, octet for octet."""
-    if conversation.is_answered:
+    if conversation.is_answered and conversation.repeats < MAX_REPEATS:
+        conversation.repeats += 1
         _transmit(ctx, conversation.sent, path)
 
 
@@ -118,6 +122,7 @@ def _send(ctx: Context, sa: IkeSa, conversation: Conversation, data: bytes, *, r
     conversation.sent = in_fragments(ctx, sa, data)
     conversation.tries = 0
     conversation.is_answered = True
+    conversation.repeats = 0
     _transmit(ctx, conversation.sent, sa.path)
     if repeat:
         _arm(ctx, sa, conversation)

@@ -1,17 +1,29 @@
-"""Child SAs outlive the ISAKMP SA that made them (RFC 2409 section 9): the next one with the same peer takes them."""
+"""Child SAs outlive the ISAKMP SA that made them (RFC 2409 section 9): the next one with the same peer takes them.
+
+If both sides begin at the same time there are two next ones. Then the one with the lower initiator's cookie stays on
+both sides, whatever the order in which they came up.
+"""
 
 from __future__ import annotations
 
 from ikeengine.ikev1.exchanges.create_child import CreateChild
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
+from ikeengine.ikev1.upkeep import dpd
+from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, supersede
+from ikeengine.sa.task import TaskKind
 from ikeengine.timers import Timer
 
 LINGER = 10.0
-"""Seconds that the peer has to delete an ISAKMP SA that it has replaced."""
+"""Seconds that the peer has to delete an ISAKMP SA that it has replaced. strongSwan leaves that to us."""
+PATIENCE = 180.0
+"""Seconds for which a peer may go on using it, because our last message of phase 1 was lost: as long as it tries."""
+CROSSING = 10.0
+"""Seconds within which two ISAKMP SAs that either side has begun count as made at the same time."""
+_STAY = (TaskKind.DELETE_IKE, TaskKind.REKEY_IKE)
 
 
 def adopt_children(ctx: Context, sa: IkeSa) -> None:
@@ -27,10 +39,10 @@ def adopt_children(ctx: Context, sa: IkeSa) -> None:
         if (old.vips.local, old.vips.remote) != (sa.vips.local, sa.vips.remote):
             _begin_anew(ctx, old, sa)
             continue
-        if _crossed(sa, old) and sa.spi_i > old.spi_i:
-            _hand_over(ctx, sa, old, is_ours=sa.is_initiator)
+        if _crossed(ctx, old, sa) and sa.spi_i > old.spi_i:
+            _replace(ctx, sa, old, is_ours=False)
             return
-        _hand_over(ctx, old, sa, is_ours=sa.replaces == old.local_spi)
+        _replace(ctx, old, sa, is_ours=sa.replaces == old.local_spi)
 
 
 def _begin_anew(ctx: Context, old: IkeSa, heir: IkeSa) -> None:
@@ -42,18 +54,39 @@ def _begin_anew(ctx: Context, old: IkeSa, heir: IkeSa) -> None:
         supersede(ctx, old)
 
 
-def _crossed(sa: IkeSa, old: IkeSa) -> bool:
-    """Whether each side has begun one of them before it knew of the other one."""
-    begun_apart = old.is_initiator != sa.is_initiator
-    return begun_apart and old.established_at is not None and sa.began_at <= old.established_at
+def _crossed(ctx: Context, old: IkeSa, new: IkeSa) -> bool:
+    """Whether both sides have begun at the same time: for the first time, or both to replace the same one."""
+    if old.is_initiator is new.is_initiator:
+        return False
+    made_at = old.established_at or 0.0
+    return new.began_at <= made_at or (bool(old.predecessor) and made_at > ctx.now - CROSSING)
 
 
-def _hand_over(ctx: Context, old: IkeSa, heir: IkeSa, *, is_ours: bool) -> None:
-    """`is_ours`: whether it is us who deletes the old one."""
+def _replace(ctx: Context, old: IkeSa, new: IkeSa, *, is_ours: bool) -> None:
+    """One ISAKMP SA takes everything from another one, which goes. `is_ours`: whether it is us who deletes it."""
     for child in list(old.children.values()):
-        child_sa.move(ctx, child, old, heir)
-    enter(ctx, old, IkeState.REKEYED, "replaced by a new ISAKMP SA")
+        child_sa.move(ctx, child, old, new)
+    moving = [task for task in old.queue if task.kind not in _STAY]
+    for task in moving:
+        old.queue.remove(task)
+    new.queue.extend(moving)
+    enter(ctx, old, IkeState.REKEYED, "replaced by another ISAKMP SA")
+    old.successor, new.predecessor = new.local_spi, old.local_spi
+    for timer in (Timer.DPD, Timer.DPD_TIMEOUT, Timer.IKE_REKEY, Timer.IKE_REAUTH, Timer.KEEPALIVE):
+        old.timers.stop(timer)
     if is_ours:
         supersede(ctx, old)
     else:
         old.timers.set(Timer.LINGER, ctx.now + LINGER)
+    ctx.touch(new)
+
+
+def linger(ctx: Context, old: IkeSa) -> bool:
+    """Whether a replaced ISAKMP SA may be deleted: if its peer has used the new one, or has had all the time for it."""
+    new = home(ctx, old)
+    made_at = new.established_at or 0.0
+    if new is old or new.last_inbound > made_at or ctx.now >= made_at + PATIENCE:
+        return True
+    dpd.ask(ctx, new)
+    old.timers.set(Timer.LINGER, ctx.now + LINGER)
+    return False

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ikeengine.model.commands import Initiate
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.secret import Secret
 from ikeengine.outputs import LogLine, Transmit
@@ -165,3 +166,23 @@ def test_nat() -> None:
     assert [path.local_port for _, sent in net.sent if (path := sent.path).local == LEFT][:2] == [500, 4500]
     assert left.ikes()[0].path.local_port == right.ikes()[0].path.local_port == 4500
     assert traffic_flows(left, right)
+
+
+@pytest.mark.parametrize("make", [psk, certified])
+def test_a_false_address_is_not_flooded(make) -> None:
+    """The first message again and again, as if it came from a victim."""
+    net, left, _right = make()
+    first: list[Transmit] = []
+
+    def hold(datagram: Transmit) -> Transmit | None:
+        first.append(datagram)
+        return None
+
+    net.rewrite = hold
+    net.command(left, Initiate(child="net"))
+    net.rewrite = lambda datagram: datagram if datagram.path.local == LEFT else None
+    for _ in range(50):
+        net.transmit(first[0])
+    net.settle()
+    octets = sum(len(sent.data) for _, sent in net.sent if sent.path.local == RIGHT)
+    assert 0 < octets < 50 * len(first[0].data)

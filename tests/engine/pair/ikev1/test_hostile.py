@@ -130,7 +130,7 @@ def test_r_u_there_of_nobody() -> None:
     """CVE-2009-0790: dead peer detection for an SA that is not there, and in the clear."""
     net, _left, right = ikev1_pair()
     ask = Notify(NotifyType.R_U_THERE, bytes(4), spi=bytes(16))
-    for exchange, flags, cookie in ((5, 0, b"responde"), (5, 1, b"responde"), (5, 0, bytes(8)), (5, 1, bytes(8))):
+    for exchange, flags, cookie in ((5, 0, b"8 octets"), (5, 1, b"8 octets"), (5, 0, bytes(8)), (5, 1, bytes(8))):
         data = write_message(b"initiato", cookie, exchange, flags, 1, [ask])
         assert reasons(deliver(net, right, data))
     assert not list(right.endpoint._ctx.table)
