@@ -6,6 +6,7 @@ import re
 from ipaddress import ip_address, ip_network
 
 from ikeengine.config.kinds import JsonSchema
+from ikeengine.negotiate.addresses import is_range
 
 
 class Address:
@@ -34,9 +35,9 @@ _NUMERIC = re.compile(r"[0-9.]+", re.ASCII)
 
 
 class HostPattern:
-    """What `local_addrs` and `remote_addrs` take: an address, a host name, a subnet, or `%any`."""
+    """What `local_addrs` and `remote_addrs` take: an address, a host name, a subnet, a range, or `%any`."""
 
-    label = "address, host name, subnet or %any"
+    label = "address, host name, subnet, range or %any"
 
     def parse(self, text: str) -> str:
         """The text in canonical form."""
@@ -44,13 +45,20 @@ class HostPattern:
             return text
         if "/" in text:
             return self._subnet(text)
+        if is_range(text):
+            return self._range(text)
         if ":" in text or _NUMERIC.fullmatch(text):
             return Address().parse(text)
-        if "-" in text and _NUMERIC.fullmatch(text.replace("-", "")):
-            raise ValueError(f"`{text}`: address ranges are not supported yet; use a subnet")
-        if len(text) > 253 or not _HOST_NAME.fullmatch(text):
-            raise ValueError(f"`{text}` is not an address, a host name, a subnet or %any")
+        numbers = _NUMERIC.fullmatch(text.replace("-", ""))
+        if numbers or len(text) > 253 or not _HOST_NAME.fullmatch(text):
+            raise ValueError(f"`{text}` is not an address, a host name, a subnet, a range or %any")
         return text.lower()
+
+    def _range(self, text: str) -> str:
+        first, last = (ip_address(end) for end in text.split("-"))
+        if first.version != last.version or first.packed > last.packed:
+            raise ValueError(f"`{text}` is not a range such as 10.0.0.1-10.0.0.9")
+        return f"{first}-{last}"
 
     def _subnet(self, text: str) -> str:
         try:

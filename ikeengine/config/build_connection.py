@@ -16,6 +16,7 @@ from ikeengine.config.weakness import warn_of_weakness
 from ikeengine.model.connection import Action, ChildConfig, ConnectionConfig, Mode
 from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.marks import Allot, IfIdOption
+from ikeengine.negotiate.addresses import is_fixed
 
 DEFAULT_REKEY_TIME = 14400.0
 """Seconds, unless `reauth_time` is set (swanctl.conf(5))."""
@@ -117,7 +118,7 @@ def _children(values: Values, problems: Problems) -> dict[str, ChildConfig]:
         for name, child in values.named("children").items()
     }
     has_interface = "interface" in values.sections
-    reachable = any(address != "%any" and "/" not in address for address in values[options.REMOTE_ADDRS])
+    reachable = is_fixed(values[options.REMOTE_ADDRS])
     for name, child in children.items():
         if_ids = (values[options.IF_ID_IN], values[options.IF_ID_OUT])
         check_trap_tags(values.named("children")[name], child, () if has_interface else if_ids, problems)

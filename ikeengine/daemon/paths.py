@@ -12,12 +12,13 @@ import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from ikeengine.daemon.network import HostAddresses
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.errors import DatapathError, LocalMisuse
 from ikeengine.model.path import IKE_PORT, Path
+from ikeengine.negotiate.addresses import RANGE, is_range, match
 from ikeengine.outputs import AskPath, AskRoutes
 
 RESOLVE_TIMEOUT = 10.0
@@ -172,12 +173,7 @@ def _destinations(remote_addrs: tuple[str, ...], known: dict[str, Sequence[str]]
 
 
 def _is_name(text: str) -> bool:
-    return not (text.startswith("%") or "/" in text or _address(text) or _is_range(text))
-
-
-def _is_range(text: str) -> bool:
-    first, dash, last = text.partition("-")
-    return bool(dash and _address(first.strip()) and _address(last.strip()))
+    return not (text.startswith("%") or "/" in text or _address(text) or is_range(text))
 
 
 @lru_cache(maxsize=4096)
@@ -193,7 +189,6 @@ def _same_family(address: str, other: str) -> bool:
     return (":" in address) == (":" in other)
 
 
-def _contains(subnet: str, address: str) -> bool:
-    if "/" not in subnet:
-        return False
-    return ip_address(address) in ip_network(subnet, strict=False)
+def _contains(several: str, address: str) -> bool:
+    """Whether a subnet or a range contains an address."""
+    return match((several,), address) == RANGE

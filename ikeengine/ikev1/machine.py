@@ -47,36 +47,13 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
     if conversation is not None and conversation.taken == data:
         transport.repeat(ctx, conversation, path)
         return
-    what = MESSAGE_TRIGGERS.get(header.exchange)
-    if what is None or (sa.state, what) not in TABLE:
-        if sa.state is IkeState.AGGRESSIVE_ANSWERED and what is Trigger.QUICK:
-            _repeat_answer(ctx, sa, path)
-        name = what.value if what is not None else f"exchange type {header.exchange}"
-        _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
+    expected = _expected(ctx, sa, conversation, header, path)
+    if expected is None:
         return
     fresh = conversation is None
-    if fresh and header.message_id in sa.conversations:
-        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} was used long ago")
-        return
-    if conversation is None:
-        conversation = Conversation(header.message_id, header.exchange, is_ours=False)
-    elif conversation.type != header.exchange or (conversation.exchange is None and header.message_id != PHASE_1):
-        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} has been used")
-        return
-    try:
-        step = _step(sa, what, conversation, header)
-        message = opening.open_message(ctx, sa, conversation, step, header, data, path)
-    except IntegrityFailed as error:
-        _drop(ctx, DropReason.INTEGRITY, path, str(error))
-        _suspect_secret(ctx, sa, header, error)
-        return
-    except InvalidSyntax as error:
-        _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
-        _suspect_secret(ctx, sa, header, error)
-        return
-    except AuthFailed as error:
-        _drop(ctx, DropReason.INTEGRITY, path, str(error))
-        phase1_end.disbelieve(ctx, sa, step, error)
+    what, conversation = expected
+    message = _open(ctx, sa, what, conversation, header, data, path)
+    if message is None:
         return
     if fresh and message.encrypted and not sa.conversations.add(conversation):
         _drop(ctx, DropReason.LIMIT, path, "too many exchanges")
@@ -84,6 +61,47 @@ def receive(ctx: Context, sa: IkeSa, header: Header, data: bytes, path: Path) ->
     if fresh and sa.conversations.are_many:
         sa.timers.set(Timer.IKE_REKEY, ctx.now)
     _take(ctx, sa, what, message)
+
+
+def _expected(
+    ctx: Context, sa: IkeSa, conversation: Conversation | None, header: Header, path: Path
+) -> tuple[Trigger, Conversation] | None:
+    """What a message means, and the exchange that it belongs to or begins; None if it can be none that we wait for."""
+    what = MESSAGE_TRIGGERS.get(header.exchange)
+    if what is None or (sa.state, what) not in TABLE:
+        if sa.state is IkeState.AGGRESSIVE_ANSWERED and what is Trigger.QUICK:
+            _repeat_answer(ctx, sa, path)
+        name = what.value if what is not None else f"exchange type {header.exchange}"
+        _drop(ctx, DropReason.UNEXPECTED, path, f"{name} in state {sa.state.value}")
+        return None
+    if conversation is None:
+        if header.message_id in sa.conversations:
+            _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} was used long ago")
+            return None
+        return what, Conversation(header.message_id, header.exchange, is_ours=False)
+    if conversation.type != header.exchange or (conversation.exchange is None and header.message_id != PHASE_1):
+        _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} has been used")
+        return None
+    return what, conversation
+
+
+def _open(
+    ctx: Context, sa: IkeSa, what: Trigger, conversation: Conversation, header: Header, data: bytes, path: Path
+) -> Received | None:
+    """Decrypt a message and check what it holds; None if it was dropped."""
+    try:
+        step = _step(sa, what, conversation, header)
+        return opening.open_message(ctx, sa, conversation, step, header, data, path)
+    except IntegrityFailed as error:
+        _drop(ctx, DropReason.INTEGRITY, path, str(error))
+        _suspect_secret(ctx, sa, header, error)
+    except InvalidSyntax as error:
+        _drop(ctx, DropReason.BAD_PAYLOADS, path, str(error))
+        _suspect_secret(ctx, sa, header, error)
+    except AuthFailed as error:
+        _drop(ctx, DropReason.INTEGRITY, path, str(error))
+        phase1_end.disbelieve(ctx, sa, step, error)
+    return None
 
 
 def _repeat_answer(ctx: Context, sa: IkeSa, path: Path) -> None:

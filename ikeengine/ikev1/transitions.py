@@ -13,6 +13,7 @@ from ikeengine.ikev1.exchanges import (
     informational,
     main,
     main_responder,
+    mode_config_gateway,
     phase1_begin,
     xauth_gateway,
 )
@@ -128,6 +129,12 @@ TABLE: dict[tuple[S, On | Answer], Row] = {
         (S.ESTABLISHED, S.CLOSED),
         "ask for a password or address, or answer",
         Step.TRANSACTION,
+    ),
+    (S.AUTHENTICATED, On.QUICK): Row(
+        mode_config_gateway.on_quick_mode,
+        (S.CLOSED,),
+        "too early, or the client does not want an address",
+        Step.QUICK_1,
     ),
     (S.AUTHENTICATED, Answer.PASSWORD): Row(
         xauth_gateway.on_verdict,

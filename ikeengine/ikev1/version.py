@@ -11,6 +11,7 @@ from ikeengine.ikev1.exchanges.delete import DeleteChild, DeleteIke, say_goodbye
 from ikeengine.ikev1.exchanges.quick_responder import QuickAnswer
 from ikeengine.ikev1.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev1.messages import reassembly
+from ikeengine.ikev1.peer.admission import demanded_login
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.strangers import Strangers
@@ -112,6 +113,10 @@ class Ikev1(IkeVersion):
 
     def reauthenticate(self, old: ike_sa.IkeSa, config: ConnectionConfig, wanted: Wanted) -> None:
         """Another phase 1; its ISAKMP SA takes the Child SAs over. A peer behind a NAT is reached only as before."""
+        if demanded_login(old.connection) is not None or old.vips.remote:
+            reason = "the client has to begin, because it logs in or has an address from here"
+            self._ctx.answer(wanted.ops, ok=False, reason=reason)
+            return
         new = self.new_ike_sa(config, 0, old.callee)
         new.replaces = old.local_spi
         new.waiting = wanted.ops

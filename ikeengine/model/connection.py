@@ -214,7 +214,7 @@ class ConnectionConfig:
     proposals: tuple[Proposal, ...]
     version: int = 2
     local_addrs: tuple[str, ...] = ("%any",)
-    """Addresses, host names, subnets (`10.0.0.0/8`), or `%any`; the same for `remote_addrs`."""
+    """Addresses, host names, subnets (`10.0.0.0/8`), ranges (`10.0.0.1-10.0.0.9`) or `%any`, as in `remote_addrs`."""
     remote_addrs: tuple[str, ...] = ("%any",)
     local_port: int = IKE_PORT
     remote_port: int = IKE_PORT

@@ -24,8 +24,8 @@ def _match_one(text: str, address: str) -> int:
     try:
         if "/" in text:
             return RANGE if wanted in ip_network(text, strict=False) else NO_MATCH
-        if "-" in text:
-            first, last = (ip_address(end) for end in text.split("-", 1))
+        if is_range(text):
+            first, last = (ip_address(end) for end in text.split("-"))
             same_family = first.version == wanted.version == last.version
             return RANGE if same_family and first.packed <= wanted.packed <= last.packed else NO_MATCH
         return EXACT if ip_address(text) == wanted else NO_MATCH
@@ -36,4 +36,13 @@ def _match_one(text: str, address: str) -> int:
 
 def is_fixed(configured: tuple[str, ...]) -> bool:
     """Whether there is somebody to call: an address or a host name, not just a pattern."""
-    return any(not text.startswith("%any") and "/" not in text for text in configured)
+    return any(not text.startswith("%any") and "/" not in text and not is_range(text) for text in configured)
+
+
+@lru_cache(maxsize=8192)
+def is_range(text: str) -> bool:
+    """Whether a text is two addresses with a dash between them, and not a host name with one."""
+    try:
+        return len([ip_address(end) for end in text.split("-")]) == 2
+    except ValueError:
+        return False

@@ -5,7 +5,7 @@ set -euo pipefail
 
 DEMO_COMMANDS=(ip:iproute2 ping:iputils-ping sysctl:procps tcpdump:tcpdump iperf3:iperf3)
 TEST_COMMANDS=("${DEMO_COMMANDS[@]}" nft:nftables tshark:tshark ike-scan:ike-scan linux.uml:user-mode-linux modprobe:kmod
-  swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
+  vpnc:vpnc xl2tpd:xl2tpd pppd:ppp swanctl:strongswan-swanctl /usr/sbin/charon-systemd:charon-systemd pki:strongswan-pki
   qemu-system-x86_64:qemu-system-x86 systemd-nspawn:systemd-container systemd-analyze:systemd dbus-daemon:dbus debootstrap:debootstrap wget:wget)
 # Not every release has these. A test that finds none says that it was skipped.
 OPTIONAL_COMMANDS=(pebble:pebble)

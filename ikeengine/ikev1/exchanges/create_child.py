@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
-from ikeengine.ikev1.exchanges import collision, quick_keys
+from ikeengine.ikev1.exchanges import collision, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
-from ikeengine.ikev1.exchanges.quick import Agreement, Pair, QuickMode
+from ikeengine.ikev1.exchanges.quick import Agreement, QuickMode
+from ikeengine.ikev1.exchanges.unity import Traffic
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.upkeep.successor import home
@@ -48,24 +49,34 @@ class CreateChild(QuickMode):
             renewal.take_over(ctx, sa, fresh)
             ctx.answer(self.ops, ok=True)
             return False
+        local_ts, remote_ts = self._traffic(ctx, sa)
+        if not remote_ts:
+            reason, advice = (
+                "the gateway wants none of the remote networks tunnelled",
+                "compare them with split_include",
+            )
+            _fail(ctx, self, reasons.not_possible(ctx, sa, "Quick Mode", reason, advice, child=self.config.name))
+            return False
         try:
-            self.send_offer(ctx, sa, self.config, self._selectors(sa))
+            self.send_offer(ctx, sa, self.config, (local_ts, remote_ts))
         except NoProposalChosen as error:
             advice = "IKEv1 knows no proposal of this child: take algorithms that it has, such as aes256-sha256"
             _fail(ctx, self, reasons.not_possible(ctx, sa, "Quick Mode", str(error), advice, child=self.config.name))
             return False
         return True
 
-    def _selectors(self, sa: IkeSa) -> Pair:
-        """The first selectors of each side, or those that a packet needs."""
+    def _traffic(self, ctx: Context, sa: IkeSa) -> Traffic:
+        """The first selectors of each side, or those that a packet needs; with Unity all of them at once."""
         local_ts = resolve(self.config.local_ts, *virtual_ips.own(sa))
         remote_ts = resolve(self.config.remote_ts, *virtual_ips.peers(sa))
+        if unity.is_spoken(ctx, sa):
+            return unity.used(ctx, sa, (local_ts, remote_ts))
         packet = self.packet
         if packet is not None:
             local = next((ts for ts in local_ts if is_subset((packet.source,), (ts,))), local_ts[0])
             remote = next((ts for ts in remote_ts if is_subset((packet.destination,), (ts,))), remote_ts[0])
-            return local, remote
-        return local_ts[0], remote_ts[0]
+            return (local,), (remote,)
+        return local_ts[:1], remote_ts[:1]
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """Install the Child SA, and tell the peer."""
@@ -104,7 +115,7 @@ class RekeyChild(QuickMode):
         child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer for another one")
         ctx.count("child-rekey", sa.name)
         try:
-            self.send_offer(ctx, sa, child.config, (child.local_ts[0], child.remote_ts[0]))
+            self.send_offer(ctx, sa, child.config, (child.local_ts, child.remote_ts))
         except NoProposalChosen as error:
             self.abandon(ctx, sa, str(error))
             return False

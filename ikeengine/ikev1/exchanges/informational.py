@@ -9,7 +9,7 @@ from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
-from ikeengine.ikev1.upkeep import dpd
+from ikeengine.ikev1.upkeep import dpd, lifetimes
 from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Delete, Notify
@@ -64,6 +64,8 @@ def _take_notify(ctx: Context, sa: IkeSa, notify: Notify) -> None:
         dpd.answer(ctx, sa, notify)
     elif notify.kind == NotifyType.INITIAL_CONTACT:
         uniqueness.on_responder(ctx, sa, initial_contact=True)
+    elif notify.kind == NotifyType.RESPONDER_LIFETIME:
+        lifetimes.obey(ctx, sa, notify)
     elif notify.kind.is_error:
         tasks.refused(ctx, sa, notify)
     elif notify.kind != NotifyType.R_U_THERE_ACK:

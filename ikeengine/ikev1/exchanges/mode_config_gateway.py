@@ -10,12 +10,15 @@ from typing import ClassVar
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.exchanges import mode_config, phase1_end, transaction
 from ikeengine.ikev1.exchanges.transaction import Transaction, running_admission
+from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.attributes import Attribute
+from ikeengine.ikev1.wire.numbers import NotifyType
+from ikeengine.ikev1.wire.payloads import Notify
 from ikeengine.model.pool import Lease
 from ikeengine.negotiate.leases import Claim
-from ikeengine.outputs import LeaseChanged, LogLine
+from ikeengine.outputs import Dropped, DropReason, LeaseChanged, LogLine
 from ikeengine.registry import CpType
 from ikeengine.sa import uniqueness
 from ikeengine.sa.addresses import vip_reasons
@@ -70,6 +73,20 @@ def on_request(ctx: Context, sa: IkeSa, message: Received, attributes: Sequence[
         ctx.touch(sa)
     elif sa.connection.pools:
         phase1_end.give_up(ctx, sa, Closing.FAILED, vip_reasons.no_address_left(ctx, sa, PHASE))
+
+
+def on_quick_mode(ctx: Context, sa: IkeSa, message: Received) -> None:
+    """A client goes on without an address, which pools demand as with IKEv2 (FAILED_CP_REQUIRED)."""
+    admission = running_admission(sa)
+    transport.finish(sa, message.conversation)
+    sa.conversations.forget(message.conversation)
+    asks = bool(sa.connection.pools) and sa.connection.pull
+    if admission.needs_password or not admission.needs_address or not asks:
+        ctx.emit(Dropped(DropReason.UNEXPECTED, message.path, "Quick Mode before XAUTH or mode config is over"))
+        return
+    spi = sa.spi_i + sa.spi_r
+    transport.send_informational(ctx, sa, [Notify(NotifyType.INVALID_ID_INFORMATION, spi=spi)])
+    phase1_end.give_up(ctx, sa, Closing.FAILED, vip_reasons.address_required(ctx, sa, PHASE))
 
 
 def _held(ctx: Context, sa: IkeSa) -> tuple[Lease, ...]:

@@ -10,7 +10,7 @@ from ikeengine.ikev1.messages.conversation import PHASE_1
 from ikeengine.ikev1.peer.admission import admission
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
-from ikeengine.ikev1.upkeep import adoption
+from ikeengine.ikev1.upkeep import adoption, lifetimes
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Delete, Notify
 from ikeengine.ikev1.wire.rules import Step
@@ -122,7 +122,7 @@ def admit(ctx: Context, sa: IkeSa) -> None:
     initial_contact = sa.admission is not None and sa.admission.initial_contact
     sa.admission = None
     established(ctx, sa, "both sides are authenticated")
-    _limit_lifetime(ctx, sa)
+    lifetimes.agree(ctx, sa)
     if not initial_contact:
         adoption.adopt_children(ctx, sa)
     if sa.is_initiator:
@@ -131,15 +131,6 @@ def admit(ctx: Context, sa: IkeSa) -> None:
         uniqueness.on_responder(ctx, sa, initial_contact=initial_contact)
         uniqueness.take_over(ctx, sa)
     ctx.answer(take_waiting(sa), ok=True)
-
-
-def _limit_lifetime(ctx: Context, sa: IkeSa) -> None:
-    """An ISAKMP SA is over when the lifetime ends that both sides know of, if ours does not end it before."""
-    if not sa.lifetime:
-        return
-    end = ctx.now + sa.lifetime
-    ours = sa.timers.get(Timer.IKE_EXPIRE)
-    sa.timers.set(Timer.IKE_EXPIRE, end if ours is None else min(ours, end))
 
 
 def move(ctx: Context, sa: IkeSa, path: Path) -> None:

@@ -13,9 +13,10 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import proxy_ids, quick_keys
+from ikeengine.ikev1.exchanges import proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
+from ikeengine.ikev1.exchanges.unity import Pair, Traffic
 from ikeengine.ikev1.keys.hashes import hash_2, hash_3
 from ikeengine.ikev1.keys.keymat import QuickModeSeed
 from ikeengine.ikev1.messages import transport
@@ -28,16 +29,12 @@ from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.connection import ChildConfig, Mode
-from ikeengine.model.selector import TrafficSelector
 from ikeengine.registry import ExchangeType
 from ikeengine.sa.children import nat_transport
 from ikeengine.sa.children.arrival import make
 from ikeengine.sa.children.child import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import OwnKe, generate
-
-Pair = tuple[TrafficSelector, TrafficSelector]
-"""A local and a remote traffic selector: all that one Quick Mode can be for."""
 
 
 @dataclass(slots=True)
@@ -53,6 +50,9 @@ class Offer:
     nonce: bytes
     ke: OwnKe | None
     selectors: Pair
+    """All that one Quick Mode can be for."""
+    traffic: Traffic
+    """What the Child SA is for; with Unity that is less than what is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class QuickMode(Exchange):
 
     offer: Offer | None = None
 
-    def send_offer(self, ctx: Context, sa: IkeSa, config: ChildConfig, selectors: Pair) -> None:
+    def send_offer(self, ctx: Context, sa: IkeSa, config: ChildConfig, traffic: Traffic) -> None:
         """The first message. Raises NoProposalChosen if nothing of what we want can be said in IKEv1."""
-        offer = self.offer = _make_offer(ctx, sa, config, selectors)
+        offer = self.offer = _make_offer(ctx, sa, config, traffic)
         offer.conversation.exchange = self
         payloads: list[Payload] = [offer.payload, Nonce(offer.nonce)]
         if offer.ke is not None:
             payloads.append(Ke(offer.ke.public))
-        payloads += [proxy_ids.to_id(selector) for selector in selectors]
+        payloads += [proxy_ids.to_id(selector) for selector in offer.selectors]
         payloads += original_addresses(sa, offer.wishes.encapsulation, is_initiator=True)
         transport.send_hashed(ctx, sa, offer.conversation, payloads, repeat=True)
 
@@ -98,8 +98,7 @@ class QuickMode(Exchange):
         spis = offer.spi_in, quick_keys.spi_of(choice.peer_spis[0])
         suite, mode = choice.suites[0], choice.encapsulation.mode
         keys = quick_keys.keys(sa, suite, seed, spis, is_initiator=True)
-        local, remote = offer.selectors
-        child = make(ctx, sa, offer.config, suite, mode, spis, ((local,), (remote,)), reqid)
+        child = make(ctx, sa, offer.config, suite, mode, spis, offer.traffic, reqid)
         child.cpi_in, child.cpi_out = (offer.cpi_in, choice.peer_cpi) if choice.peer_cpi else (0, 0)
         return Agreement(child, keys, choice, seed.nr_b)
 
@@ -118,7 +117,7 @@ class QuickMode(Exchange):
         return self.offer
 
 
-def _make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, selectors: Pair) -> Offer:
+def _make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, traffic: Traffic) -> Offer:
     wishes = quick_keys.wishes(sa, config)
     group = pfs_group(config.esp_proposals)
     spi_in = ctx.new_child_spi()
@@ -133,7 +132,8 @@ def _make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, selectors: Pair) -
         cpi_in=cpi_in,
         nonce=ctx.new_nonce(),
         ke=None if group is None else generate(group, ctx.rng),
-        selectors=selectors,
+        selectors=unity.said(ctx, sa, (traffic[0][0], traffic[1][0])),
+        traffic=traffic,
     )
 
 

@@ -12,9 +12,10 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import collision, proxy_ids, quick_keys
+from ikeengine.ikev1.exchanges import collision, proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
+from ikeengine.ikev1.exchanges.unity import Traffic
 from ikeengine.ikev1.keys.hashes import hash_2, hash_3
 from ikeengine.ikev1.keys.keymat import QuickModeSeed
 from ikeengine.ikev1.messages import transport
@@ -135,9 +136,10 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
     local, remote = _offered_selectors(sa, message)
     wants_transport = any(config.mode is Mode.TRANSPORT for config in configs)
     chosen = choose_config(sa, ((local,), (remote,)), configs, wants_transport=wants_transport)
+    traffic = unity.used(ctx, sa, (chosen.local_ts, chosen.remote_ts))
     # In transport mode through a NAT these are not the ones of the offer.
     local, remote = chosen.first
-    if (chosen.local_ts, chosen.remote_ts) != ((local,), (remote,)):
+    if traffic != ((local,), (remote,)) and not unity.is_meant(ctx, sa, (local, remote), traffic):
         raise TsUnacceptable("IKEv1 cannot narrow traffic selectors")
     config, theirs = chosen.config, message.find(Ke)
     spi_in = ctx.new_child_spi()
@@ -151,7 +153,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
         shared = ours.shared(theirs.data)
         payloads.append(Ke(ours.public))
     seed = QuickModeSeed(message.require(Nonce).data, payloads[1].write(), shared)
-    exchange = _install(ctx, sa, config, choice, (local, remote), (spi_in, cpi_in), seed)
+    exchange = _install(ctx, sa, config, choice, traffic, (spi_in, cpi_in), seed)
     payloads += message.all(Id)
     payloads += original_addresses(sa, choice.encapsulation, is_initiator=False)
     _send(ctx, sa, message.conversation, exchange, payloads)
@@ -162,7 +164,7 @@ def _install(
     sa: IkeSa,
     config: ChildConfig,
     choice: Choice,
-    selectors: tuple[TrafficSelector, TrafficSelector],
+    traffic: Traffic,
     own: tuple[int, int],
     seed: QuickModeSeed,
 ) -> QuickAnswer:
@@ -170,10 +172,9 @@ def _install(
     spis = own[0], quick_keys.spi_of(choice.peer_spis[0])
     keys = quick_keys.keys(sa, choice.suites[0], seed, spis, is_initiator=False)
     owner = home(ctx, sa)
-    old = _replaced(owner, config, selectors)
-    pair = (selectors[0],), (selectors[1],)
+    old = _replaced(owner, config, traffic)
     reqid = 0 if old is None else old.reqid
-    child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, pair, reqid)
+    child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, traffic, reqid)
     child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
     child_sa.install(ctx, owner, child, keys, delay_outbound=True)
     quick_keys.limit_lifetime(ctx, owner, child, choice.life)
@@ -193,11 +194,10 @@ def _send(
     transport.send_hashed(ctx, sa, conversation, payloads, repeat=True, hash_of=hash_of)
 
 
-def _replaced(sa: IkeSa, config: ChildConfig, selectors: tuple[TrafficSelector, TrafficSelector]) -> ChildSa | None:
+def _replaced(sa: IkeSa, config: ChildConfig, traffic: Traffic) -> ChildSa | None:
     """The Child SA that the peer rekeys: IKEv1 does not say so, but it is for the very same traffic."""
-    wanted = (selectors[0],), (selectors[1],)
     for child in sa.children.values():
-        same = child.config.name == config.name and (child.local_ts, child.remote_ts) == wanted
+        same = child.config.name == config.name and (child.local_ts, child.remote_ts) == traffic
         if same and child.state in UP_STATES and child.waiting_outbound is None:
             return child
     return None

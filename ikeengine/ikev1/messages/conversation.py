@@ -75,6 +75,10 @@ class Conversations:
         self._by_id[conversation.message_id] = conversation
         return True
 
+    def forget(self, conversation: Conversation) -> None:
+        """Leave one as if its first message had not come; the peer may repeat it."""
+        self._by_id.pop(conversation.message_id, None)
+
     def _forget_one(self) -> bool:
         over = (c.message_id for c in self._by_id.values() if c.exchange is None and c.message_id != PHASE_1)
         oldest = next(over, None)

@@ -13,6 +13,7 @@ from ikeengine.ikev1.peer import choice, credential, proof, secrets
 from ikeengine.ikev1.peer.methods import uses_psk
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
+from ikeengine.ikev1.upkeep import lifetimes
 from ikeengine.ikev1.wire.numbers import NotifyType
 from ikeengine.ikev1.wire.payloads import CertReq, Hash, Id, Notify, Payload, Signature
 from ikeengine.model.connection import ConnectionConfig
@@ -157,9 +158,12 @@ def _accept(ctx: Context, sa: IkeSa) -> None:
 
 
 def _finish(ctx: Context, sa: IkeSa) -> None:
-    notifies = _arrived(sa).all(Notify)
-    initial_contact = any(notify.kind == NotifyType.INITIAL_CONTACT for notify in notifies)
-    phase1_end.authenticated(ctx, sa, initial_contact=initial_contact)
+    """Phase 1 is over. Beside its proof the peer may have said something that is not worth a message of its own."""
+    message = _arrived(sa)
+    said = {notify.kind: notify for notify in message.all(Notify)} if message.encrypted else {}
+    phase1_end.authenticated(ctx, sa, initial_contact=NotifyType.INITIAL_CONTACT in said)
+    if NotifyType.RESPONDER_LIFETIME in said:
+        lifetimes.obey(ctx, sa, said[NotifyType.RESPONDER_LIFETIME])
 
 
 def _arrived(sa: IkeSa) -> Received:

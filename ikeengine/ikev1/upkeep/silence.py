@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.ikev1.messages.conversation import Conversation
+from ikeengine.ikev1.peer.methods import uses_psk
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.sa.context import Context
@@ -34,16 +35,23 @@ def no_answer(ctx: Context, sa: IkeSa, conversation: Conversation) -> FailureRec
 
 
 def half_open(ctx: Context, sa: IkeSa) -> FailureRecord:
-    """An initiator began and never came back."""
+    """An initiator began and never came back, or one side did not go on after phase 1."""
+    after = sa.admission is not None
+    what = "XAUTH and mode config were" if after else "phase 1 was"
+    advice = (
+        "one side waits for the other: compare `auth: xauth`, `pull`, `vips` and `pools` of both"
+        if after
+        else "check that UDP 500 and 4500 reach this host, and compare the secrets and identities of both sides"
+    )
     return FailureRecord(
         alert=Alert.HALF_OPEN_TIMEOUT,
         side=Side.NETWORK,
         phase=sa.state.value,
-        reason=f"phase 1 was not finished within {ctx.settings.half_open_timeout:g} s",
+        reason=f"{what} not finished within {ctx.settings.half_open_timeout:g} s",
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
-        advice="check that UDP 500 and 4500 reach this host, and compare the secrets and identities of both sides",
+        advice=advice,
     )
 
 
@@ -57,6 +65,10 @@ def unreadable(ctx: Context, sa: IkeSa, error: Exception) -> FailureRecord:
         at=ctx.now,
         connection=sa.name,
         peer=peer_text(sa.path),
-        advice="the pre-shared keys of the two sides differ, or the identities and addresses select different ones: "
-        "compare both",
+        advice=_PSK_ADVICE if uses_psk(sa.auth_method) else "compare the captures and logs of both sides",
     )
+
+
+_PSK_ADVICE = (
+    "the pre-shared keys of the two sides differ, or the identities and addresses select different ones: compare both"
+)

@@ -170,6 +170,31 @@ def test_revoked_intermediate(site: Lab, server: Publisher, initiator: str) -> N
     assert "research.crl" not in server.asked
 
 
+IKEV1 = {"version": "1", "proposals": ["aes128-sha256-x25519"]}
+
+
+@pytest.mark.parametrize("aggressive", ["no", "yes"])
+def test_ikev1_waits_for_the_crl(case: MakeCase, initiator: str, site: Lab, server: Publisher, aggressive: str) -> None:
+    """Mirrors ikev2/crl-revoked with IKEv1: phase 1 waits while both sides fetch the CRL, and then all is well."""
+    it = case(crl=True)
+    it.publish()
+    it.connect("strict", "strict", aggressive=aggressive, **IKEV1)
+    site.daemon(initiator).initiate("net")
+    site.assert_same_child()
+    site.assert_traffic()
+    assert server.asked.count("root.crl") >= 2
+
+
+@pytest.mark.parametrize("aggressive", ["no", "yes"])
+def test_crl_revokes_the_peer_with_ikev1(case: MakeCase, initiator: str, aggressive: str) -> None:
+    """Mirrors ikev2/crl-revoked with IKEv1: charon's certificate is on the CRL that the engine fetches."""
+    it = case(crl=True)
+    it.publish(it.theirs)
+    it.connect(aggressive=aggressive, **IKEV1)
+    record = it.refused(initiator)
+    assert (record["alert"], record["side"]) == ("cert-revoked", "local")
+
+
 @pytest.mark.scenario("ikev2/crl-to-cache")
 def test_fetched_crls_are_written(case: MakeCase, initiator: str, site: Lab) -> None:
     """Mirrors ikev2/crl-to-cache: what was fetched and verified is in x509crl."""

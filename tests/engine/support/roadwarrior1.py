@@ -94,7 +94,7 @@ def road_warrior(
     return net, client, server
 
 
-def set_pool(host: Host, net: Net, **changes: Any) -> None:
+def set_pool(host: Host, **changes: Any) -> None:
     """Give a gateway the pool `rw`."""
     pool = PoolConfig("rw", bytes((10, 3, 0, 0)), bytes((10, 3, 0, 1)), bytes((10, 3, 0, 14)))
-    host.endpoint.load_pool(replace(pool, **changes), net.now)
+    host.endpoint.leases.set_pool(replace(pool, **changes))

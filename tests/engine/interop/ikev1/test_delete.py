@@ -26,6 +26,7 @@ def test_child_deleted(site: Lab, initiator: str, deleted_by: str) -> None:
     """The ISAKMP SA stays and takes a new Child SA."""
     connect(site)
     site.daemon(initiator).initiate("net")
+    site.assert_same_child()
     site.daemon(deleted_by).terminate(child="net")
     wait_until(lambda: not site.engine.children() and not site.charon.children())
     site.assert_same_ike()
@@ -40,6 +41,7 @@ def test_ike_deleted(site: Lab, initiator: str, deleted_by: str) -> None:
     """Nothing is left on either side."""
     connect(site)
     site.daemon(initiator).initiate("net")
+    site.assert_same_child()
     site.daemon(deleted_by).terminate(ike=site.name)
     wait_until(lambda: not site.engine.sas() and not site.charon.sas())
     site.assert_no_traffic()

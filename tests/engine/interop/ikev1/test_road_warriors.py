@@ -84,7 +84,7 @@ def test_key_by_address(site: Lab, initiator: str) -> None:
 @pytest.mark.scenario("ikev1/rw-psk-ip-ranges")
 def test_key_by_range(site: Lab, initiator: str) -> None:
     """Mirrors ikev1/rw-psk-ip-ranges: the responder takes whoever comes from some addresses."""
-    anybody = {"remote_addrs": ["198.51.100.0/24", "192.0.2.0/28"], "remote": {"auth": "psk", "id": "%any"}}
+    anybody = {"remote_addrs": ["198.51.100.0/24", "192.0.2.1-192.0.2.9"], "remote": {"auth": "psk", "id": "%any"}}
     sections = by_address(site)
     sections[other(initiator)] |= anybody
     connect(site, **sections)

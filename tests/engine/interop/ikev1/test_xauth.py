@@ -9,7 +9,9 @@ import pytest
 
 from tests.engine.interop.ikev1.site import connect
 from tests.engine.interop.lab import Lab, lab, merged
+from tests.engine.interop.test_certificates import equip, leafs
 from tests.lab import charon as charons
+from tests.lab.certs import authority
 from tests.lab.netns import wait_until
 
 CAROL, PASSWORD = "carol@strongswan.org", "4iChxLT3"
@@ -31,23 +33,55 @@ def load_password(site: Lab, password: str = PASSWORD, *, only: str = "") -> Non
             )
 
 
-def log_in(site: Lab, client: str, **both: Any) -> None:
-    """Load the connection, with `client` as the one who logs in after both have proven to know the pre-shared key."""
-    asks: dict[str, Any] = {"local": None, "local-1": {}, "local-2": {"auth": "xauth", "xauth_id": CAROL}}
-    wants: dict[str, Any] = {"remote": None, "remote-1": {}, "remote-2": {"auth": "xauth"}}
-    sections = (("engine", asks), ("charon", wants)) if client == "engine" else (("engine", wants), ("charon", asks))
-    for name, section in sections:
-        plain = site.connection(name)
-        side = "local" if section is asks else "remote"
-        section[f"{side}-1"] = plain[side]
-    engine, charon = (asks, wants) if client == "engine" else (wants, asks)
-    connect(site, engine=merged(engine, both.pop("engine", {})), charon=merged(charon, both.pop("charon", {})), **both)
+def log_in(site: Lab, client: str, *, proof: str = "psk", **both: Any) -> None:
+    """Load the connection. `client` logs in; both prove themselves before, with hybrid only the gateway."""
+    gateway = "charon" if client == "engine" else "engine"
+    certificates = {} if proof == "psk" else certified(site, client, gateway, proof)
+    sides = {}
+    for name, login in ((client, "local"), (gateway, "remote")):
+        plain, own = site.connection(name), both.pop(name, {})
+        user = {"auth": "xauth", "xauth_id": CAROL} if login == "local" else {"auth": "xauth"}
+        section: dict[str, Any] = {}
+        for side in ("local", "remote"):
+            first = merged(plain[side], certificates.get(name, {}).get(side, {}))
+            section[side] = None
+            if side == login and proof == "hybrid":
+                section[side] = {**user, "id": None}
+            elif side == login:
+                section |= {f"{side}-1": first, f"{side}-2": user}
+            else:
+                section[f"{side}-1"] = first
+        sides[name] = merged(section, own)
+    connect(site, engine=sides["engine"], charon=sides["charon"], **both)
 
 
-@pytest.mark.scenario("ikev1/xauth-psk")
-def test_user_and_password(site: Lab, initiator: str) -> None:
-    """Mirrors ikev1/xauth-psk: the gateway lets carol in, knows her by name, and traffic flows."""
-    log_in(site, initiator)
+def certified(site: Lab, client: str, gateway: str, proof: str) -> dict[str, Any]:
+    """What the sections say of certificates; both daemons have what they need for that."""
+    mine, theirs = leafs("rsa2048")
+    own = {"engine": mine, "charon": theirs}
+    for name, leaf in own.items():
+        if name == gateway or proof != "hybrid":
+            equip(site.daemon(name), leaf, authority())
+        else:
+            site.daemon(name).load_authority(authority().pem)
+    names = (client, gateway) if proof == "rsa" else (gateway,)
+    sections: dict[str, Any] = {client: {"remote": {"auth": "pubkey"}}, gateway: {"remote": {"auth": "pubkey"}}}
+    for name in names:
+        sections[name]["local"] = {"auth": "pubkey", "certs": [own[name].pem]}
+    return sections
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        pytest.param("psk", marks=pytest.mark.scenario("ikev1/xauth-psk")),
+        pytest.param("rsa", marks=pytest.mark.scenario("ikev1/xauth-rsa")),
+        pytest.param("hybrid", marks=pytest.mark.scenario("ikev1/xauth-id-rsa-hybrid")),
+    ],
+)
+def test_user_and_password(site: Lab, initiator: str, proof: str) -> None:
+    """Mirrors ikev1/xauth-psk, xauth-rsa and xauth-id-rsa-hybrid: the gateway lets carol in, and knows her by name."""
+    log_in(site, initiator, proof=proof)
     load_password(site)
     site.daemon(initiator).initiate("net")
     site.assert_same_ike()
