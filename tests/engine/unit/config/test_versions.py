@@ -153,11 +153,12 @@ def test_defaults_come_after_what_is_written() -> None:
     assert format_proposal(draft.config.proposals[0]) == "3des-sha1-modp1024"
 
 
-def test_ah_around_esp() -> None:
+def test_ah_around_esp_is_read_and_refused() -> None:
     draft, errors = build(
         f"version: 1\n{PSK}children: {{net: {{esp_proposals: aes128-sha256, ah_proposals: sha256}}}}\n"
     )
-    assert errors == []
+    assert len(errors) == 1
+    assert "a Child SA uses either AH or ESP" in errors[0]
     child = draft.config.children["net"]
     assert [proposal.protocol.name for proposal in (*child.esp_proposals, *child.ah_proposals)] == ["ESP", "AH"]
 
