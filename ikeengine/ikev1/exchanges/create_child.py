@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
-from ikeengine.ikev1.exchanges import collision, quick_keys, unity
+from ikeengine.ikev1.exchanges import child_lifetimes, collision, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.quick import Agreement, QuickMode
 from ikeengine.ikev1.exchanges.unity import Traffic
@@ -87,7 +87,7 @@ class CreateChild(QuickMode):
             return
         child = agreed.child
         child_sa.install(ctx, owner, child, agreed.keys, delay_outbound=bool(stale))
-        quick_keys.limit_lifetime(ctx, owner, child, agreed.choice.life)
+        child_lifetimes.limit(ctx, owner, child, agreed.life)
         self.send_last(ctx, sa, agreed.nonce_peer)
         announce_up(ctx, owner, child)
         child_sa.confirm(ctx, child, self.ops)
@@ -130,7 +130,7 @@ class RekeyChild(QuickMode):
             return
         fresh = agreed.child
         child_sa.install(ctx, owner, fresh, agreed.keys, delay_outbound=old is not None)
-        quick_keys.limit_lifetime(ctx, owner, fresh, agreed.choice.life)
+        child_lifetimes.limit(ctx, owner, fresh, agreed.life)
         self.send_last(ctx, sa, agreed.nonce_peer)
         if old is None:
             announce_up(ctx, owner, fresh)

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import proxy_ids, quick_keys, unity
+from ikeengine.ikev1.exchanges import child_lifetimes, proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.exchanges.unity import Pair, Traffic
@@ -24,6 +24,7 @@ from ikeengine.ikev1.messages.conversation import Conversation
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.proposals import child as proposals
 from ikeengine.ikev1.proposals.child import Choice
+from ikeengine.ikev1.proposals.lifetime import Lifetime
 from ikeengine.ikev1.proposals.wishes import Wishes, pfs_group
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
@@ -61,7 +62,7 @@ class Agreement:
 
     child: ChildSa
     keys: ChildKeys
-    choice: Choice
+    life: Lifetime
     nonce_peer: bytes
 
 
@@ -100,7 +101,9 @@ class QuickMode(Exchange):
         keys = quick_keys.keys(sa, suite, seed, spis, is_initiator=True)
         child = make(ctx, sa, offer.config, suite, mode, spis, offer.traffic, reqid)
         child.cpi_in, child.cpi_out = (offer.cpi_in, choice.peer_cpi) if choice.peer_cpi else (0, 0)
-        return Agreement(child, keys, choice, seed.nr_b)
+        life = child_lifetimes.agreed(choice, message)
+        child.most_bytes = life.octets
+        return Agreement(child, keys, life, seed.nr_b)
 
     def send_last(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> None:
         """The third message: the peer may send on the new SAs now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikeengine.crypto.keymat import ChildKeyMaterial
 from ikeengine.errors import NoProposalChosen
 from ikeengine.ikev1.keys.keymat import QuickModeSeed, child_keys
-from ikeengine.ikev1.proposals.lifetime import Lifetime, lifetime
+from ikeengine.ikev1.proposals.lifetime import lifetime
 from ikeengine.ikev1.proposals.modes import Encapsulation
 from ikeengine.ikev1.proposals.wishes import Spis, Wishes
 from ikeengine.ikev1.sa import IkeSa
@@ -13,15 +13,11 @@ from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite
 from ikeengine.registry import Protocol
-from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.child import ChildKeys
 from ikeengine.sa.children.cpi import CPI_OCTETS, new_cpi
 from ikeengine.sa.context import Context
-from ikeengine.timers import Timer
 
 SPI_OCTETS = 4
-
-RENEW_AT = 0.9
-"""Part of a lifetime that the peer has made shorter than ours, after which we rekey."""
 
 
 def wishes(sa: IkeSa, config: ChildConfig) -> Wishes:
@@ -68,15 +64,3 @@ def spi_of(octets: bytes) -> int:
     if len(octets) != SPI_OCTETS or spi == 0:
         raise NoProposalChosen(f"the SPI of the peer's proposal is not {SPI_OCTETS} octets or is zero")
     return spi
-
-
-def limit_lifetime(ctx: Context, sa: IkeSa, child: ChildSa, peers: Lifetime) -> None:
-    """End a Child SA when the lifetime of the peer is over, and rekey it before, where ours is longer."""
-    ours = child.config.life_time
-    if not peers.seconds or (ours and ours <= peers.seconds):
-        return
-    end = ctx.now + peers.seconds
-    sa.timers.set(Timer.CHILD_EXPIRE, end, child.unique_id)
-    rekey_at = sa.timers.get(Timer.CHILD_REKEY, child.unique_id)
-    if rekey_at is not None and rekey_at >= end:
-        sa.timers.set(Timer.CHILD_REKEY, ctx.now + RENEW_AT * peers.seconds, child.unique_id)

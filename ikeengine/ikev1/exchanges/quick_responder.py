@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import collision, proxy_ids, quick_keys, unity
+from ikeengine.ikev1.exchanges import child_lifetimes, collision, proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.exchanges.unity import Traffic
@@ -155,6 +155,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
     seed = QuickModeSeed(message.require(Nonce).data, payloads[1].write(), shared)
     exchange = _install(ctx, sa, config, choice, traffic, (spi_in, cpi_in), seed)
     payloads += message.all(Id)
+    payloads += child_lifetimes.objection(choice, wishes.life, spis[choice.suites[0].protocol])
     payloads += original_addresses(sa, choice.encapsulation, is_initiator=False)
     _send(ctx, sa, message.conversation, exchange, payloads)
 
@@ -176,8 +177,9 @@ def _install(
     reqid = 0 if old is None else old.reqid
     child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, traffic, reqid)
     child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
+    child.most_bytes = choice.life.octets
     child_sa.install(ctx, owner, child, keys, delay_outbound=True)
-    quick_keys.limit_lifetime(ctx, owner, child, choice.life)
+    child_lifetimes.limit(ctx, owner, child, choice.life)
     return QuickAnswer(seed=seed, child=child, replaces=old)
 
 

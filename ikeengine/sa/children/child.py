@@ -35,6 +35,9 @@ from ikeengine.timers import Timer
 PEER_HAS_ANSWER = 15.0
 """Seconds after which a peer surely has our answer, if nothing tells before: it would have asked again meanwhile."""
 
+RENEW_AT = 0.9
+"""Part of a limit of the peer after which we rekey, if our own configuration does not say so before."""
+
 UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
 
@@ -87,6 +90,8 @@ class ChildSa:
     """Number of a Child SA for the same traffic that the peer made beside this one, and will keep."""
     refused: int = 0
     """How often the peer would not rekey it."""
+    most_bytes: int = 0
+    """Octets after which the peer ends it, whatever our configuration says; 0 for no such limit."""
     waiting: tuple[OpId, ...] = ()
     """Commands that are done when the datapath has this Child SA."""
 
@@ -128,7 +133,7 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
     child.encap = sa.uses_nat_t
-    limits = _limits(ctx, child.config)
+    limits = _limits(ctx, child)
     inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in, limits)
     outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out, limits)
     child.sa_in, child.sa_out = inbound.id, outbound.id
@@ -344,15 +349,22 @@ def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
     return UdpEncap(path.local_port, path.remote_port)
 
 
-def _limits(ctx: Context, config: ChildConfig) -> Limits:
+def _limits(ctx: Context, child: ChildSa) -> Limits:
+    config, most = child.config, child.most_bytes
+    soft = _soft(ctx, config.rekey_bytes, config.rand_bytes)
     return Limits(
-        soft_bytes=_soft(ctx, config.rekey_bytes, config.rand_bytes),
-        hard_bytes=config.life_bytes,
+        soft_bytes=_least(soft, int(most * RENEW_AT)),
+        hard_bytes=_least(config.life_bytes, most),
         soft_packets=_soft(ctx, config.rekey_packets, config.rand_packets),
         hard_packets=config.life_packets,
         # Twice the lifetime: the kernel drops the SA only if the daemon did not.
         hard_seconds=int(2 * config.life_time),
     )
+
+
+def _least(ours: int, peers: int) -> int:
+    """The smaller of two limits, where 0 is none."""
+    return min(ours, peers) if ours and peers else ours or peers
 
 
 def _soft(ctx: Context, limit: int, rand: int) -> int:
