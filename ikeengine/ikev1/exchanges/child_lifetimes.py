@@ -8,6 +8,7 @@ from ikeengine.ikev1.proposals.lifetime import Lifetime, read_responder_lifetime
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Notify
+from ikeengine.model.connection import ChildConfig
 from ikeengine.sa.children.child import RENEW_AT, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
@@ -29,6 +30,12 @@ def objection(choice: Choice, ours: Lifetime, spi_in: bytes) -> list[Notify]:
         return []
     protocol = ProtocolId(choice.suites[0].protocol)
     return [Notify(NotifyType.RESPONDER_LIFETIME, responder_lifetime(protocol, ours), protocol, spi_in)]
+
+
+def peers_volume(config: ChildConfig, life: Lifetime) -> int:
+    """Octets after which the peer ends a Child SA, if we would not do so before; else 0."""
+    ours = config.life_bytes
+    return life.octets if not ours or life.octets < ours else 0
 
 
 def limit(ctx: Context, sa: IkeSa, child: ChildSa, peers: Lifetime) -> None:

@@ -102,7 +102,7 @@ class QuickMode(Exchange):
         child = make(ctx, sa, offer.config, suite, mode, spis, offer.traffic, reqid)
         child.cpi_in, child.cpi_out = (offer.cpi_in, choice.peer_cpi) if choice.peer_cpi else (0, 0)
         life = child_lifetimes.agreed(choice, message)
-        child.most_bytes = life.octets
+        child.most_bytes = child_lifetimes.peers_volume(offer.config, life)
         return Agreement(child, keys, life, seed.nr_b)
 
     def send_last(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> None:

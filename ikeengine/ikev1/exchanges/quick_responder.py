@@ -177,7 +177,7 @@ def _install(
     reqid = 0 if old is None else old.reqid
     child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, traffic, reqid)
     child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
-    child.most_bytes = choice.life.octets
+    child.most_bytes = child_lifetimes.peers_volume(config, choice.life)
     child_sa.install(ctx, owner, child, keys, delay_outbound=True)
     child_lifetimes.limit(ctx, owner, child, choice.life)
     return QuickAnswer(seed=seed, child=child, replaces=old)
