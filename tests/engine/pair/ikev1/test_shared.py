@@ -23,6 +23,7 @@ NOT_WITH_IKEV1 = {
     "test_another_method_counts_from_the_next_authentication_on": "phase 1 has one method for both sides",
     "test_packets_outside_of_a_narrowed_child_get_one_of_their_own": "selectors are never narrowed",
     "test_r09_soft_then_hard": "the peer cannot refuse with TEMPORARY_FAILURE",
+    "test_r09_volumes_have_their_random_part": "a volume is negotiated: it counts for both sides",
     "test_the_old_child_sa_waits_for_a_slow_datapath": "the old Child SA goes after a time, not after an answer",
     "test_the_old_child_stays_until_the_peer_takes_the_new_one": "the default proposals hold the new one",
 }
