@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine.interop.ikev1.site import connect
+from tests.engine.interop.ikev1.test_ike_scan import AGGRESSIVE, PROPOSAL, scan
 from tests.engine.interop.lab import Lab, lab
 from tests.engine.interop.test_certificates import PUBKEY, equip, leafs
 from tests.lab.certs import authority
@@ -66,3 +67,11 @@ def test_nobody_who_is_not_meant_gets_a_hash(site: Lab) -> None:
 def site_of(initiator: str) -> str:
     """The side that answers."""
     return "charon" if initiator == "engine" else "engine"
+
+
+def test_ike_scan_gets_a_handshake(site: Lab) -> None:
+    """`ike-scan`, which collects hashes for guessing, gets one: that is why the flag has its name."""
+    connect(site, proposals=[PROPOSAL], aggressive="yes")
+    found = scan(site, "--aggressive", "--id=right.example.com", "--idtype=2", "--dhgroup=14")
+    assert AGGRESSIVE in found
+    assert "1 returned handshake; 0 returned notify" in found
