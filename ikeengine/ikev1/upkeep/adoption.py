@@ -87,6 +87,6 @@ def linger(ctx: Context, old: IkeSa) -> bool:
     made_at = new.established_at or 0.0
     if new is old or new.last_inbound > made_at or ctx.now >= made_at + PATIENCE:
         return True
-    dpd.ask(ctx, new)
+    dpd.probe(ctx, new)
     old.timers.set(Timer.LINGER, ctx.now + LINGER)
     return False

@@ -39,7 +39,7 @@ def ask(ctx: Context, sa: IkeSa) -> None:
     if not sa.peer_does_dpd:
         return
     if not sa.dpd_tries:
-        sa.dpd_sequence = (sa.dpd_sequence + 1) & 0xFFFFFFFF or 1
+        _count(sa)
         if connection.dpd_timeout:
             end = max(ctx.now + LEAST_ANSWER_TIME, sa.last_inbound + connection.dpd_timeout)
             sa.timers.set(Timer.DPD_TIMEOUT, end)
@@ -49,6 +49,13 @@ def ask(ctx: Context, sa: IkeSa) -> None:
     _send(ctx, sa, NotifyType.R_U_THERE, sa.dpd_sequence.to_bytes(4, "big"))
     sa.timers.set(Timer.DPD, ctx.now + rules.delay(sa.dpd_tries, ctx.rng))
     sa.dpd_tries += 1
+
+
+def probe(ctx: Context, sa: IkeSa) -> None:
+    """Ask once, whatever `dpd_delay` says. Nothing follows from silence."""
+    if sa.peer_does_dpd:
+        _count(sa)
+        _send(ctx, sa, NotifyType.R_U_THERE, sa.dpd_sequence.to_bytes(4, "big"))
 
 
 def answer(ctx: Context, sa: IkeSa, notify: Notify) -> None:
@@ -71,6 +78,10 @@ def timed_out(ctx: Context, sa: IkeSa) -> None:
     )
     ctx.fail(record)
     close(ctx, sa, Closing.DEAD, record)
+
+
+def _count(sa: IkeSa) -> None:
+    sa.dpd_sequence = (sa.dpd_sequence + 1) & 0xFFFFFFFF or 1
 
 
 def _send(ctx: Context, sa: IkeSa, kind: NotifyType, data: bytes) -> None:
