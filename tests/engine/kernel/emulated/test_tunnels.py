@@ -95,7 +95,7 @@ def test_interface_of_the_engine(site: Lab, add_interface: AddInterface, initiat
     assert (site.engine.ike()["interface"], site.engine.ike()["if-id-in"]) == ("vpn0", "0000002a")
     assert (entries(site, "state").count("if_id 0x2a"), entries(site, "policy").count("if_id 0x2a")) == (2, 3)
     assert routes(site, "vpn0") == {"169.254.7.0/30", site.right.net}
-    assert "220" not in site.left.gateway.run("ip", "route", "show", "table", "all").stdout
+    assert "table 220" not in site.left.gateway.run("ip", "route", "show", "table", "all").stdout
     for daemon in ("engine", "charon"):
         site.rekey_child(daemon)
     site.rekey_ike(initiator)

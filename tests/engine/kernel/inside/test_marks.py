@@ -60,7 +60,7 @@ def test_traffic_through_a_vti_device(site: Lab, initiator: str) -> None:
     site.rekey_child("engine")
     site.rekey_child("charon")
     site.assert_traffic()
-    assert "220" not in site.left.gateway.run("ip", "route", "show", "table", "all").stdout, "no routes of ours"
+    assert "table 220" not in site.left.gateway.run("ip", "route", "show", "table", "all").stdout, "no routes of ours"
     site.engine.terminate(ike=site.name)
     site.engine.clear()
     assert (states(site), policies(site)) == ("", "")
