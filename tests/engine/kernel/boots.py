@@ -100,6 +100,8 @@ class Boots:
         }
         if number:
             environment[BACKWARDS] = "yes"
+        if ci := os.environ.get("CI"):
+            environment["CI"] = ci
         options = ["-p", "no:cacheprovider", "--basetemp=/run/pytest", "--durations=0", "--durations-min=1"]
         result = self.kind.lab.run(
             [sys.executable, "-m", "pytest", *options, f"@{self.directory / 'tests'}"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from tests.engine.interop.ikev1.site import connect
 from tests.engine.interop.lab import Lab, child, lab
 from tests.lab.charon import NETLINK
+from tests.lab.needs import need_programs
 from tests.lab.netns import Namespace, wait_until
 from tests.lab.traffic import ESP, captured
 
@@ -82,9 +82,9 @@ def l2tp(namespace: Namespace, directory: Path, configuration: str, *options: st
         print(f"--- {directory.name}", log.read_text(errors="replace")[-4000:], sep="\n")
 
 
-@pytest.mark.skipif(shutil.which("xl2tpd") is None or shutil.which("pppd") is None, reason="apt-get install xl2tpd ppp")
 def test_l2tp_through_a_nat(site: Lab, tmp_path: Path) -> None:
     """PPP within L2TP within ESP within UDP: nothing of L2TP is seen on the way, and packets go through both ways."""
+    need_programs("xl2tpd", "pppd")
     connect(
         site,
         engine={"remote_addrs": ["%any"], **child(local_ts=["dynamic[udp/1701]"], remote_ts=["dynamic[udp]"])},
