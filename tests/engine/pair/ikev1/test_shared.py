@@ -36,12 +36,8 @@ MODULES: tuple[ModuleType, ...] = (
 NOT_WITH_IKEV1 = {
     **dict.fromkeys(
         (
-            "test_a_peer_that_keeps_both_is_let_have_its_way_longer_each_time",
-            "test_both_begin_at_the_same_time",
             "test_no_and_never_allow_duplicates",
-            "test_one_of_two_terminated_by_number",
             "test_replace_from_the_same_address_lets_the_old_one_live_a_while",
-            "test_the_unique_option_decides_at_once",
         ),
         "two ISAKMP SAs between the same addresses become one: see test_uniqueness",
     ),

@@ -6,18 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.model.commands import Initiate, Terminate
-from ikeengine.model.connection import Action, Unique
+from ikeengine.model.commands import Initiate, Rekey, Terminate
+from ikeengine.model.connection import Unique
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert
 from ikeengine.model.secret import Secret
-from ikeengine.outputs import ChildUpdown
 from tests.engine.pair.ikev1.test_shared import _with_ikev1  # noqa: F401
 from tests.engine.pair.test_keep_up import OUTAGE, assert_one, gaps, kept
 from tests.engine.pair.test_uniqueness import ids, pair, twin
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.roadwarrior1 import CAROL, gateway_config, login, road_warrior, warrior_config
-from tests.engine.support.site import PSK
+from tests.engine.support.site import PSK, psk_pair
 
 
 @pytest.mark.parametrize("unique", list(Unique))
@@ -117,37 +116,20 @@ def test_a_user_who_has_lost_everything_is_let_in_again() -> None:
 # --- both sides at the same time ------------------------------------------------------------------------------
 
 
-def test_both_begin_at_the_same_time() -> None:
-    """Of two ISAKMP SAs that cross, and of their Child SAs, one stays."""
-    net, left, right = kept(both=True)
-    net.run(1)
-    assert len(left.ikes()) == len(right.ikes()) == 1
-    gapless: list[bool] = []
-    net.watch = lambda: gapless.append(traffic_flows(left, right))
-    net.run(30)
-    assert_one(left, right)
-    assert all(gapless)
-
-
-def test_a_peer_that_begins_again_is_not_fought() -> None:
-    """The peer makes another Child SA whenever one is closed."""
-    net, left, right = kept(right={"child_start_action": Action.START, "child_close_action": Action.START})
-    net.run(3600)
-    closed = [event for event in left.events(ChildUpdown) if not event.up]
-    assert len(closed) <= 10
-    assert traffic_flows(left, right)
-    assert len(left.children()) <= 2
-
-
 @pytest.mark.parametrize("by", [0, 1])
-def test_one_of_two_that_cross_is_terminated(by: int) -> None:
-    """What is closed by its number is wanted back, as the Child SA is to be kept up."""
-    net, left, right = kept(both=True)
-    net.run(1)
+def test_two_that_have_crossed_become_one_when_they_are_replaced(by: int) -> None:
+    """Each keeps its Child SAs until then, because peers end them with their ISAKMP SA."""
+    net, left, right = psk_pair()
+    for host in (left, right):
+        net.command(host, Initiate(child="net"))
+    net.settle()
+    assert len(left.ikes()) == len(right.ikes()) == 2
+    net.watch = lambda: traffic_flows(left, right) or pytest.fail("a packet would be lost")
     host = (left, right)[by]
-    net.command(host, Terminate(ike_id=host.ikes()[0].unique_id))
-    net.run(60)
-    assert_one(left, right)
+    net.command(host, Rekey(ike=host.ikes()[0].name))
+    net.run(300)
+    assert len(left.ikes()) == len(right.ikes()) == 1
+    assert len(list(installed_pairs(left, right))) == len(left.children()) == len(right.children()) == 2
 
 
 def test_a_wrong_secret_is_noticed_by_silence() -> None:
