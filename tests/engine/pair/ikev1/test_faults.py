@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from ikeengine.model.commands import Initiate, Rekey, Terminate
+from ikeengine.model.connection import Unique
 from tests.engine.pair.test_faults import inflict
 from tests.engine.pair.test_soak import leftovers, unanswered
 from tests.engine.support.ikev1 import ikev1_pair
@@ -27,6 +28,7 @@ class Case:
     is_up_before: bool = True
     ikes: int = 1
     children: int = 1
+    unique: Unique = Unique.NO
 
 
 def initiate(net: Net, left: Host, right: Host) -> Ops:
@@ -83,7 +85,7 @@ ANSWERED = {
 }
 """Every message that matters is repeated until it is answered."""
 TOLD = {
-    "initiate, both": Case(initiate_both, is_up_before=False),
+    "initiate, both": Case(initiate_both, is_up_before=False, unique=Unique.REPLACE),
     "delete child, both": Case(delete_child_both, children=0),
     "delete IKE, both": Case(delete_ike_both, ikes=0, children=0),
     "rekey child, delete IKE": Case(rekey_child_against_delete, ikes=0, children=0),
@@ -104,7 +106,7 @@ def at(fault: str, number: int) -> Callable[[Net], None]:
 def run(case: Case, net: Net, arrange: Callable[[Net], None]) -> int:
     """Run a case. Returns how many datagrams there were."""
     loss, net.loss = net.loss, 0.0
-    net, left, right = ikev1_pair(net, dpd_delay=DPD)
+    net, left, right = ikev1_pair(net, dpd_delay=DPD, unique=case.unique)
     if case.is_up_before:
         assert net.initiate(left).ok
         net.settle()
