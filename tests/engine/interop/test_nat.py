@@ -99,6 +99,7 @@ def test_nat_mapping_changes_with_mobike(site: Lab) -> None:
         site.router.forget_mappings()
         site.right.client.ping(site.left.host, wait=0.2)
         wait_until(lambda: public.ike()["remote-port"] != before)
+        wait_until(lambda: events or public is not site.engine)
     if public is site.engine:
         ((name, event),) = events
         assert (name, event["remote-host"]) == ("ike-update", site.router.public)
