@@ -43,7 +43,7 @@ def specifications() -> t.Dict[str, Data]:
     found: t.Dict[str, Data] = {}
     for path in glob.glob(SPECIFICATIONS):
         with open(path, encoding="utf-8") as source:
-            found.update(yaml.load(source, loader)["argument_specs"]["main"].get("options", {}))  # noqa: S506
+            found.update(yaml.load(source, loader)["argument_specs"]["main"].get("options", {}))
     return found
 
 
