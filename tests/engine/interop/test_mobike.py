@@ -58,7 +58,7 @@ def assert_uninterrupted(site: Lab, before: str, ping: Ping, most_lost: int) -> 
 
     charon's libipsec cannot move a Child SA and rekeys it instead; that they are moved is shown in the kernel tests.
     """
-    wait_until(lambda: site.left.client.ping(site.right.host))
+    wait_until(lambda: site.left.client.ping(site.right.host, wait=2))
     received, lost = ping.stop()
     assert site.engine.ike()["initiator-spi"] == before
     assert len(lost) <= most_lost, f"lost {lost} of {received + len(lost)}"
@@ -137,7 +137,7 @@ def test_virtual_ip_moves_along(moving: Lab, initiator: str, pool: str) -> None:
     assert own.gateway.ping(other.host, "-I", virtual, count=3)
     own.gateway.ip("link set eth0 down")
     assert_both_see(site, SECOND["left"], SECOND["right"])
-    wait_until(lambda: own.gateway.ping(other.host, "-I", virtual))
-    wait_until(lambda: own.gateway.ping(other.host))
+    wait_until(lambda: own.gateway.ping(other.host, "-I", virtual, wait=2))
+    wait_until(lambda: own.gateway.ping(other.host, wait=2))
     assert site.daemon(initiator).ike()["local-vips"] == [virtual]
     assert own.gateway.ping(other.host, count=3)

@@ -18,7 +18,7 @@ KINDS = (("icmp", "icmp", "icmp"), ("tcp", "tcp", "tcp/5201"))
 
 def lost(client: Namespace, address: str, *options: str) -> int:
     """How many of three packets were not answered."""
-    output = client.run("ping", "-n", "-c", "3", "-i", "0.3", "-W", "3", *options, address, check=False).stdout
+    output = client.run("ping", "-n", "-c", "3", "-i", "0.3", "-W", "30", *options, address, check=False).stdout
     found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
     assert found, output
     return int(found[1]) - int(found[2])
@@ -60,7 +60,7 @@ def test_traps_for_protocols_and_ports(site: Lab) -> None:
     site.connect(engine={"children": {"net": None, **mine}}, charon={"children": {"net": None, **theirs}})
     assert lost(site.left.client, site.right.host) == 0
     assert [found["name"] for found in site.engine.children()] == ["icmp"]
-    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=1) > 1
+    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=1) > 0
     assert {found["name"] for found in site.engine.children()} == {"icmp", "tcp"}
     assert len(site.engine.ikes()) == 1
 
@@ -84,7 +84,7 @@ def test_idle_tunnel_is_closed_and_comes_back_with_a_packet(site: Lab, initiator
     site.connect(engine=child(inactivity="1s", start_action="trap" if initiator == "engine" else "none"))
     site.daemon(initiator).initiate("net")
     site.assert_traffic()
-    wait_until(lambda: not site.engine.children() and not site.charon.children(), 6)
+    wait_until(lambda: not site.engine.children() and not site.charon.children())
     site.assert_same_ike()
     if initiator == "engine":
         assert lost(site.left.client, site.right.host) == 0

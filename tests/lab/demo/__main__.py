@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,13 +18,14 @@ from tests.lab.demo import inventory, playbook
 from tests.lab.demo.playbook import PlaybookFailed, Recap
 from tests.lab.demo.topology import INTERNET, PREFIX, SITES, Topology, remove_leftovers
 from tests.lab.demo.wire import Capture
+from tests.lab.netns import wait_until
+from tests.lab.traffic import Ping
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build"
 MARKER = b"keymesh-secret!!"
 """What the clients send to each other; it must not be seen on the wire."""
 
-LOAD_SECONDS = 6
 PING_INTERVAL = 0.01
 
 
@@ -90,20 +90,15 @@ class Demo:
 
     def rekey_under_load(self) -> str:
         """New keys for everything while packets flow, every one counted."""
-        count = int(LOAD_SECONDS / PING_INTERVAL)
-        ping = self._client().popen(
-            "ping", "-n", "-q", "-i", str(PING_INTERVAL), "-c", str(count), self.right.client_address,
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
+        ping = Ping(self._client(), self.right.client_address, interval=PING_INTERVAL)
         before = self._spis()
         self._play("keymesh.ike.rekey", "rekey", "-e", "ike_rekey_parent=true")
-        output, _ = ping.communicate(timeout=60)
+        received, lost = ping.stop()
         if before & self._spis():
             raise DemoFailed("the SAs were not replaced")
-        match = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-        if match is None or match[1] != match[2]:
-            raise DemoFailed(f"packets were lost while rekeying: {output}")
-        return f"IKE SA and Child SA replaced on {self.left.gateway}; {match[2]} of {match[1]} packets arrived, 0 lost"
+        if lost:
+            raise DemoFailed(f"packets were lost while rekeying: {lost} of {received + len(lost)}")
+        return f"IKE SA and Child SA replaced on {self.left.gateway}; {received} of {received} packets arrived, 0 lost"
 
     def status(self) -> None:
         """What a person reads."""
@@ -128,9 +123,9 @@ class Demo:
         server = self.topology.hosts[self.right.client].popen(
             "iperf3", "--server", "--one-off", stdout=subprocess.DEVNULL
         )
-        time.sleep(0.5)
+        wait_until(lambda: ":5201 " in self.topology.hosts[self.right.client].run("ss", "-Htln").stdout)
         result = self._client().run("iperf3", "--client", self.right.client_address, "--time", "3", "--json")
-        server.wait(10)
+        server.wait(60)
         return json.loads(result.stdout)["end"]["sum_received"]["bits_per_second"] / 1e6
 
     def _engine(self, gateway: str, *arguments: str, capture: bool = True) -> str:

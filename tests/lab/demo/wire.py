@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.netns import Namespace
+from tests.lab.netns import Namespace, wait_until
 
 _KINDS = {
     "IKE": "udp port 500 or (udp port 4500 and udp[8:4] = 0)",
@@ -37,17 +37,13 @@ class Capture:
             "tcpdump", "-i", interface, "-U", "-w", str(path), "--immediate-mode", "ip or arp",
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        deadline = time.monotonic() + 5
-        while not path.exists() or not path.stat().st_size:
-            if time.monotonic() > deadline:
-                raise TimeoutError("tcpdump does not start")
-            time.sleep(0.05)
+        wait_until(lambda: path.exists() and path.stat().st_size)
 
     def stop(self, marker: bytes) -> Findings:
         """End the capture and look at it."""
         time.sleep(0.3)
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
         packets = Counter({kind: self._count(expression) for kind, expression in _KINDS.items()})
         allowed = " or ".join(f"({expression})" for expression in _KINDS.values())
         return Findings(+packets, self._count(f"not ({allowed})"), marker in self._path.read_bytes())

@@ -110,7 +110,7 @@ def test_only_udp_4500_is_on_the_wire(plain):
 def test_big_packets(plain):
     assert plain.ping(0, "-s", "1372", "-M", "do")
     assert plain.ping(0, "-s", "4000", count=2)
-    too_big = plain.hosts[0].run("ping", "-c1", "-W1", "-s", "1373", "-M", "do", RIGHT_HOST, check=False)
+    too_big = plain.hosts[0].run("ping", "-c1", "-W10", "-s", "1373", "-M", "do", RIGHT_HOST, check=False)
     assert "mtu=1400" in (too_big.stdout + too_big.stderr).replace(" = ", "=")
 
 
@@ -379,8 +379,8 @@ def test_a_forwarding_gateway(hosts):
         site.up()
         assert ping(lan, RIGHT_HOST, count=3)
         assert ping(right, "10.1.0.130", "-I", RIGHT_HOST, count=3)
-        ttl = lan.run("ping", "-n", "-c1", "-t1", "-W1", RIGHT_HOST, check=False).stdout
+        ttl = lan.run("ping", "-n", "-c1", "-t1", "-W10", RIGHT_HOST, check=False).stdout
         assert "Time to live exceeded" in ttl, "the gateway counts the packet down before the tunnel"
-        too_big = lan.run("ping", "-n", "-c2", "-W1", "-s", "1440", "-M", "do", RIGHT_HOST, check=False)
+        too_big = lan.run("ping", "-n", "-c2", "-W10", "-s", "1440", "-M", "do", RIGHT_HOST, check=False)
         assert "mtu = 1400" in too_big.stdout + too_big.stderr
         assert transfer(lan, right, RIGHT_HOST, 1 << 20)
