@@ -91,7 +91,7 @@ def test_child_and_ike_rekey_at_once(site: Lab) -> None:
             at_once(rekey_of(site.daemon(ike_by), "ike"), rekey_of(site.daemon(child_by), "child"))
             site.assert_same_ike()
             site.assert_same_child()
-    assert not [record for record in site.engine.failures() if record["alert"] != "retransmit-send"]
+    assert not [record for record in site.engine.failures(site.name) if record["alert"] != "retransmit-send"]
 
 
 @pytest.mark.scenario("ikev2/net2net-rekey", role="initiator")
