@@ -92,7 +92,8 @@ def test_l2tp_through_a_nat(site: Lab, tmp_path: Path) -> None:
         **child(mode="transport", esp_proposals=["aes256-sha256"]),
     )
     site.charon.initiate("net")
-    mine, _ = site.assert_same_child()
+    wait_until(site.engine.children)
+    mine = site.engine.child()
     assert (mine["mode"], mine["local-ts"]) == ("TRANSPORT", ["192.0.2.1/32[udp/1701]"])
     server = ("auth", "require-mschap-v2")
     client = ("noauth", f"name {USER}", "remotename office", f'password "{PASSWORD}"')
