@@ -137,14 +137,14 @@ def test_duplicates_of_requests_are_answered_again(site: Lab, initiator: str) ->
     other = site.left if initiator == "engine" else site.right
     site.connect()
     site.daemon(initiator).initiate("net")
+    spi = site.engine.child()["spi-in"]
     block(other.gateway)
     try:
         site.daemon(initiator).request("rekey", {"child": "net", "timeout": "-1"})
         time.sleep(0.5)
     finally:
         unblock(other.gateway)
-    site.assert_same_child()
-    time.sleep(0.5)
+    wait_until(lambda: [found["spi-in"] for found in site.engine.children()] not in ([], [spi]))
     site.assert_same_child()
     site.assert_traffic()
 
