@@ -235,8 +235,30 @@ def heirs(sa: IkeSa, child: ChildSa) -> Iterator[ChildSa]:
 
 
 def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
-    """Take a Child SA out of the datapath and out of the IKE SA. `announce` tells the operator that it is down."""
+    """Take a Child SA out of the IKE SA and out of the datapath, unless one of another IKE SA has taken its place.
+
+    `announce` tells the operator that it is down.
+    """
     status = child.status(sa) if announce else None
+    heir = ctx.table.of_child(child.followed_by)
+    if heir is None or heir is sa or child.state not in UP_STATES:
+        _take_out(ctx, sa, child)
+    else:
+        _leave_to(ctx, sa, child, heir)
+    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
+    if status is not None:
+        ctx.emit(ChildUpdown(False, sa.status(), status))
+
+
+def _leave_to(ctx: Context, sa: IkeSa, child: ChildSa, heir: IkeSa) -> None:
+    """Another IKE SA has a Child SA that follows this one: packets under way are accepted as after a rekeying."""
+    move(ctx, child, sa, heir)
+    child.replaced_by, child.followed_by = child.followed_by, 0
+    retire_outbound(ctx, heir, child)
+    ctx.touch(heir)
+
+
+def _take_out(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     _activate_follower(ctx, child)
     if child.state is not ChildState.DELETED:
         ctx.emit(DeletePolicies(child.unique_id))
@@ -245,12 +267,9 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
     if child.sa_in is not None:
         ctx.emit(DeleteSa(child.sa_in))
     sa.timers.stop_child(child.unique_id)
-    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
     del sa.children[child.unique_id]
     ctx.table.remove_child(child.spi_in)
     ctx.release_reqid(child.reqid)
-    if status is not None:
-        ctx.emit(ChildUpdown(False, sa.status(), status))
 
 
 def _activate_follower(ctx: Context, child: ChildSa) -> None:
