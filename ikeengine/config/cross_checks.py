@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from ipaddress import ip_address
 
 from ikeengine.auth.x509 import matches_identity
 from ikeengine.config.build_auth import LocalRound, RemoteRound
@@ -17,7 +15,8 @@ from ikeengine.crypto.keys import PublicKey
 from ikeengine.model.connection import AuthKind, Mode
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
-from ikeengine.negotiate.identities import canonical, format_identity, matches, parse_identity
+from ikeengine.model.path import packed
+from ikeengine.negotiate.identities import address_identity, canonical, format_identity, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +101,15 @@ def _own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
     """What we may call ourselves; empty if that depends on the address we will use."""
     if local.auth.id is not None:
         return (local.auth.id,)
-    return tuple(identity for address in draft.config.local_addrs if (identity := _address_identity(address)))
+    return tuple(address_identity(address) for address in draft.config.local_addrs if _is_address(address))
 
 
-@cache
-def _address_identity(address: str) -> Identity | None:
+def _is_address(text: str) -> bool:
     try:
-        ip_address(address)
+        packed(text)
     except ValueError:
-        return None
-    return parse_identity(address)
+        return False
+    return True
 
 
 def _suits(key: SharedKey, local: tuple[Identity, ...], remote: IdentityPattern) -> bool:
