@@ -23,10 +23,8 @@ from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal, succession
 from ikeengine.sa.children.arrival import announce_up
 from ikeengine.sa.context import Context
-from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState
 from ikeengine.sa.task import TaskKind
-from ikeengine.timers import Timer
 
 PHASE = "second message of Quick Mode"
 
@@ -86,14 +84,12 @@ class CreateChild(QuickMode):
         if agreed is None:
             return
         child = agreed.child
-        child_sa.install(ctx, owner, child, agreed.keys, delay_outbound=bool(stale))
+        child_sa.install(ctx, owner, child, agreed.keys, delay_outbound=bool(stale) or agreed.commit)
         child_lifetimes.limit(ctx, owner, child, agreed.life)
-        self.send_last(ctx, sa, agreed.nonce_peer)
         announce_up(ctx, owner, child)
-        child_sa.confirm(ctx, child, self.ops)
         renewal.take_over(ctx, owner, child)
+        self.send_last(ctx, sa, agreed)
         if stale:
-            _send_soon(ctx, owner, child)
             collision.settle(ctx, owner, child, is_ours=True)
 
 
@@ -129,17 +125,16 @@ class RekeyChild(QuickMode):
         if agreed is None:
             return
         fresh = agreed.child
-        child_sa.install(ctx, owner, fresh, agreed.keys, delay_outbound=old is not None)
+        child_sa.install(ctx, owner, fresh, agreed.keys, delay_outbound=old is not None or agreed.commit)
         child_lifetimes.limit(ctx, owner, fresh, agreed.life)
-        self.send_last(ctx, sa, agreed.nonce_peer)
         if old is None:
             announce_up(ctx, owner, fresh)
         else:
             ctx.emit(ChildRekeyed(owner.status(), old.status(owner), fresh.status(owner)))
             renewal.mark_replaced(ctx, owner, old, fresh.unique_id)
-            _send_soon(ctx, owner, fresh)
+        self.send_last(ctx, sa, agreed)
+        if old is not None:
             collision.settle(ctx, owner, fresh, is_ours=True)
-        child_sa.confirm(ctx, fresh, self.ops)
 
     def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """The old one stays, and is rekeyed later."""
@@ -149,11 +144,6 @@ class RekeyChild(QuickMode):
         if owner is not None and old is not None and old.state is ChildState.REKEYING:
             child_sa.enter(ctx, owner, old, ChildState.INSTALLED, "the peer made no other one")
             succession.try_again(ctx, owner, old)
-
-
-def _send_soon(ctx: Context, sa: IkeSa, fresh: child_sa.ChildSa) -> None:
-    """A peer may install its half only with our last message, so that the first packets would come too early."""
-    sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
 
 
 def _agree(ctx: Context, sa: IkeSa, task: QuickMode, message: Received, reqid: int = 0) -> Agreement | None:

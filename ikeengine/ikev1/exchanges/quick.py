@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import child_lifetimes, proxy_ids, quick_keys, unity
+from ikeengine.ikev1.exchanges import child_lifetimes, commit, proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.exchanges.unity import Pair, Traffic
@@ -27,15 +27,19 @@ from ikeengine.ikev1.proposals.child import Choice
 from ikeengine.ikev1.proposals.lifetime import Lifetime
 from ikeengine.ikev1.proposals.wishes import Wishes, pfs_group
 from ikeengine.ikev1.sa import IkeSa
+from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.registry import ExchangeType
+from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import nat_transport
 from ikeengine.sa.children.arrival import make
 from ikeengine.sa.children.child import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
+from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.own_ke import OwnKe, generate
+from ikeengine.timers import Timer
 
 
 @dataclass(slots=True)
@@ -64,6 +68,8 @@ class Agreement:
     keys: ChildKeys
     life: Lifetime
     nonce_peer: bytes
+    commit: bool
+    """Whether the peer says CONNECTED later."""
 
 
 @dataclass(slots=True)
@@ -103,15 +109,22 @@ class QuickMode(Exchange):
         child.cpi_in, child.cpi_out = (offer.cpi_in, choice.peer_cpi) if choice.peer_cpi else (0, 0)
         life = child_lifetimes.agreed(choice, message)
         child.most_bytes = child_lifetimes.peers_volume(offer.config, life)
-        return Agreement(child, keys, life, seed.nr_b)
+        return Agreement(child, keys, life, seed.nr_b, message.has_commit_bit)
 
-    def send_last(self, ctx: Context, sa: IkeSa, nonce_peer: bytes) -> None:
-        """The third message: the peer may send on the new SAs now."""
-        offer = self.made_offer()
-        skeyid_a, message_id = sa.keyring.keys.skeyid_a, offer.conversation.message_id
-        digest = hash_3(sa.prf_id, skeyid_a, message_id, offer.nonce, nonce_peer)
-        transport.send_hashed(ctx, sa, offer.conversation, [], repeat=False, hash_of=lambda rest: digest)
-        done(ctx, sa, offer.conversation)
+    def send_last(self, ctx: Context, sa: IkeSa, agreed: Agreement) -> None:
+        """The third message: the peer may send on the new SAs now. With the commit bit of the peer we may not yet."""
+        conversation = self.made_offer().conversation
+        skeyid_a, message_id = sa.keyring.keys.skeyid_a, conversation.message_id
+        digest = hash_3(sa.prf_id, skeyid_a, message_id, self.made_offer().nonce, agreed.nonce_peer)
+        transport.send_hashed(ctx, sa, conversation, [], repeat=False, hash_of=lambda rest: digest)
+        if agreed.commit:
+            commit.hold(ctx, sa, conversation, [agreed.child], self.ops)
+            return
+        done(ctx, sa, conversation)
+        child_sa.confirm(ctx, agreed.child, self.ops)
+        if agreed.child.waiting_outbound is not None:
+            # A peer may install its half only with our last message, so that the first packets would come too early.
+            home(ctx, sa).timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, agreed.child.unique_id)
 
     def made_offer(self) -> Offer:
         """What was offered; there is no answer without."""

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import child_lifetimes, collision, proxy_ids, quick_keys, unity
+from ikeengine.ikev1.exchanges import child_lifetimes, collision, commit, proxy_ids, quick_keys, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
 from ikeengine.ikev1.exchanges.unity import Traffic
@@ -65,6 +65,8 @@ class QuickAnswer(Exchange):
     seed: QuickModeSeed
     child: ChildSa
     replaces: ChildSa | None = None
+    commit: bool = False
+    """Whether the peer says CONNECTED later."""
 
     def begin(self, ctx: Context, sa: IkeSa) -> bool:
         """The peer has begun it."""
@@ -86,15 +88,20 @@ class QuickAnswer(Exchange):
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """The peer has our answer."""
+        self.commit = self.commit or message.has_commit_bit
         self.confirmed(ctx, sa, message.conversation)
 
     def confirmed(self, ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
-        """Send on the new SA. The peer deletes the old one, but its Delete may get lost."""
-        done(ctx, sa, conversation)
+        """Send on the new SA, soon if not now. The peer deletes the old one, but its Delete may get lost."""
         child, old, owner = self.child, self.replaces, home(ctx, sa)
         if child.unique_id not in owner.children:
+            done(ctx, sa, conversation)
             return
-        child_sa.activate_outbound(ctx, child)
+        if self.commit:
+            commit.hold(ctx, sa, conversation, [child])
+        else:
+            done(ctx, sa, conversation)
+            child_sa.activate_outbound(ctx, child)
         renewal.take_over(ctx, owner, child)
         if old is None or old.unique_id not in owner.children:
             announce_up(ctx, owner, child)
@@ -154,6 +161,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
         payloads.append(Ke(ours.public))
     seed = QuickModeSeed(message.require(Nonce).data, payloads[1].write(), shared)
     exchange = _install(ctx, sa, config, choice, traffic, (spi_in, cpi_in), seed)
+    exchange.commit = message.has_commit_bit
     payloads += message.all(Id)
     payloads += child_lifetimes.objection(choice, wishes.life, spis[choice.suites[0].protocol])
     payloads += original_addresses(sa, choice.encapsulation, is_initiator=False)
