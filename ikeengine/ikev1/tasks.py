@@ -64,7 +64,8 @@ def refused(ctx: Context, sa: IkeSa, notify: Notify) -> None:
     exchange = conversation.exchange
     if notify.kind == NotifyType.NO_PROPOSAL_CHOSEN and exchange.config is not None:
         child = exchange.config
-        record = reasons.refused_proposal(ctx, sa, "Quick Mode", child.esp_proposals, child=child.name)
+        offered = (*child.esp_proposals, *child.ah_proposals)
+        record = reasons.refused_proposal(ctx, sa, "Quick Mode", offered, child=child.name)
     else:
         record = reasons.refused(ctx, sa, conversation.type.name, notify.kind, child=exchange.brings_up)
     failed(ctx, sa, conversation, record)

@@ -16,11 +16,11 @@ from ikeengine.timers import Timer
 
 def agreed(choice: Choice, message: Received) -> Lifetime:
     """Initiator: the lifetime of the answer, or less if the responder says so beside it. Raises InvalidSyntax."""
-    protocol = ProtocolId(choice.suites[0].protocol)
+    protocols = [ProtocolId(suite.protocol) for suite in choice.suites]
     life = choice.life
     for notify in message.all(Notify):
-        if notify.kind == NotifyType.RESPONDER_LIFETIME and notify.protocol == protocol:
-            life = life.shorter(read_responder_lifetime(protocol, notify.data))
+        if notify.kind == NotifyType.RESPONDER_LIFETIME and notify.protocol in protocols:
+            life = life.shorter(read_responder_lifetime(notify.protocol, notify.data))
     return life
 
 

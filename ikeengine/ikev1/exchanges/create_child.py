@@ -9,6 +9,7 @@ from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved,
 from ikeengine.ikev1.exchanges import child_lifetimes, collision, unity
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.quick import Agreement, QuickMode
+from ikeengine.ikev1.exchanges.quick_keys import AhBehindNat
 from ikeengine.ikev1.exchanges.unity import Traffic
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.sa import IkeSa
@@ -20,7 +21,7 @@ from ikeengine.outputs import ChildRekeyed
 from ikeengine.sa import ike_sa, reasons
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children import renewal, succession
+from ikeengine.sa.children import child_reasons, renewal, succession
 from ikeengine.sa.children.arrival import announce_up
 from ikeengine.sa.context import Context
 from ikeengine.sa.states import ChildState
@@ -57,6 +58,9 @@ class CreateChild(QuickMode):
             return False
         try:
             self.send_offer(ctx, sa, self.config, (local_ts, remote_ts))
+        except AhBehindNat as error:
+            _fail(ctx, self, child_reasons.ah_behind_nat(ctx, sa, error.child))
+            return False
         except NoProposalChosen as error:
             advice = "IKEv1 knows no proposal of this child: take algorithms that it has, such as aes256-sha256"
             _fail(ctx, self, reasons.not_possible(ctx, sa, "Quick Mode", str(error), advice, child=self.config.name))

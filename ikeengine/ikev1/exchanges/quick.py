@@ -104,8 +104,9 @@ class QuickMode(Exchange):
         seed = QuickModeSeed(offer.nonce, message.require(Nonce).data, _shared(offer, choice, message))
         spis = offer.spi_in, quick_keys.spi_of(choice.peer_spis[0])
         suite, mode = choice.suites[0], choice.encapsulation.mode
-        keys = quick_keys.keys(sa, suite, seed, spis, is_initiator=True)
+        keys = quick_keys.keys(sa, choice, seed, offer.spi_in, is_initiator=True)
         child = make(ctx, sa, offer.config, suite, mode, spis, offer.traffic, reqid)
+        child.ah = quick_keys.ah_around(choice, offer.spi_in)
         child.cpi_in, child.cpi_out = (offer.cpi_in, choice.peer_cpi) if choice.peer_cpi else (0, 0)
         life = child_lifetimes.agreed(choice, message)
         child.most_bytes = child_lifetimes.peers_volume(offer.config, life)
@@ -134,6 +135,7 @@ class QuickMode(Exchange):
 
 
 def _make_offer(ctx: Context, sa: IkeSa, config: ChildConfig, traffic: Traffic) -> Offer:
+    quick_keys.check_nat(sa, config)
     wishes = quick_keys.wishes(sa, config)
     group = pfs_group(config.esp_proposals)
     spi_in = ctx.new_child_spi()

@@ -38,7 +38,7 @@ from ikeengine.registry import ExchangeType
 from ikeengine.sa import ike_sa, reasons
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children import renewal
+from ikeengine.sa.children import child_reasons, renewal
 from ikeengine.sa.children.arrival import announce_up, make
 from ikeengine.sa.children.child import UP_STATES, ChildSa
 from ikeengine.sa.children.choice import choose_config
@@ -133,6 +133,9 @@ def answer(ctx: Context, sa: IkeSa, message: Received) -> None:
         raise InvalidSyntax(f"the peer has {len(sa.children)} Child SAs already")
     try:
         _answer(ctx, sa, message, configs)
+    except quick_keys.AhBehindNat as error:
+        record = child_reasons.ah_behind_nat(ctx, sa, error.child)
+        _refuse(ctx, sa, message, NotifyType.NO_PROPOSAL_CHOSEN, record)
     except NoProposalChosen:
         _refuse(ctx, sa, message, NotifyType.NO_PROPOSAL_CHOSEN, _mismatch(ctx, sa, message, configs))
     except TsUnacceptable:
@@ -149,6 +152,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildC
     if traffic != ((local,), (remote,)) and not unity.is_meant(ctx, sa, (local, remote), traffic):
         raise TsUnacceptable("IKEv1 cannot narrow traffic selectors")
     config, theirs = chosen.config, message.find(Ke)
+    quick_keys.check_nat(sa, config)
     spi_in = ctx.new_child_spi()
     wishes = quick_keys.wishes(sa, config)
     spis, cpi_in = quick_keys.own_spis(ctx, config, spi_in)
@@ -179,11 +183,12 @@ def _install(
 ) -> QuickAnswer:
     """The Child SA with only its inbound half in use. `own` are our SPI and our CPI."""
     spis = own[0], quick_keys.spi_of(choice.peer_spis[0])
-    keys = quick_keys.keys(sa, choice.suites[0], seed, spis, is_initiator=False)
+    keys = quick_keys.keys(sa, choice, seed, own[0], is_initiator=False)
     owner = home(ctx, sa)
     old = _replaced(owner, config, traffic)
     reqid = 0 if old is None else old.reqid
     child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, traffic, reqid)
+    child.ah = quick_keys.ah_around(choice, own[0])
     child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
     child.most_bytes = child_lifetimes.peers_volume(config, choice.life)
     child_sa.install(ctx, owner, child, keys, delay_outbound=True)
@@ -230,7 +235,7 @@ def _refuse(ctx: Context, sa: IkeSa, message: Received, kind: NotifyType, record
 
 
 def _mismatch(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> FailureRecord:
-    configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
+    configured = tuple(proposal for one in configs for proposal in (*one.esp_proposals, *one.ah_proposals))
     name = configs[0].name if len(configs) == 1 else "any child"
     offered = message.require(Sa)
     record = reasons.proposal_mismatch(ctx, sa.name, sa.path, PHASE, child_offers(offered), configured, child=name)
