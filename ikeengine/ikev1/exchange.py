@@ -36,6 +36,10 @@ class Exchange(Task):
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """The peer has answered. PeerMisbehaved and PeerIncompatible become the failure of the exchange."""
 
+    def ask_otherwise(self, ctx: Context, sa: IkeSa, reason: str) -> bool:
+        """The peer refuses: whether another way to ask for the same is in the queue now."""
+        return False
+
     def awaits(self, child: ChildSa) -> bool:
         """Whether a Child SA is only half there until this exchange ends."""
         return False

@@ -48,9 +48,11 @@ def on_message(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def failed(ctx: Context, sa: IkeSa, conversation: Conversation, record: FailureRecord) -> None:
     """An exchange after phase 1 cannot go on, because the peer breaks the protocol or wants something else."""
-    ctx.fail(record)
     exchange = conversation.exchange
     done(ctx, sa, conversation)
+    if exchange is not None and exchange.ask_otherwise(ctx, sa, record.reason):
+        return
+    ctx.fail(record)
     if exchange is not None:
         exchange.abandon(ctx, sa, record.reason, record)
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from ikeengine.ikev1 import machine, tasks
 from ikeengine.ikev1.exchanges import phase1_end
-from ikeengine.ikev1.exchanges.create_child import CreateChild, RekeyChild
+from ikeengine.ikev1.exchanges.create_child import CreateChild
 from ikeengine.ikev1.exchanges.delete import DeleteChild, DeleteIke, say_goodbye
+from ikeengine.ikev1.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev1.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev1.messages import reassembly
 from ikeengine.ikev1.peer.admission import demanded_login

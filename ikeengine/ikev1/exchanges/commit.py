@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from ikeengine.ikev1.exchange import Exchange
 from ikeengine.ikev1.exchanges.ending import done, release
+from ikeengine.ikev1.exchanges.quick_parts import confirm
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.conversation import Conversation
 from ikeengine.ikev1.messages.received import Received
@@ -32,7 +33,7 @@ from ikeengine.ikev1.wire.numbers import NotifyType
 from ikeengine.ikev1.wire.payloads import Notify
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.failure import FailureRecord
-from ikeengine.outputs import LogLine, OpId
+from ikeengine.outputs import LogLine
 from ikeengine.registry import ExchangeType
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal
@@ -77,18 +78,14 @@ class AwaitConnected(Exchange):
             if child.unique_id in owner.children:
                 ctx.touch(owner)
                 renewal.start_sending(ctx, owner, child)
-                ops, child.waiting = child.waiting, ()
-                child_sa.confirm(ctx, child, ops)
+                confirm(ctx, child)
 
 
-def hold(
-    ctx: Context, sa: IkeSa, conversation: Conversation, children: Sequence[ChildSa], ops: tuple[OpId, ...] = ()
-) -> None:
-    """Wait for CONNECTED before anything is sent on new Child SAs. `ops` are commands that wait for the last one."""
+def hold(ctx: Context, sa: IkeSa, conversation: Conversation, children: Sequence[ChildSa]) -> None:
+    """Wait for CONNECTED before anything is sent on new Child SAs."""
     owner = home(ctx, sa)
     for child in children:
         child_sa.await_peer(ctx, owner, child)
-    children[-1].waiting += ops
     release(ctx, sa, conversation)
     conversation.exchange = AwaitConnected(children=children)
     transport.await_answer(ctx, sa, conversation)
