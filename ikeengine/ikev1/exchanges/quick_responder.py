@@ -41,8 +41,6 @@ from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import generate
 from ikeengine.timers import Timer
 
-PEERS_TURN = 60.0
-"""Seconds that a peer has to delete a Child SA that it has rekeyed."""
 MAX_CHILDREN = 256
 """Child SAs that a peer may create on one ISAKMP SA."""
 
@@ -129,7 +127,7 @@ def _bring_up(ctx: Context, owner: IkeSa, one: Answered) -> None:
     else:
         ctx.emit(ChildRekeyed(owner.status(), old.status(owner), child.status(owner)))
         renewal.mark_replaced(ctx, owner, old, child.unique_id)
-        owner.timers.set(Timer.CHILD_DRAIN, ctx.now + PEERS_TURN, old.unique_id)
+        owner.timers.set(Timer.CHILD_DRAIN, ctx.now + collision.PEERS_TURN, old.unique_id)
     collision.settle(ctx, owner, child, is_ours=False)
 
 
