@@ -16,6 +16,7 @@ def test_strongswan_answers_the_first_sa_payload_alone(site: Lab) -> None:
     connect(site, engine={"children": ours}, charon={"children": {"net": {"esp_proposals": [STRONG, PLAIN]}}})
     wait_until(lambda: sorted(entry["name"] for entry in site.engine.children()) == ["net", "other"])
     site.assert_same_ike()
+    assert "[ HASH SA SA No KE ID ID ]" in site.charon.log()
     wait_until(lambda: len(site.charon.children()) == 2)
     here = {entry["spi-in"]: entry["encr-alg"] for entry in site.engine.children()}
     there = {entry["spi-out"]: entry["encr-alg"] for entry in site.charon.children()}
