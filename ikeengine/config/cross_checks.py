@@ -83,7 +83,7 @@ def _shared_key_pairs(draft: Draft) -> list[tuple[LocalRound, RemoteRound]]:
 def _check_shared_key(
     draft: Draft, local: LocalRound, remote: RemoteRound, keys: _SharedKeys, problems: Problems
 ) -> None:
-    own, pattern = _own_identities(draft, local), remote.auth.id
+    own, pattern = own_identities(draft, local), remote.auth.id
     if not (local.values.sound(options.LOCAL_AUTH, options.LOCAL_ID) and remote.values.sound(options.REMOTE_ID)):
         return
     if keys.suit(own, pattern):
@@ -97,7 +97,7 @@ def _check_shared_key(
     )
 
 
-def _own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
+def own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
     """What we may call ourselves; empty if that depends on the address we will use."""
     if local.auth.id is not None:
         return (local.auth.id,)

@@ -49,6 +49,15 @@ def find_by_identity(ctx: Context, local: Identity, remote: Identity) -> tuple[S
     return found
 
 
+def rivals_text(keys: Sequence[SharedKey]) -> str:
+    """That several pre-shared keys fit, of which only the first can be used."""
+    names = ", ".join(key.name for key in keys[:MAX_TRIED])
+    return (
+        f"{len(keys)} pre-shared keys fit these identities equally well ({names}), and Aggressive Mode can try only "
+        f"the first one, {keys[0].name}: remove the others, or give each its own `id`"
+    )
+
+
 def _pairs(sa: IkeSa, connections: Sequence[ConnectionConfig]) -> Iterator[tuple[Identity, Identity]]:
     """Identities by which a key may be found, the most certain ones first."""
     there = address_identity(sa.path.remote)
