@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ikeengine.errors import NoProposalChosen, TsUnacceptable
+from ikeengine.errors import NoProposalChosen, PeerIncompatible, TsUnacceptable
 from ikeengine.ikev1.exchanges import proxy_ids, unity
 from ikeengine.ikev1.exchanges.quick_keys import AhBehindNat
 from ikeengine.ikev1.exchanges.quick_parts import Part, check_together, want
@@ -62,7 +62,7 @@ def _fitting(sa: IkeSa, offered: tuple[TrafficSelector, TrafficSelector]) -> Ite
         rest.remove(choice.config)
         try:
             choice = choose_config(sa, ((local,), (remote,)), rest, wants_transport=wants_transport)
-        except TsUnacceptable:
+        except PeerIncompatible:
             return
 
 

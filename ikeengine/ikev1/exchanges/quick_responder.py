@@ -54,7 +54,7 @@ class Answered(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class QuickAnswer(Exchange):
-    """What we have answered, until the third message."""
+    """What we have answered, until the third message. All of it comes up then, or nothing."""
 
     name: ClassVar[str] = "QUICK_MODE"
     type: ClassVar[ExchangeType] = ExchangeType.QUICK_MODE
@@ -158,8 +158,9 @@ def _answer(ctx: Context, sa: IkeSa, message: Received) -> None:
     common = Common(seed, traffic, is_initiator=False)
     answered = tuple(_install(ctx, sa, one, common) for one in chosen)
     payloads += message.all(Id)
-    for part, choice, _answer in chosen:
-        payloads += child_lifetimes.objection(choice, part.wishes.life, part.spis[choice.suites[0].protocol])
+    for one in chosen:
+        spi_in = one.part.spis[one.choice.suites[0].protocol]
+        payloads += child_lifetimes.objection(one.choice, one.part.wishes.life, spi_in)
     payloads += original_addresses(sa, chosen[0].choice.encapsulation, is_initiator=False)
     exchange = QuickAnswer(seed=seed, answered=answered, commit=message.has_commit_bit)
     _send(ctx, sa, message.conversation, exchange, payloads)
@@ -167,8 +168,7 @@ def _answer(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def _install(ctx: Context, sa: IkeSa, chosen: Chosen, common: Common) -> Answered:
     """A Child SA with only its inbound half in use."""
-    part, choice, _answer = chosen
-    owner = home(ctx, sa)
+    part, choice, owner = chosen.part, chosen.choice, home(ctx, sa)
     old = _replaced(owner, part.config, common.traffic)
     agreed = agree(ctx, sa, part, choice, choice.life, common, 0 if old is None else old.reqid)
     install(ctx, owner, agreed, delay_outbound=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,11 +92,18 @@ class _Overheard:
 
 
 def connected(
-    sa: Any, message_id: int, third: bytes, exchange: int = QUICK, *, own_iv: bool = False, **changes: Any
+    sa: Any,
+    message_id: int,
+    third: bytes,
+    exchange: int = QUICK,
+    *,
+    own_iv: bool = False,
+    more: Sequence[Payload] = (),
+    **changes: Any,
 ) -> bytes:
     """CONNECTED by the peer of whoever gets it; `third` is the message before it, `changes` those of the notify."""
     notify = Notify(**{"kind": NotifyType.CONNECTED, "protocol": ProtocolId.ESP, "spi": bytes(4), **changes})
-    payloads: list[Payload] = [notify]
+    payloads: list[Payload] = [notify, *more]
     digest = hash_1(sa.prf_id, sa.keyring.keys.skeyid_a, message_id, write_chain(payloads)[1])
     first, chain = write_chain([Hash(digest), *payloads])
     keyring = sa.keyring

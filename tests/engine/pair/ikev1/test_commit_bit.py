@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.ikev1.wire.numbers import NotifyType
+from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
+from ikeengine.ikev1.wire.payloads import Delete
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.outputs import ChildRekeyed, ChildUpdown, Dropped, LogLine, Transmit
 from ikeengine.registry import ExchangeType
@@ -170,6 +171,8 @@ def test_a_connected_that_nobody_has_authenticated() -> None:
     good = connected(the_sa(right), number, third)
     bad = [good[:-1] + bytes([good[-1] ^ 1]), connected(the_sa(right), number, bytes(64)), good[:28], third]
     bad.append(connected(the_sa(right), number ^ 1, third))
+    bad.append(connected(the_sa(right), number, third, more=[Delete(ProtocolId.ESP, (bytes(4),))]))
+    bad.append(connected(the_sa(right), number, third, ExchangeType.TRANSACTION))
     for data in bad:
         outputs = deliver(net, left, data)
         assert [output for output in outputs if isinstance(output, Dropped)]
