@@ -6,13 +6,14 @@ HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr]   -->
 HDR*, HASH(3)                                 -->
                                               <--  HDR*, HASH(1), N(CONNECTED)
 
-RFC 2408 has the last message in an Informational exchange with the message ID of Quick Mode; most peers send it as a
-fourth message of Quick Mode. Both are understood, and so is an initiator that sets the bit and says CONNECTED itself.
+RFC 2408 has the last message in an Informational exchange with the message ID of Quick Mode; racoon and z/OS send it as
+a fourth message of Quick Mode. Both are understood, and so is an initiator that sets the bit and says CONNECTED itself.
 
 Nothing authenticates the header, so that anybody on the way can set the bit. It must not do more than delay: who says
-nothing is reminded once, by our last message, and then the SAs are used. That is also why we never set the bit: the
-first packet of the peer and the repeated messages of Quick Mode do the same. In phase 1 the bit is ignored, because
-there each side has proven to have the keys before the other one needs them.
+nothing is reminded once, by our last message, and then the SAs are used. (A packet of the peer on them would say the
+same, but the core sees no packets.) We never set the bit: what it is good for, messages that are repeated until the
+other side has them do as well. In phase 1 it is ignored, because there each side has proven to have the keys before the
+other one needs them.
 """
 
 from __future__ import annotations
