@@ -210,11 +210,11 @@ def lab_on(
 
 
 @contextlib.contextmanager
-def engines_lab(directory: Path, *, datapath: str = "userspace") -> Iterator[Lab]:
-    """The same with a second engine in the place of charon."""
+def engines_lab(directory: Path, *, datapath: str = "userspace", peer: str = "") -> Iterator[Lab]:
+    """The same with a second engine in the place of charon; `peer` is its datapath, if that is another one."""
     with two_sites() as (left, right):
         mine = Engine(left.gateway, directory / "left", datapath=datapath)
-        theirs = Engine(right.gateway, directory / "right", datapath=datapath)
+        theirs = Engine(right.gateway, directory / "right", datapath=peer or datapath)
         with engines.running(mine), engines.running(theirs):
             yield Lab(left, right, mine, theirs)
 
