@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 _NETNS_DIRECTORY = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
@@ -49,12 +49,12 @@ class Namespace:
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
 
     def run(
-        self, *command: str, check: bool = True, timeout: float = 60, **options
+        self, *command: str, check: bool = True, timeout: float = 60, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end. `options` go to subprocess.run; a failure quotes the command's output."""
         return _command(*self.prefix(command), check=check, timeout=timeout, **options)
 
-    def popen(self, *command: str, **options) -> subprocess.Popen[str]:
+    def popen(self, *command: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command that is ended with the namespace at the latest."""
         process = subprocess.Popen(self.prefix(command), text=True, **options)
         self._processes.append(process)
@@ -122,7 +122,9 @@ def wait_until(condition: Callable[[], object], timeout: float = 30, interval: f
         time.sleep(interval)
 
 
-def _command(*command: str, check: bool = True, timeout: float = 60, **options) -> subprocess.CompletedProcess[str]:
+def _command(
+    *command: str, check: bool = True, timeout: float = 60, **options: Any
+) -> subprocess.CompletedProcess[str]:
     result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
     if check and result.returncode:
         output = (result.stdout + result.stderr).strip()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,17 +30,19 @@ class Ping:
     """A ping that runs from the start until `stop`; the gaps in what came back are the losses."""
 
     def __init__(self, source: Namespace, destination: str, *, interval: float = 0.02) -> None:
+        # Into a file: a pipe that nobody reads meanwhile becomes full, and then ping waits.
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - `stop` closes it
         options = ["-n", "-i", str(interval), "-W", "5"]
-        self._process = source.popen("stdbuf", "-oL", "ping", *options, destination, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self._output = self._process.stdout
-        self._output.readline()
+        self._process = source.popen("stdbuf", "-oL", "ping", *options, destination, stdout=self._output)
+        wait_until(lambda: os.fstat(self._output.fileno()).st_size)
 
     def stop(self) -> tuple[int, list[int]]:
         """Returns how many came back, and the sequence numbers of the lost ones."""
         self._process.send_signal(signal.SIGINT)
-        output = self._output.read()
         self._process.wait(20)
+        with self._output:
+            self._output.seek(0)
+            output = self._output.read()
         received = [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)]
         transmitted = re.search(r"(\d+) packets transmitted", output)
         assert transmitted is not None, output

@@ -48,8 +48,6 @@ from ikeengine.sa.own_ke import generate
 from ikeengine.timers import Timer
 
 PHASE = "first message of Quick Mode"
-PEERS_TURN = 60.0
-"""Seconds that a peer has to delete a Child SA that it has rekeyed."""
 MAX_CHILDREN = 256
 """Child SAs that a peer may create on one ISAKMP SA."""
 
@@ -101,7 +99,7 @@ class QuickAnswer(Exchange):
         else:
             ctx.emit(ChildRekeyed(owner.status(), old.status(owner), child.status(owner)))
             renewal.mark_replaced(ctx, owner, old, child.unique_id)
-            owner.timers.set(Timer.CHILD_DRAIN, ctx.now + PEERS_TURN, old.unique_id)
+            owner.timers.set(Timer.CHILD_DRAIN, ctx.now + collision.PEERS_TURN, old.unique_id)
         collision.settle(ctx, owner, child, is_ours=False)
 
     def give_up(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> bool:

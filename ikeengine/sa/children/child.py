@@ -137,7 +137,7 @@ class ChildSa:
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
     """The one place where a Child SA changes its state."""
     old, child.state = child.state, state
-    ctx.emit(StateChanged(sa.name, sa.unique_id, child.unique_id, old.value, state.value, story))
+    ctx.emit(StateChanged(sa.name, sa.unique_id, child.unique_id, old.value, state.value, story, child.config.name))
 
 
 def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_outbound: bool = False) -> None:

@@ -27,6 +27,7 @@ from ikeengine.outputs import ChildUpdown, CommandDone, Counted, IkeUpdown, Inst
 from tests.engine import pki
 from tests.engine.unit.daemon.fakes import NET_1, NET_2, child_status, connection, esp_sa, ike_status
 from tests.engine.unit.daemon.vici_rig import ViciRig
+from tests.lab.needs import need_programs
 
 SWANCTL_CONF = """
 connections {
@@ -262,8 +263,7 @@ def test_watching(rig: ViciRig, arguments: list[str], event: str, output: Any, e
 
 @pytest.fixture
 def swanctl_dir(tmp_path: Path) -> Path:
-    if shutil.which("pki") is None and "CI" not in os.environ:
-        pytest.skip("pki of strongSwan is not installed")
+    need_programs("pki")
     directory = tmp_path / "swanctl"
     names = ("x509", "x509ca", "private", "x509ocsp", "x509aa", "x509ac", "x509crl", "pubkey", "rsa", "ecdsa", "pkcs8")
     for name in names:

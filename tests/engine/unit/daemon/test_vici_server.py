@@ -45,6 +45,7 @@ from ikeengine.outputs import (
 )
 from tests.engine.unit.daemon.fakes import LogCapture, child_status, connection, esp_sa, ike_status
 from tests.engine.unit.daemon.vici_rig import ViciRig, text
+from tests.lab.needs import need_root
 
 
 @pytest.fixture
@@ -150,8 +151,7 @@ def test_who_may_control(uid: int, gids: set[int], allowed: bool) -> None:
 
 
 def test_a_stranger_is_refused_even_if_the_mode_lets_him_in() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become somebody else")
+    need_root()
     capture = LogCapture()
     with public_directory() as directory, ViciRig(directory, log=capture.log) as rig:
         rig.socket_path.chmod(0o666)
@@ -171,8 +171,7 @@ def test_a_stranger_is_refused_even_if_the_mode_lets_him_in() -> None:
 
 
 def test_members_of_the_group_are_let_in() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become somebody else")
+    need_root()
     with public_directory() as directory, ViciRig(directory) as rig:
         os.chown(rig.socket_path, 0, 54322)
         rig.server._group = 54322
