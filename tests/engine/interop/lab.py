@@ -220,11 +220,16 @@ def lab_on(
 
 
 @contextlib.contextmanager
-def engines_lab(directory: Path, settings: Section | None = None, *, datapath: str = "userspace") -> Iterator[Lab]:
-    """The same with a second engine in the place of charon; `settings` are for both."""
+def engines_lab(
+    directory: Path, settings: Section | None = None, *, datapath: str = "userspace", peer: str = ""
+) -> Iterator[Lab]:
+    """The same with a second engine in the place of charon; `settings` are for both.
+
+    `peer` is the datapath of the second one, if that is another one.
+    """
     with two_sites() as (left, right):
         mine = Engine(left.gateway, directory / "left", settings, datapath=datapath)
-        theirs = Engine(right.gateway, directory / "right", settings, datapath=datapath)
+        theirs = Engine(right.gateway, directory / "right", settings, datapath=peer or datapath)
         with engines.running(mine), engines.running(theirs):
             yield Lab(left, right, mine, theirs)
 
