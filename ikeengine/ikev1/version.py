@@ -33,6 +33,7 @@ class Ikev1(IkeVersion):
 
     number: ClassVar[int] = 1
     calls_back: ClassVar[bool] = True
+    first_child_follows: ClassVar[float] = 3.0
 
     __slots__ = ("_ctx", "_strangers")
 

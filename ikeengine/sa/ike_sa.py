@@ -36,6 +36,8 @@ class VirtualIps:
     """What we have given to the peer."""
     dns_owner: int = 0
     """Under which number the peer's name servers were handed over; 0 for none."""
+    bypass_owner: int = 0
+    """Under which number there are policies for networks that the peer does not want to be tunnelled; 0 for none."""
 
 
 @dataclass(slots=True)

@@ -1,13 +1,17 @@
 """Cisco's Unity in Quick Mode: the gateway's side is 0.0.0.0/0 in every message, and what goes through is less.
 
-A client tunnels the networks that the gateway has told it (split include); a gateway, those of its configuration.
+A client tunnels the networks that the gateway has told it (split include), but not those that it has told to leave out
+(split exclude); a gateway, those of its configuration.
 """
 
 from __future__ import annotations
 
 from ikeengine.ikev1.sa import IkeSa
+from ikeengine.model.connection import Mode
+from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.selectors import narrow, parse_selector
+from ikeengine.outputs import InstallPolicies, LogLine
 from ikeengine.sa.context import Context
 
 Selectors = tuple[TrafficSelector, ...]
@@ -38,6 +42,23 @@ def used(ctx: Context, sa: IkeSa, traffic: Traffic) -> Traffic:
     if not is_spoken(ctx, sa) or sa.given is None or not sa.given.split_include:
         return traffic
     return local, narrow(remote, tuple(parse_network(network) for network in sa.given.split_include))
+
+
+def bypass(ctx: Context, sa: IkeSa) -> None:
+    """Let this host talk past the tunnel to the networks that the gateway does not want in it.
+
+    As with strongSwan that is for the address that we have without the tunnel, and nobody there reaches the virtual one.
+    """
+    if not is_spoken(ctx, sa) or sa.given is None or not sa.given.split_exclude:
+        return
+    networks = tuple(parse_network(network) for network in sa.given.split_exclude)
+    sa.vips.bypass_owner = ctx.new_unique_id()
+    own = (parse_network(sa.path.local),)
+    name = f"{sa.name}/split-exclude"
+    shunt = PolicySet(sa.vips.bypass_owner, PolicyAction.PASS, own, networks, mode=Mode.PASS, name=name)
+    ctx.emit(InstallPolicies(ctx.new_op(), shunt))
+    text = f"not to be tunnelled: {' '.join(sa.given.split_exclude)}"
+    ctx.emit(LogLine(1, "CFG", text, sa.name, sa.unique_id))
 
 
 def is_meant(ctx: Context, sa: IkeSa, offered: Pair, fits: Traffic) -> bool:
