@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.model.connection import Mode
-from ikeengine.model.sa import PolicyAction, PolicySet
+from ikeengine.model.sa import FIRST_PRIORITY, PolicyAction, PolicySet
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.selectors import narrow, parse_selector
 from ikeengine.outputs import InstallPolicies, LogLine
@@ -45,20 +45,21 @@ def used(ctx: Context, sa: IkeSa, traffic: Traffic) -> Traffic:
 
 
 def bypass(ctx: Context, sa: IkeSa) -> None:
-    """Let this host talk past the tunnel to the networks that the gateway does not want in it.
-
-    As with strongSwan that is for the address that we have without the tunnel, and nobody there reaches the virtual one.
-    """
+    """Let what the gateway does not want in the tunnel go past it, as `engine.bypass_networks` does."""
     if not is_spoken(ctx, sa) or sa.given is None or not sa.given.split_exclude:
         return
-    networks = tuple(parse_network(network) for network in sa.given.split_exclude)
     sa.vips.bypass_owner = ctx.new_unique_id()
-    own = (parse_network(sa.path.local),)
-    name = f"{sa.name}/split-exclude"
-    shunt = PolicySet(sa.vips.bypass_owner, PolicyAction.PASS, own, networks, mode=Mode.PASS, name=name)
+    shunt = PolicySet(
+        sa.vips.bypass_owner,
+        PolicyAction.PASS,
+        (TrafficSelector(_FIRST, _LAST),),
+        tuple(parse_network(network) for network in sa.given.split_exclude),
+        mode=Mode.PASS,
+        priority=FIRST_PRIORITY,
+        name=f"{sa.name}/split-exclude",
+    )
     ctx.emit(InstallPolicies(ctx.new_op(), shunt))
-    text = f"not to be tunnelled: {' '.join(sa.given.split_exclude)}"
-    ctx.emit(LogLine(1, "CFG", text, sa.name, sa.unique_id))
+    ctx.emit(LogLine(1, "CFG", f"past the tunnel: {' '.join(sa.given.split_exclude)}", sa.name, sa.unique_id))
 
 
 def is_meant(ctx: Context, sa: IkeSa, offered: Pair, fits: Traffic) -> bool:

@@ -169,14 +169,20 @@ def test_user_with_an_address(site: Lab, initiator: str, proof: str) -> None:
 
 @pytest.mark.scenario("ikev1/nat-virtual-ip")
 def test_a_network_behind_the_address(site: Lab, initiator: str) -> None:
-    """Mirrors ikev1/nat-virtual-ip: the client translates its own network to the one address that it was given."""
+    """Mirrors ikev1/nat-virtual-ip: the client translates its own network to the one address that it was given.
+
+    The engine's own ESP asks for a rule, because its policies do not mention that network.
+    """
     warrior = rw(site, initiator, [ANY4])
     warrior.client.initiate("net")
     (address,) = warrior.addresses()
     translate = f"ip saddr {warrior.host.net} ip daddr {warrior.gateway.net} snat to {address}"
     chain = "add chain ip translated out { type nat hook postrouting priority srcnat; }"
     warrior.host.gateway.run("nft", f"add table ip translated; {chain}; add rule ip translated out {translate}")
+    rule = ("from", warrior.host.net, "to", warrior.gateway.net, "lookup", "220")
+    warrior.host.gateway.run("ip", "rule", "add", *rule)
     try:
         assert warrior.host.client.ping(warrior.gateway.host, count=3)
     finally:
+        warrior.host.gateway.run("ip", "rule", "del", *rule)
         warrior.host.gateway.run("nft", "delete table ip translated")

@@ -66,6 +66,7 @@ def test_split_exclude(site: Lab, initiator: str) -> None:
     assert (mine if initiator == "engine" else theirs)["remote-ts"] == [EVERYTHING]
     wait_until(lambda: warrior.client.shunts() == [[own]])
     assert warrior.host.gateway.ping(warrior.gateway.host)
-    assert warrior.host.gateway.ping(warrior.host.host), "past the tunnel"
+    if initiator == "engine":
+        assert warrior.host.gateway.ping(warrior.host.host), "past the tunnel; kernel-libipsec has no routes for that"
     warrior.client.terminate(ike=site.name)
     wait_until(lambda: not warrior.client.shunts())
