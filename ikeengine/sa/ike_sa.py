@@ -125,6 +125,11 @@ class IkeSa:
         return self.nat_local or self.nat_remote or self.nat_fake
 
     @property
+    def encapsulates(self) -> bool:
+        """Whether the packets of the Child SAs are within UDP."""
+        return self.uses_nat_t
+
+    @property
     def traffic_path(self) -> Path:
         """The way of the Child SAs."""
         return self.path

@@ -108,9 +108,10 @@ def test_host_to_host_with_certificates(site: Lab, initiator: str, tmp_path: Pat
     site.daemon(initiator).initiate("net")
     mine_sa, _theirs = site.assert_same_child()
     assert mine_sa["mode"] == "TUNNEL"
-    with captured(site.left.gateway, tmp_path / "esp.pcap") as capture:
+    with captured(site.left.gateway, tmp_path / "esp.pcap", direction="out") as capture:
         assert_hosts_reach_each_other(site)
-    capture.assert_only_ike_and_esp()
+    assert capture.count("esp or udp port 4500") >= 4
+    assert capture.count("icmp") == 0
 
 
 @pytest.mark.scenario("ikev1/net2net-psk")

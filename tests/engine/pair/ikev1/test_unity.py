@@ -1,17 +1,20 @@
-"""Cisco's Unity as the client: networks that the gateway does not want in the tunnel go past it."""
+"""Cisco's Unity: networks that go past the client's tunnel, and ESP within UDP at a port that the gateway names."""
 
 from __future__ import annotations
 
 import pytest
 
-from ikeengine.model.commands import Rekey, Terminate
+from ikeengine.ikev1.exchanges import mode_config
+from ikeengine.ikev1.wire.attributes import Attribute
+from ikeengine.model.commands import NatMappingChanged, Rekey, Terminate
 from ikeengine.model.pool import PoolAttribute
-from ikeengine.model.sa import FIRST_PRIORITY, PolicyAction, PolicySet
+from ikeengine.model.sa import FIRST_PRIORITY, Direction, PolicyAction, PolicySet
 from ikeengine.negotiate.selectors import parse_selector
 from ikeengine.registry import CpAttribute
 from tests.engine.pair.ikev1.test_xauth_and_mode_config import ANY4
 from tests.engine.support.pair import Host, Net, traffic_flows
 from tests.engine.support.roadwarrior1 import gateway_config, road_warrior, set_pool, warrior_config
+from tests.engine.support.site import LEFT
 
 OWN, OTHER = (bytes((192, 168, third, 0, 255, 255, 255, 0)) for third in (1, 2))
 """Address and mask."""
@@ -63,3 +66,29 @@ def test_nonsense_excludes_nothing(value: bytes) -> None:
 def test_only_between_those_that_speak_unity() -> None:
     _net, client, _server = client_of(OWN + PADDING, unity=False)
     assert not shunts(client)
+
+
+# --- Cisco's UDP encapsulation ------------------------------------------------------------------------------------
+
+
+def test_a_client_that_encapsulates_as_cisco_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """IKE stays where it is. The Child SA goes to the port that the gateway has told, and follows the packets."""
+    request = mode_config.request
+    asks = (Attribute(CpAttribute.UNITY_NATT_PORT, b""),)
+    monkeypatch.setattr(mode_config, "request", lambda vips, *, unity: request(vips, unity=unity) + asks)
+    net, _client, server = client_of(OWN)
+    assert encapsulations(server) == {(4500, 10000), (10000, 4500)}
+    (inbound,) = (sa for sa in server.sas.values() if sa.direction is Direction.IN)
+    net.command(server, NatMappingChanged(inbound.id, LEFT, 23456))
+    assert encapsulations(server) == {(4500, 23456), (23456, 4500)}
+    assert server.ikes()[0].path.remote_port == 500
+
+
+def test_others_are_told_no_port() -> None:
+    _net, _client, server = client_of(OWN)
+    assert encapsulations(server) == set()
+
+
+def encapsulations(host: Host) -> set[tuple[int, int]]:
+    """Source and destination ports of the SAs that are within UDP."""
+    return {(sa.encap.source_port, sa.encap.destination_port) for sa in host.sas.values() if sa.encap is not None}
