@@ -145,7 +145,7 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
 
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
-    child.encap = sa.uses_nat_t
+    child.encap = sa.encapsulates
     limits = _limits(ctx, child)
     inbound = _ipsec_sa(sa, child, Direction.IN, keys, limits)
     outbound = _ipsec_sa(sa, child, Direction.OUT, keys, limits)
@@ -249,8 +249,30 @@ def heirs(sa: IkeSa, child: ChildSa) -> Iterator[ChildSa]:
 
 
 def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
-    """Take a Child SA out of the datapath and out of the IKE SA. `announce` tells the operator that it is down."""
+    """Take a Child SA out of the IKE SA and out of the datapath, unless one of another IKE SA has taken its place.
+
+    `announce` tells the operator that it is down.
+    """
     status = child.status(sa) if announce else None
+    heir = ctx.table.of_child(child.followed_by)
+    if heir is None or heir is sa or child.state not in UP_STATES:
+        _take_out(ctx, sa, child)
+    else:
+        _leave_to(ctx, sa, child, heir)
+    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
+    if status is not None:
+        ctx.emit(ChildUpdown(False, sa.status(), status))
+
+
+def _leave_to(ctx: Context, sa: IkeSa, child: ChildSa, heir: IkeSa) -> None:
+    """Another IKE SA has a Child SA that follows this one: packets under way are accepted as after a rekeying."""
+    move(ctx, child, sa, heir)
+    child.replaced_by, child.followed_by = child.followed_by, 0
+    retire_outbound(ctx, heir, child)
+    ctx.touch(heir)
+
+
+def _take_out(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     _activate_follower(ctx, child)
     if child.state is not ChildState.DELETED:
         ctx.emit(DeletePolicies(child.unique_id))
@@ -259,12 +281,9 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
     if child.sa_in is not None:
         ctx.emit(DeleteSa(child.sa_in))
     sa.timers.stop_child(child.unique_id)
-    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
     del sa.children[child.unique_id]
     ctx.table.remove_child(child.spi_in)
     ctx.release_reqid(child.reqid)
-    if status is not None:
-        ctx.emit(ChildUpdown(False, sa.status(), status))
 
 
 def _activate_follower(ctx: Context, child: ChildSa) -> None:
@@ -285,7 +304,7 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
-    child.encap = sa.uses_nat_t
+    child.encap = sa.encapsulates
     encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
     local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +25,8 @@ from tests.lab.traffic import Ping, iperf3
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build"
+DIRECTORY = Path("/tmp/keymesh-demo")
+LOCK = Path("/run/keymesh-demo.lock")
 MARKER = b"keymesh-secret!!"
 """What the clients send to each other; it must not be seen on the wire."""
 
@@ -228,16 +232,18 @@ def main() -> int:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         console.print("The demo makes network namespaces, which needs root and iproute2: sudo make demo")
         return 1
-    remove_leftovers()
-    directory = Path("/tmp/keymesh-demo")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    fetch_wheels(console, BUILD / "wheels")
-    demo = Demo(console, directory)
+    with alone(console):
+        return show(console, keep=options.keep)
+
+
+def show(console: Console, *, keep: bool) -> int:
+    """Build everything, tell the story, and remove everything unless it is to be kept."""
+    demo = Demo(console, fresh_directory())
     kept = False
     try:
+        fetch_wheels(console, demo.wheels)
         tell_story(demo)
-        if options.keep:
+        if keep:
             explain_how_to_explore(demo)
             kept = True
     except (DemoFailed, PlaybookFailed) as failure:
@@ -248,8 +254,28 @@ def main() -> int:
         if not kept:
             demo.topology.close()
     if not kept:
-        shutil.rmtree(directory)
+        shutil.rmtree(demo.directory)
     return 0
+
+
+@contextmanager
+def alone(console: Console) -> Iterator[None]:
+    """One demo at a time on a machine: they all have the same names."""
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("another demo runs on this machine; waiting for its end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fresh_directory() -> Path:
+    """An empty directory for the demo, with nothing left of the one before."""
+    remove_leftovers()
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(mode=0o700)
+    return DIRECTORY
 
 
 if __name__ == "__main__":
