@@ -96,6 +96,8 @@ class Handshake:
     """How many proofs of the peer were wrong."""
     iv_of_proof: bytes = b""
     """What follows from the last message with a proof that could be decrypted, for the answer that refuses it."""
+    rivals: str = ""
+    """What the operator should know if phase 1 fails: Aggressive Mode had to take one of several pre-shared keys."""
     unproven: FailureRecord | None = None
     """What is wrong, if nothing better comes: it was learned without protection."""
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from ikeengine.ikev1 import machine, tasks
 from ikeengine.ikev1.exchanges import cisco_udp, phase1_end
-from ikeengine.ikev1.exchanges.create_child import CreateChild, RekeyChild
+from ikeengine.ikev1.exchanges.create_child import CreateChild
 from ikeengine.ikev1.exchanges.delete import DeleteChild, DeleteIke, say_goodbye
-from ikeengine.ikev1.exchanges.quick_responder import QuickAnswer
+from ikeengine.ikev1.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev1.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev1.messages import reassembly
 from ikeengine.ikev1.peer.admission import demanded_login
@@ -132,11 +132,11 @@ class Ikev1(IkeVersion):
         self._ctx.touch(new)
 
     def release(self, sa: ike_sa.IkeSa) -> None:
-        """Forget what will never be complete: a message in fragments, and Child SAs that the peer has begun."""
+        """Forget what will never be complete: a message in fragments, and exchanges that are under way."""
         own = _own(sa)
         reassembly.forget(self._ctx, own.partial)
         for conversation in own.conversations:
-            if isinstance(conversation.exchange, QuickAnswer):
+            if conversation.exchange is not None:
                 conversation.exchange.discard(self._ctx, own)
 
     # --- tasks ------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ class IkeVersion(ABC):
 
     @abstractmethod
     def say_goodbye(self, sa: IkeSa) -> None:
-        """Tell the peer that an IKE SA ends, without waiting for an answer; if nothing else is under way."""
+        """Tell an authenticated peer that an IKE SA ends, without waiting for an answer; if nothing is under way."""
 
     @abstractmethod
     def reauthenticate(self, old: IkeSa, config: ConnectionConfig, wanted: Wanted) -> None:

@@ -4,6 +4,7 @@
 # in .build/logs.
 . "$(dirname "$0")/common.sh"
 export MOLECULE_GLOB=molecule/*/molecule.yml
+export PATH=$root/molecule/shared/lab/bin:$PATH
 cd "$root"
 logs=.build/logs
 store=.build/molecule
@@ -44,7 +45,8 @@ run_scenario() {
         printf '%-8s%s: what it needs is not here (%s)\n' SKIPPED "$name" "$missing"
         return
     fi
-    molecule test --scenario-name "$name" >"$logs/molecule-$name.log" 2>&1 || verdict=FAILED
+    # For a reader of the log: no colours, no borders, no folded lines.
+    NO_COLOR=1 COLUMNS=10000 molecule test --no-command-borders --scenario-name "$name" >"$logs/molecule-$name.log" 2>&1 || verdict=FAILED
     printf '%-8s%s (%d s)\n' "$verdict" "$name" $((SECONDS - started))
     [ "$verdict" = ok ]
 }
@@ -71,8 +73,8 @@ printf '%s\0' "${scenarios[@]}" | xargs -0 -n 1 -P "${MOLECULE_JOBS:-2}" bash -c
 if [ "$status" != 0 ]; then
     for name in "${scenarios[@]}"; do
         if [ -z "$(missing_for "$name")" ] && ! grep -q "1 successful" "$logs/molecule-$name.log"; then
-            printf '\n===== %s: the end of %s =====\n' "$name" "$logs/molecule-$name.log"
-            tail -n 60 "$logs/molecule-$name.log"
+            printf '\n===== %s: from %s =====\n' "$name" "$logs/molecule-$name.log"
+            python3 tests/collection/failed_tasks.py "$logs/molecule-$name.log"
         fi
     done
 fi

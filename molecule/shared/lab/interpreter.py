@@ -1,15 +1,17 @@
-"""A Python interpreter that has Ansible's module_utils loaded already: each task of a gateway forks it.
+"""A Python interpreter that has Ansible's module_utils loaded already: each task forks it.
 
 Starting Python and importing module_utils from the zip file of a module is most of what a task costs. The scenarios run
-thousands of tasks, so a server in each gateway does that once.
+thousands of tasks, so a server in each gateway, and one on the controller, does that once.
 
-    interpreter.py serve SOCKET LIBRARY     in the gateway; LIBRARY holds ansible/module_utils
+    interpreter.py serve SOCKET LIBRARY     LIBRARY holds ansible/module_utils
     interpreter.py run SOCKET [ARGUMENT...] instead of python3 [ARGUMENT...]; a script or standard input only
 """
 
 import array
 import json
 import os
+import select
+import signal
 import socket
 import sys
 
@@ -48,7 +50,6 @@ def run(path, arguments):
 def serve(path, library):
     """Answer requests for ever, each in a process of its own."""
     import importlib
-    import signal
 
     sys.path.insert(0, library)
     for name in PRELOADED:
@@ -61,8 +62,10 @@ def serve(path, library):
     sys.path.remove(library)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        listener.bind(f"{path}.new")
         listener.listen(64)
+        # Who finds it can connect.
+        os.rename(f"{path}.new", path)
         while True:
             connection = listener.accept()[0]
             if os.fork() == 0:
@@ -86,9 +89,21 @@ def answer(connection):
         execute(request)
     for file in files:
         os.close(file)
+    kill_with_client(child, connection)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     connection.sendall((status if status >= 0 else 128 - status).to_bytes(4, "big"))
     return 0
+
+
+def kill_with_client(child, connection):
+    """Wait until a child has ended, and kill it if its client is killed: a task that is stopped must not go on."""
+    ended = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(connection, 0)
+    if ended not in dict(poll.poll()):
+        os.kill(child, signal.SIGKILL)
+    os.close(ended)
 
 
 def execute(request):

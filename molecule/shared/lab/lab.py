@@ -57,7 +57,8 @@ class Lab:
         self.destroy()
         hosts = list(description["outside"])
         self._connect(description["outside"], description["inside"])
-        shutil.copy(os.path.join(HERE, "interpreter.py"), self.root)
+        for script in ("interpreter.py", "pings.py"):
+            shutil.copy(os.path.join(HERE, script), self.root)
         shutil.copytree(
             description["module_utils"],
             os.path.join(self.root, "library", "ansible", "module_utils"),
@@ -67,6 +68,7 @@ class Lab:
         with open(os.path.join(self.root, "library", "ansible", "__init__.py"), "wb"):
             pass
         allow_inotify_instances(INOTIFY_INSTANCES)
+        self._serve_controller(description["module_utils"])
         images = description["images"]
         self._await({host: self._boot(host, description["releases"], images.get(host, "/")) for host in hosts})
 
@@ -85,9 +87,21 @@ class Lab:
         for line in run("ip", "netns", "list").splitlines():
             if line.startswith(self.prefix):
                 run("ip", "netns", "delete", line.split()[0])
+        self._stop_controller()
         for name in names:
             if os.path.isdir(self._path(name)) and name != "inventory":
                 shutil.rmtree(self._path(name))
+
+    def _stop_controller(self):
+        try:
+            with open(self._path("controller.pid"), encoding="ascii") as file:
+                server = int(file.read())
+        except FileNotFoundError:
+            return
+        if self._path("controller.socket") in command_line(server):
+            os.kill(server, signal.SIGTERM)
+        for name in ("pid", "socket", "log"):
+            pathlib.Path(self._path(f"controller.{name}")).unlink(missing_ok=True)
 
     def _connect(self, outside, inside):
         switch = self.prefix + "switch"
@@ -144,21 +158,31 @@ class Lab:
         for host, leader in leaders.items():
             self._write(host, "leader", str(leader))
             self._wait(host, lambda leader=leader: is_running(leader))
-            self._start_interpreter(host, leader)
+            self._serve([*inside(leader), "/usr/bin/python3"], self._path(host, "python"), self._path("library"))
+            self._write_interpreter(host, leader)
         for host in leaders:
             self._wait(host, lambda host=host: os.path.exists(self._path(host, "python.socket")))
+        self._wait("controller", lambda: os.path.exists(self._path("controller.socket")))
 
-    def _start_interpreter(self, host, leader):
-        socket = self._path(host, "python.socket")
-        script = os.path.join(self.root, "interpreter.py")
-        with open(self._path(host, "python.log"), "wb") as log:
-            subprocess.Popen(
-                [*inside(leader), "/usr/bin/python3", script, "serve", socket, os.path.join(self.root, "library")],
+    def _serve_controller(self, module_utils):
+        """An interpreter for what a playbook runs on the controller; see bin/controller-python."""
+        installed = os.path.dirname(os.path.dirname(module_utils))
+        server = self._serve([sys.executable], self._path("controller"), installed)
+        with open(self._path("controller.pid"), "w", encoding="ascii") as file:
+            file.write(str(server.pid))
+
+    def _serve(self, python, name, library):
+        with open(f"{name}.log", "wb") as log:
+            return subprocess.Popen(
+                [*python, self._path("interpreter.py"), "serve", f"{name}.socket", library],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _write_interpreter(self, host, leader):
+        script, socket = self._path("interpreter.py"), self._path(host, "python.socket")
         self._write(host, "python3", f'#!/bin/sh\nexec /usr/bin/python3 -I -S {script} run {socket} "$@"\n', 0o755)
         self._write(host, "enter", f'#!/bin/sh\nexec {" ".join(inside(leader))} "$@"\n', 0o755)
 

@@ -14,13 +14,13 @@ from tests.lab.topology import block, unblock
 from tests.lab.traffic import no_loss
 
 QUICK_ENGINE = {
-    "retransmit_timeout": 0.3,
-    "retransmit_tries": 3,
+    "retransmit_timeout": 0.5,
+    "retransmit_tries": 4,
     "retransmit_base": 1.2,
     "retry_initiate_interval": 0.5,
     "retry_initiate_limit": 1,
 }
-QUICK_CHARON = {"retransmit_timeout": "0.3", "retransmit_tries": "3", "retransmit_base": "1.2"}
+QUICK_CHARON = {"retransmit_timeout": "0.5", "retransmit_tries": "4", "retransmit_base": "1.2"}
 KEPT = {"dpd_delay": "1s", **child(keep_up="yes")}
 CUT = {"dpd_delay": "1s", "mobike": "no"}
 """MOBIKE would go round the cut by IPv6."""
@@ -118,7 +118,7 @@ def test_dpd_timeout(site: Lab) -> None:
     site.engine.initiate("net")
     block(site.right.gateway)
     try:
-        wait_until(lambda: not site.engine.sas(), 10)
+        wait_until(lambda: not site.engine.sas())
     finally:
         unblock(site.right.gateway)
 
@@ -164,10 +164,9 @@ def test_kept_when_both_sides_start(site: Lab) -> None:
     for name, section in (("charon", child(start_action="start")), ("engine", KEPT)):
         site.daemon(name).unload(site.name)
         site.daemon(name).load({site.name: merged(site.connection(name), section)})
-    wait_until(site.engine.children)
+    wait_until(lambda: site.engine.children() and site.charon.children())
     with no_loss(site.left.client, site.right.host):
-        wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1, 40)
-        time.sleep(0.5)
+        wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)
     assert_one(site)
 
 

@@ -85,7 +85,7 @@ def test_address_of_a_pool(site: Lab, initiator: str, pull: str, tmp_path: Path)
     assert capture.count("icmp and src 10.3.0.1") >= 6, "both the requests and the answers"
     warrior.client.terminate(ike=site.name)
     wait_until(lambda: not warrior.has("10.3.0.1"))
-    assert [status for _identity, status in warrior.leases().values()] == ["offline"]
+    wait_until(lambda: [status for _identity, status in warrior.leases().values()] == ["offline"])
 
 
 @pytest.mark.scenario("ikev1/config-payload")

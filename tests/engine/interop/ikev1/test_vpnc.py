@@ -110,7 +110,7 @@ def vpnc(gateway: Site, client: Site, directory: Path, mode: str, password: str 
         yield log
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         print(log.read_text()[-4000:])
 
 
@@ -126,14 +126,14 @@ def test_vpnc_passes_traffic(sites: tuple[Site, Site, Engine], mode: str, tmp_pa
     """It gets an address, name servers and the network to tunnel, and talks to that."""
     left, right, engine = sites
     with vpnc(left, right, tmp_path, mode), captured(left.gateway, tmp_path / "outer.pcap") as capture:
-        wait_until(engine.children, 15)
+        wait_until(engine.children)
         (ike,) = engine.ikes()
         assert (ike["remote-id"], ike["remote-xauth-id"]) == (GROUP, USER)
         (address,) = ike["remote-vips"]
         assert engine.child()["remote-ts"] == [f"{address}/32"]
         assert engine.child()["local-ts"] == [left.net]
-        wait_until((tmp_path / "told").exists)
-        assert "INTERNAL_IP4_DNS=10.1.0.53" in (tmp_path / "told").read_text()
+        told = tmp_path / "told"
+        wait_until(lambda: told.exists() and "INTERNAL_IP4_DNS=10.1.0.53" in told.read_text())
         assert right.gateway.ping(left.host, count=3)
         assert left.client.ping(address, count=3)
     wait_until(lambda: not engine.sas())

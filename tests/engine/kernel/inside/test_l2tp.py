@@ -78,7 +78,7 @@ def l2tp(namespace: Namespace, directory: Path, configuration: str, *options: st
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         print(f"--- {directory.name}", log.read_text(errors="replace")[-4000:], sep="\n")
 
 
@@ -92,6 +92,7 @@ def test_l2tp_through_a_nat(site: Lab, tmp_path: Path) -> None:
         **child(mode="transport", esp_proposals=["aes256-sha256"]),
     )
     site.charon.initiate("net")
+    wait_until(site.engine.children)
     mine = site.engine.child()
     assert (mine["mode"], mine["local-ts"]) == ("TRANSPORT", ["192.0.2.1/32[udp/1701]"])
     server = ("auth", "require-mschap-v2")

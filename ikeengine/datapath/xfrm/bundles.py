@@ -1,7 +1,10 @@
-"""IPComp in the kernel: a state of its own beside the one that protects (RFC 3173, ip-xfrm(8)).
+"""SAs that are more than one state in the kernel: with IPComp inside, or with AH around (ip-xfrm(8)).
 
-The compressing state is in the mode of the Child SA, the protecting one then in transport mode: what it protects is
-the compressed packet, which goes from gateway to gateway already.
+compression   IPComp      in the mode of the Child SA (RFC 3173)
+protection    ESP or AH   in the same mode, but in transport mode around compression
+AH            AH          in transport mode around ESP (RFC 2401 section 4.3)
+
+Only the innermost is in tunnel mode: what it makes goes from gateway to gateway already.
 """
 
 from __future__ import annotations
@@ -16,8 +19,11 @@ from ikeengine.model.secret import EMPTY
 from ikeengine.registry import Protocol
 
 
-def split(sa: IpsecSa) -> tuple[IpsecSa, IpsecSa]:
-    """The state that compresses, and the one that protects."""
+def states_of(sa: IpsecSa) -> tuple[IpsecSa, ...]:
+    """The states of an SA, the innermost first. One of them has the SA's own name."""
+    around = (sa.outermost,) if sa.ah is not None else ()
+    if not sa.cpi:
+        return (sa, *around)
     compressing = replace(
         sa,
         protocol=Protocol.IPCOMP,
@@ -34,53 +40,49 @@ def split(sa: IpsecSa) -> tuple[IpsecSa, IpsecSa]:
         tfc_padding=0,
         hw_offload="no",
     )
-    return compressing, replace(sa, mode=Mode.TRANSPORT, cpi=0, tfc_padding=0)
+    return (compressing, replace(sa, mode=Mode.TRANSPORT, cpi=0, tfc_padding=0), *around)
 
 
-class CompressedAssociations:
-    """SecurityAssociations, with a second state for each SA that has a CPI."""
+class BundledAssociations:
+    """SecurityAssociations, with further states for each SA that needs them."""
 
     def __init__(self, states: SecurityAssociations) -> None:
         self._states = states
-        self._compressing: dict[SaId, SaId] = {}
+        self._further: dict[SaId, list[SaId]] = {}
 
     def __contains__(self, sa: object) -> bool:
         return sa in self._states
 
     def install(self, sa: IpsecSa) -> None:
         """Add an SA. Raises DatapathError; then nothing of it is left behind."""
-        if not sa.cpi:
-            self._states.install(sa)
-            return
-        compressing, protecting = split(sa)
-        self._states.install(compressing)
+        installed: list[SaId] = []
         try:
-            self._states.install(protecting)
+            for state in states_of(sa):
+                self._states.install(state)
+                installed.append(state.id)
         except DatapathError:
-            self._states.delete(compressing.id)
+            for name in installed:
+                self._states.delete(name)
             raise
-        self._compressing[sa.id] = compressing.id
+        self._further[sa.id] = [name for name in installed if name != sa.id]
 
     def update(self, sa: SaId, source: str, destination: str, encap: UdpEncap | None) -> None:
         """Move an SA to other addresses. Raises DatapathError."""
-        compressing = self._compressing.get(sa)
-        if compressing is not None:
-            self._states.update(compressing, source, destination, None)
+        further = self._further.get(sa, [])
+        for number, name in enumerate(further):
+            self._states.update(name, source, destination, None)
+            further[number] = replace(name, destination=destination)
         self._states.update(sa, source, destination, encap)
-        if compressing is not None:
-            del self._compressing[sa]
-            self._compressing[replace(sa, destination=destination)] = replace(compressing, destination=destination)
+        self._further[replace(sa, destination=destination)] = self._further.pop(sa)
 
     def delete(self, sa: SaId) -> None:
         """Remove an SA. One that is gone, or not ours, is left alone."""
-        self._states.delete(sa)
-        compressing = self._compressing.pop(sa, None)
-        if compressing is not None:
-            self._states.delete(compressing)
+        for name in (sa, *self._further.pop(sa, ())):
+            self._states.delete(name)
 
     def delete_all(self) -> None:
         """Remove all our states."""
-        self._compressing.clear()
+        self._further.clear()
         self._states.delete_all()
 
     def delete_stale(self, entry: str) -> None:

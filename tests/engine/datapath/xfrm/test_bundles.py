@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from ikeengine.datapath.netlink import NetlinkError, read_attributes
-from ikeengine.datapath.xfrm.compression import CompressedAssociations
+from ikeengine.datapath.xfrm.bundles import BundledAssociations
 from ikeengine.datapath.xfrm.constants import Xfrma, XfrmDir, XfrmMode
 from ikeengine.datapath.xfrm.journal import Journal
 from ikeengine.datapath.xfrm.policy import USERPOLICY_INFO, policy_keys, write_policy
@@ -37,9 +37,9 @@ def journal() -> Journal:
 
 
 @pytest.fixture
-def database(kernel: FakeKernel, journal: Journal) -> CompressedAssociations:
+def database(kernel: FakeKernel, journal: Journal) -> BundledAssociations:
     states = SecurityAssociations(FakeSocket(kernel), journal, listen=lambda: FakeEvents(kernel, (3,)))
-    return CompressedAssociations(states)
+    return BundledAssociations(states)
 
 
 def attributes(body: bytes) -> dict[int, bytes]:
@@ -50,7 +50,7 @@ def mode(body: bytes) -> int:
     return int(USERSA_INFO.unpack_from(body)[23])
 
 
-def test_two_states_for_one_sa(database: CompressedAssociations, kernel: FakeKernel, journal: Journal):
+def test_two_states_for_one_sa(database: BundledAssociations, kernel: FakeKernel, journal: Journal):
     state = sa(0xC0FFEE01, cpi=CPI, encap=UdpEncap(4500, 4500), tfc_padding=500)
     database.install(state)
     compressing = kernel.states[SaId(Protocol.IPCOMP, RIGHT, CPI)]
@@ -66,14 +66,14 @@ def test_two_states_for_one_sa(database: CompressedAssociations, kernel: FakeKer
     assert not journal._entries
 
 
-def test_what_cannot_be_installed_leaves_nothing(database: CompressedAssociations, kernel: FakeKernel):
+def test_what_cannot_be_installed_leaves_nothing(database: BundledAssociations, kernel: FakeKernel):
     database.install(sa(1))
     with pytest.raises(DatapathError, match="another program"):
         database.install(sa(1, cpi=CPI))
     assert list(kernel.states) == [sa(1).id]
 
 
-def test_both_states_move(database: CompressedAssociations, kernel: FakeKernel):
+def test_both_states_move(database: BundledAssociations, kernel: FakeKernel):
     state = sa(1, cpi=CPI)
     database.install(state)
     database.update(state.id, state.source, NEW_RIGHT, None)
@@ -82,7 +82,7 @@ def test_both_states_move(database: CompressedAssociations, kernel: FakeKernel):
     assert not kernel.states
 
 
-def test_all_are_removed(database: CompressedAssociations, kernel: FakeKernel):
+def test_all_are_removed(database: BundledAssociations, kernel: FakeKernel):
     database.install(sa(1, cpi=CPI))
     database.install(sa(2))
     database.delete_all()
