@@ -8,6 +8,7 @@ from tests.engine.interop import test_uniqueness as of_ikev2
 from tests.engine.interop.ikev1.site import borrowed, with_ikev1
 from tests.engine.interop.lab import Lab
 from tests.engine.interop.test_uniqueness import other, spis
+from tests.lab.control import in_parallel
 from tests.lab.netns import wait_until
 from tests.lab.topology import block, unblock
 
@@ -22,7 +23,6 @@ def _with_ikev1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 test_second_ike_sa = borrowed(of_ikev2.test_second_ike_sa, PSK)
-test_both_begin_at_once = borrowed(of_ikev2.test_r05_both_begin_at_once, PSK, role="both")
 
 
 @pytest.mark.scenario(PSK, role="initiator")
@@ -38,6 +38,19 @@ def test_another_one_from_the_same_address(site: Lab, unique: str) -> None:
     site.engine.initiate("net")
     wait_until(lambda: all(len(daemon.sas()) == 1 for daemon in (site.engine, site.charon)), timeout=30)
     assert spis(site.engine) == spis(site.charon) != {old}
+    assert site.left.client.ping(site.right.host, count=3)
+    assert site.right.client.ping(site.left.host, count=3)
+
+
+@pytest.mark.scenario(PSK, role="both")
+@pytest.mark.parametrize("unique", ["never", "no", "replace"])
+def test_both_begin_at_once(site: Lab, unique: str) -> None:
+    """Mirrors ikev1/net2net-psk initiated from both ends: both agree on what is left, and packets get through."""
+    site.connect(unique=unique)
+    ends = [in_parallel(lambda name=name: site.daemon(name).initiate("net")) for name in ("engine", "charon")]
+    for end in ends:
+        end()
+    wait_until(lambda: spis(site.engine) == spis(site.charon) != set())
     assert site.left.client.ping(site.right.host, count=3)
     assert site.right.client.ping(site.left.host, count=3)
 
