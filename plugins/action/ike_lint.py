@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
                 certificates=arguments["certificates"],
             )
         except _lint.LintError as error:
-            raise AnsibleActionFail(f"ike_lint: {error}") from error
+            raise AnsibleActionFail(f"ike_lint: {error}") from None
         return result(report, arguments["fail_on"])
 
     def _common(self, variables: Data) -> Data:

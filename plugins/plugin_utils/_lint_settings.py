@@ -43,7 +43,7 @@ def specifications() -> t.Dict[str, Data]:
     found: t.Dict[str, Data] = {}
     for path in glob.glob(SPECIFICATIONS):
         with open(path, encoding="utf-8") as source:
-            found.update(yaml.load(source, loader)["argument_specs"]["main"].get("options", {}))  # noqa: S506
+            found.update(yaml.load(source, loader)["argument_specs"]["main"].get("options", {}))
     return found
 
 
@@ -56,7 +56,14 @@ def check(variables: t.Mapping[str, Data]) -> Findings:
                 wanted = _refused(own[name], known[name])
                 if wanted:
                     told = "" if _SECRET.search(name) else f", not {own[name]!r}"
-                    yield of_hosts("error", "setting-invalid", [host], name, f"{name} must be {wanted}{told}", "correct it, or take it out")
+                    yield of_hosts(
+                        "error",
+                        "setting-invalid",
+                        [host],
+                        name,
+                        f"{name} must be {wanted}{told}",
+                        "correct it, or take it out",
+                    )
 
 
 def locked(error: Exception) -> bool:
@@ -67,11 +74,11 @@ def locked(error: Exception) -> bool:
 def unreadable(host: str, name: str, error: Exception) -> Data:
     """The finding about a variable that cannot be read."""
     reason = str(error).strip().splitlines()[0].rstrip(".")
-    remedy = (
-        "run this with the password of its vault (--vault-password-file or --ask-vault-pass)"
-        if locked(error)
-        else "correct its template, or define what it needs"
-    )
+    remedy = "correct its template, or define what it needs"
+    if locked(error):
+        # Before it stands where Ansible was when it wanted to know.
+        reason = reason.rpartition(": ")[2]
+        remedy = "run this with the password of its vault (--vault-password-file or --ask-vault-pass)"
     return of_hosts("error", "setting-unreadable", [host], name, f"{name} cannot be read: {reason}", remedy)
 
 

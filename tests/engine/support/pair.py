@@ -272,7 +272,8 @@ def traffic_flows(a: Host, b: Host) -> bool:
 def _accepts(sender: Host, receiver: Host) -> bool:
     sa = sender.sending_sa()
     return sa is not None and any(
-        other.spi == sa.spi and other.direction is Direction.IN for other in receiver.sas.values()
+        (other.spi, other.outermost.id) == (sa.spi, sa.outermost.id) and other.direction is Direction.IN
+        for other in receiver.sas.values()
     )
 
 

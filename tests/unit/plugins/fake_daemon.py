@@ -45,6 +45,7 @@ class FakeDaemon:
         self.answer_delay: t.Optional[threading.Event] = None
         self.failures: t.Optional[Message] = None
         self.before_list: t.Callable[[], None] = lambda: None
+        self.after_terminate: t.Callable[[], t.Any] = lambda: None
         self.plan_answer: t.Optional[Message] = None
         self.apply_answer: t.Optional[Message] = None
         self.meeting: t.Optional[threading.Barrier] = None
@@ -134,7 +135,7 @@ class FakeDaemon:
 
     def _initiate(self, message: Message) -> Message:
         if self.meeting is not None:
-            self.meeting.wait(10)
+            self.meeting.wait(60)
         name = message.get("ike", "a--b")
         if self.initiate_error or name in self.unreachable_peers:
             return failed(self.initiate_error or f"{name}: giving up")
@@ -154,6 +155,7 @@ class FakeDaemon:
             for key, child in list(sa["child-sas"].items()):
                 if child["name"] == message["child"]:
                     del sa["child-sas"][key]
+        self.after_terminate()
         return dict(OK, matches="1")
 
     def _rekey(self, message: Message) -> Message:

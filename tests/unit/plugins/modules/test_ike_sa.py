@@ -49,6 +49,15 @@ def test_absent(daemon: FakeDaemon, child: t.Optional[str]) -> None:
     assert bool(daemon.ike) == bool(child)
 
 
+@pytest.mark.parametrize(("state", "gone"), [("CONNECTING", True), ("ESTABLISHED", False)])
+def test_absent_while_the_peer_begins_again(daemon: FakeDaemon, state: str, gone: bool) -> None:
+    daemon.establish_ike()
+    daemon.after_terminate = lambda: daemon.establish_ike(state=state)
+    done = sa(daemon, state="absent", force=True, timeout=1)
+    assert done["failed"] is not gone
+    assert gone or "is still there after 1 s" in done["msg"]
+
+
 def test_force_reaches_the_daemon(daemon: FakeDaemon) -> None:
     daemon.establish_ike()
     sa(daemon, state="absent", force=True)
@@ -183,7 +192,7 @@ def test_many_at_the_same_time(daemon: FakeDaemon) -> None:
     forecast = sa(daemon, names=NAMES, child="net", check_mode=True)
     assert forecast["changed"] and [one["sa"]["state"] for one in forecast["tunnels"]] == ["INSTALLED"] * len(NAMES)
     assert commands(daemon) == []
-    done = sa(daemon, names=NAMES, child="net", timeout=20)
+    done = sa(daemon, names=NAMES, child="net", timeout=120)
     assert done["changed"] and [one["name"] for one in done["tunnels"]] == NAMES
     assert all(one["changed"] and one["child"] == one["sa"]["name"] == "net" for one in done["tunnels"])
     assert not sa(daemon, names=NAMES, child="net")["changed"]
