@@ -218,7 +218,7 @@ Everything is left running. Explore it, for example:
   ip netns exec {PREFIX}{demo.left.client} ping {demo.right.client_address}
   ip netns exec {PREFIX}{INTERNET} tcpdump -ni {demo.left.gateway}
   {host}/opt/current/bin/ikeengine --socket {socket} sas
-  swanctl --uri unix://{socket} --list-sas
+  swanctl --list-sas --uri unix://{socket}
   the inventory: {demo.inventory}
 The next `make demo` removes it.""", highlight=False, soft_wrap=True)  # fmt: skip
 
