@@ -36,6 +36,7 @@ class Ikev2(IkeVersion):
 
     number: ClassVar[int] = 2
     calls_back: ClassVar[bool] = False
+    first_child_follows: ClassVar[float] = 0.0
 
     __slots__ = ("_crashes", "_ctx", "_strangers")
 

@@ -25,6 +25,8 @@ class IkeVersion(ABC):
     """The major version in the IKE header."""
     calls_back: ClassVar[bool]
     """Whether a responder may authenticate an initiator again whose address it knows only from there."""
+    first_child_follows: ClassVar[float]
+    """Seconds that an initiator needs from an IKE SA to its first Child SA; 0 if both come together."""
 
     @abstractmethod
     def __init__(self, ctx: Context) -> None: ...

@@ -10,7 +10,13 @@ import time
 import typing as t
 
 from ansible_collections.keymesh.ike.plugins.module_utils._failure import Data, empty_record, explain
-from ansible_collections.keymesh.ike.plugins.module_utils._sa import CHILD_UP, established_children, established_sas, list_sas
+from ansible_collections.keymesh.ike.plugins.module_utils._sa import (
+    CHILD_UP,
+    IKE_UP,
+    established_children,
+    established_sas,
+    list_sas,
+)
 from ansible_collections.keymesh.ike.plugins.module_utils._vici import Message, ViciCommandFailed, ViciSession
 
 _POLL = 0.2
@@ -103,9 +109,9 @@ class SaManager:
         if not before or self.check_mode:
             return Outcome(bool(before), before, [])
         self._terminate()
-        if self.wanted.wait and not self._until(lambda: not self._present()):
+        if self.wanted.wait and not self._until(lambda: not self._left_of(before)):
             raise SaFailure(self._explain(f"{self._label()} is still there after {self.wanted.timeout:g} s", []))
-        return Outcome(True, before, self._present())
+        return Outcome(True, before, self._left_of(before))
 
     def rekeyed(self) -> Outcome:
         """Replace the keys of every matching SA that is older than wanted. The old SA stays until the new one is up."""
@@ -202,6 +208,12 @@ class SaManager:
         gone = ("REKEYED", "DELETED", "DESTROYING")
         children = [child for sa in sas for child in sa["children"] if child["name"] == self.wanted.child]
         return [child for child in children if child["state"] not in gone]
+
+    def _left_of(self, before: t.Sequence[Data]) -> t.List[Data]:
+        """The SAs from before, and those that are up again. What the peer tries meanwhile, and is refused, is neither."""
+        ids = {sa["unique_id"] for sa in before}
+        up = CHILD_UP if self.wanted.child else IKE_UP
+        return [sa for sa in self._present() if sa["unique_id"] in ids or sa["state"] in up]
 
     def _sas(self) -> t.List[Data]:
         """The IKE SAs of the connection."""

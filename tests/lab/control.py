@@ -137,6 +137,12 @@ class Control:
         """The one Child SA in a state."""
         return _only(self.children(state), f"Child SA {state}", self.sas())
 
+    def shunts(self) -> list[list[str]]:
+        """The remote traffic selectors of each policy that lets packets pass without protection."""
+        with self.session() as session:
+            answers = list(session.list_policies({"pass": "yes"}))
+        return [policy["remote-ts"] for answer in answers for policy in decoded(answer).values()]
+
     @contextlib.contextmanager
     def events(self, *kinds: str) -> Iterator[list[tuple[str, dict[str, Any]]]]:
         """Collect events while the block runs."""

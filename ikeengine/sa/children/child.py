@@ -145,7 +145,7 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
 
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
-    child.encap = sa.uses_nat_t
+    child.encap = sa.encapsulates
     limits = _limits(ctx, child)
     inbound = _ipsec_sa(sa, child, Direction.IN, keys, limits)
     outbound = _ipsec_sa(sa, child, Direction.OUT, keys, limits)
@@ -304,7 +304,7 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
-    child.encap = sa.uses_nat_t
+    child.encap = sa.encapsulates
     encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
     local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:

@@ -27,13 +27,14 @@ PATIENCE = 180
 INOTIFY_INSTANCES = 1024
 """What some tens of containers need."""
 
-# What the machine has installed would start in the containers too.
+# What the machine has installed would start in the containers too. Nobody logs in there: no D-Bus is needed.
 MASKED = """
-apt-daily-upgrade.timer apt-daily.timer console-getty.service dpkg-db-backup.timer e2scrub_all.timer
-e2scrub_reap.service exim4.service fstrim.timer getty.target iperf3.service man-db.timer nftables.service
-openiked.service postgresql.service ssh.service ssh.socket strongswan-starter.service strongswan.service
-systemd-firstboot.service systemd-networkd.service systemd-networkd.socket systemd-resolved.service
-systemd-timesyncd.service systemd-tmpfiles-clean.timer systemd-update-utmp.service ufw.service
+apt-daily-upgrade.timer apt-daily.timer console-getty.service dbus.service dbus.socket dpkg-db-backup.timer
+e2scrub_all.timer e2scrub_reap.service exim4.service fstrim.timer getty.target iperf3.service man-db.timer
+nftables.service openiked.service postgresql.service ssh.service ssh.socket strongswan-starter.service
+strongswan.service systemd-firstboot.service systemd-logind.service systemd-networkd.service
+systemd-networkd.socket systemd-resolved.service systemd-timesyncd.service systemd-tmpfiles-clean.timer
+systemd-update-utmp.service ufw.service
 """.split()
 
 
@@ -68,7 +69,7 @@ class Lab:
         with open(os.path.join(self.root, "library", "ansible", "__init__.py"), "wb"):
             pass
         allow_inotify_instances(INOTIFY_INSTANCES)
-        self._serve_controller()
+        self._serve_controller(description["module_utils"])
         images = description["images"]
         self._await({host: self._boot(host, description["releases"], images.get(host, "/")) for host in hosts})
 
@@ -158,22 +159,23 @@ class Lab:
         for host, leader in leaders.items():
             self._write(host, "leader", str(leader))
             self._wait(host, lambda leader=leader: is_running(leader))
-            self._serve([*inside(leader), "/usr/bin/python3"], self._path(host, "python"))
+            self._serve([*inside(leader), "/usr/bin/python3"], self._path(host, "python"), self._path("library"))
             self._write_interpreter(host, leader)
         for host in leaders:
             self._wait(host, lambda host=host: os.path.exists(self._path(host, "python.socket")))
         self._wait("controller", lambda: os.path.exists(self._path("controller.socket")))
 
-    def _serve_controller(self):
+    def _serve_controller(self, module_utils):
         """An interpreter for what a playbook runs on the controller; see bin/controller-python."""
-        server = self._serve([sys.executable], self._path("controller"))
+        installed = os.path.dirname(os.path.dirname(module_utils))
+        server = self._serve([sys.executable], self._path("controller"), installed)
         with open(self._path("controller.pid"), "w", encoding="ascii") as file:
             file.write(str(server.pid))
 
-    def _serve(self, python, name):
+    def _serve(self, python, name, library):
         with open(f"{name}.log", "wb") as log:
             return subprocess.Popen(
-                [*python, self._path("interpreter.py"), "serve", f"{name}.socket", self._path("library")],
+                [*python, self._path("interpreter.py"), "serve", f"{name}.socket", library],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

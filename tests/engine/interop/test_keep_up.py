@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine.interop.lab import PSK, Lab, child, lab, merged
+from tests.lab.control import Control
 from tests.lab.netns import wait_until
 from tests.lab.topology import block, unblock
 from tests.lab.traffic import no_loss
@@ -40,10 +41,15 @@ def restart_charon(site: Lab, **changes: object) -> None:
 
 def assert_one(site: Lab) -> None:
     """One IKE SA with one Child SA, the same on both sides, and packets go through it."""
-    wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)
+    wait_until(lambda: spis(site.engine, "spi-in") == spis(site.charon, "spi-out") and len(site.engine.children()) == 1)
     site.assert_same_ike()
     site.assert_same_child()
     site.assert_traffic()
+
+
+def spis(daemon: Control, which: str) -> list[str]:
+    """Those of the Child SAs of a daemon."""
+    return [found[which] for found in daemon.children()]
 
 
 @pytest.mark.scenario("ikev2/net2net-start")

@@ -45,6 +45,7 @@ class FakeDaemon:
         self.answer_delay: t.Optional[threading.Event] = None
         self.failures: t.Optional[Message] = None
         self.before_list: t.Callable[[], None] = lambda: None
+        self.after_terminate: t.Callable[[], t.Any] = lambda: None
         self.plan_answer: t.Optional[Message] = None
         self.apply_answer: t.Optional[Message] = None
         self.meeting: t.Optional[threading.Barrier] = None
@@ -154,6 +155,7 @@ class FakeDaemon:
             for key, child in list(sa["child-sas"].items()):
                 if child["name"] == message["child"]:
                     del sa["child-sas"][key]
+        self.after_terminate()
         return dict(OK, matches="1")
 
     def _rekey(self, message: Message) -> Message:

@@ -100,6 +100,19 @@ def test_user_and_password(site: Lab, initiator: str, proof: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev1/xauth-id-rsa-aggressive")
+def test_aggressive_mode(site: Lab, initiator: str) -> None:
+    """Mirrors ikev1/xauth-id-rsa-aggressive: certificates in three messages, then carol's name and password."""
+    log_in(site, initiator, proof="rsa", aggressive="yes")
+    load_password(site)
+    site.daemon(initiator).initiate("net")
+    site.assert_same_ike()
+    site.assert_same_child()
+    assert "AGGRESSIVE" in site.charon.log()
+    assert site.peer(initiator).ike()["remote-xauth-id"] == CAROL
+    site.assert_traffic()
+
+
 def test_wrong_password(site: Lab, initiator: str) -> None:
     """Nothing comes up, both say so, and the engine says why and for whom."""
     log_in(site, initiator)

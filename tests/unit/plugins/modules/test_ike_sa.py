@@ -49,6 +49,15 @@ def test_absent(daemon: FakeDaemon, child: t.Optional[str]) -> None:
     assert bool(daemon.ike) == bool(child)
 
 
+@pytest.mark.parametrize(("state", "gone"), [("CONNECTING", True), ("ESTABLISHED", False)])
+def test_absent_while_the_peer_begins_again(daemon: FakeDaemon, state: str, gone: bool) -> None:
+    daemon.establish_ike()
+    daemon.after_terminate = lambda: daemon.establish_ike(state=state)
+    done = sa(daemon, state="absent", force=True, timeout=1)
+    assert done["failed"] is not gone
+    assert gone or "is still there after 1 s" in done["msg"]
+
+
 def test_force_reaches_the_daemon(daemon: FakeDaemon) -> None:
     daemon.establish_ike()
     sa(daemon, state="absent", force=True)
