@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
 BIN = Path(sys.executable).parent
+EITHER = 0
+"""Stages that a lane takes up when it has done its own, so that none is left waiting for the other."""
 LAST = 3
 """The lane that begins when all others have ended: what measures or demonstrates needs the machine for itself."""
 
@@ -22,7 +26,7 @@ PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 
 @dataclass(frozen=True)
 class Stage:
-    """One command of the test run. The stages of a lane run one after the other, the lanes side by side."""
+    """One command of the test run. The stages of a lane run one after the other, the two lanes side by side."""
 
     name: str
     command: str
@@ -31,21 +35,21 @@ class Stage:
 
 
 STAGES = (
-    Stage("ruff", f"{BIN}/ruff check . && {BIN}/ruff format --check .", "lint", 1),
-    Stage("mypy", f"{BIN}/mypy", "lint", 1),
-    Stage("import-linter", f"{BIN}/lint-imports", "lint", 1),
-    Stage("codespell", f"{BIN}/codespell", "lint", 1),
     Stage("engine", f"{PYTEST} -n 2 -m 'not interop and not kernel'", "engine", 1),
     Stage("interop", f"{PYTEST} tests/engine/interop -m interop -n 3 --dist loadfile", "interop", 1),
     Stage("kernel", f"{PYTEST} tests/engine/kernel/inside tests/engine/lab -m kernel", "kernel", 1),
     Stage("xfrm-interfaces", f"{PYTEST} tests/engine/kernel/emulated -m kernel", "kernel", 1),
     Stage("scenarios", f"{sys.executable} -m docs.pages.scenarios", "interop", 1),
-    Stage("ansible-lint", "tests/collection/lint.sh", "lint", 2),
-    Stage("release", "tests/collection/release_check.sh", "lint", 2),
     Stage("sanity", "tests/collection/sanity.sh", "collection", 2),
     Stage("units", "tests/collection/units.sh", "collection", 2),
     Stage("integration", "tests/collection/integration.sh", "collection", 2),
     Stage("molecule", "tests/collection/molecule.sh", "collection", 2),
+    Stage("ansible-lint", "tests/collection/lint.sh", "lint", EITHER),
+    Stage("release", "tests/collection/release_check.sh", "lint", EITHER),
+    Stage("mypy", f"{BIN}/mypy", "lint", EITHER),
+    Stage("ruff", f"{BIN}/ruff check . && {BIN}/ruff format --check .", "lint", EITHER),
+    Stage("import-linter", f"{BIN}/lint-imports", "lint", EITHER),
+    Stage("codespell", f"{BIN}/codespell", "lint", EITHER),
     Stage("demo", f"{sys.executable} -m tests.lab.demo", "demo", LAST),
 )
 
@@ -71,9 +75,18 @@ def run(stage: Stage) -> bool:
     return status == 0
 
 
-def run_lane(stages: list[Stage]) -> dict[str, bool]:
-    """Run stages one after the other, and tell which passed."""
-    return {stage.name: run(stage) for stage in stages}
+def run_lane(stages: list[Stage], others: deque[Stage]) -> dict[str, bool]:
+    """Run stages one after the other, then of the others what is left, and tell which passed."""
+    results = {stage.name: run(stage) for stage in stages}
+    while stage := _next(others):
+        results[stage.name] = run(stage)
+    return results
+
+
+def _next(stages: deque[Stage]) -> Stage | None:
+    with contextlib.suppress(IndexError):
+        return stages.popleft()
+    return None
 
 
 def _last_line(log: Path) -> str:
@@ -93,14 +106,12 @@ def main() -> int:
         parser.error(f"unknown group: {', '.join(sorted(unknown))}")
     chosen = [stage for stage in STAGES if not options.groups or stage.group in options.groups]
     LOGS.mkdir(parents=True, exist_ok=True)
-    lanes = [[stage for stage in chosen if stage.lane == number] for number in sorted({s.lane for s in chosen})]
     results: dict[str, bool] = {}
+    others = deque(stage for stage in chosen if stage.lane == EITHER)
     with ThreadPoolExecutor() as pool:
-        for outcome in pool.map(run_lane, [lane for lane in lanes if lane[0].lane != LAST]):
+        for outcome in pool.map(lambda lane: run_lane([s for s in chosen if s.lane == lane], others), (1, 2)):
             results |= outcome
-    for lane in lanes:
-        if lane[0].lane == LAST:
-            results |= run_lane(lane)
+    results |= run_lane([stage for stage in chosen if stage.lane == LAST], others)
     failed = [name for name, passed in results.items() if not passed]
     for name in failed:
         log = LOGS / f"{name.replace(' ', '-')}.log"

@@ -106,8 +106,8 @@ def _refuse_bundles(draft: Draft, problems: Problems) -> None:
         if child.ah_proposals:
             values = draft.values.named("children")[name]
             message = (
-                "a Child SA of IKEv2 uses either AH or ESP: write `ah_proposals` or `esp_proposals`, "
-                "or `version: 1`, which has both together"
+                "a Child SA uses either AH or ESP: write `ah_proposals` or `esp_proposals`, not both "
+                "(both together take `version: 1`, because IKEv2 has no SA bundles)"
             )
             _complain(values, child_options.AH, message, problems)
 

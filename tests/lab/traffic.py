@@ -24,6 +24,9 @@ KEEPALIVE = "udp port 4500 and udp[4:2] = 9"
 AFTERWARDS = 10
 """So many more pings are sent when a ping is to stop, and judged with the others."""
 
+CAPTURE_BUFFER = 32 * 1024
+"""KiB. A captured packet takes as much of it as the largest one could, and a busy machine lets tcpdump wait."""
+
 LATER = 50
 """A ping is lost when one comes back that was sent so much later."""
 
@@ -119,7 +122,8 @@ def captured(
 
     With the kernel's ESP choose the direction `out`: what comes in is seen twice, the second time decrypted.
     """
-    command = ["tcpdump", "-Unn", "--immediate-mode", "-Z", "root", "-Q", direction, "-i", interface, "-w", str(file)]
+    options = ["-Unn", "--immediate-mode", "-B", str(CAPTURE_BUFFER), "-Z", "root", "-Q", direction]
+    command = ["tcpdump", *options, "-i", interface, "-w", str(file)]
     process = namespace.popen(*command, stderr=subprocess.PIPE)
     assert process.stderr is not None
     process.stderr.readline()
@@ -128,7 +132,8 @@ def captured(
         wait_until(lambda: _sleeps(process.pid))
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        report = process.communicate(timeout=60)[1]
+    assert "\n0 packets dropped by kernel" in report, report
 
 
 def _sleeps(pid: int) -> bool:

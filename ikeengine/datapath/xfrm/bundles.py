@@ -90,8 +90,14 @@ class BundledAssociations:
         self._states.delete_stale(entry)
 
     def usage(self, sa: SaId) -> Usage | None:
-        """The counters of an SA, None if it is gone. Raises NetlinkError."""
-        return self._states.usage(sa)
+        """The counters of an SA, None if it is gone. Raises NetlinkError. What AH has refused ESP has not seen."""
+        usage = self._states.usage(sa)
+        for further in map(self._states.usage, self._further.get(sa, ())):
+            if usage is not None and further is not None:
+                replayed = usage.replay_drops + further.replay_drops
+                failed = usage.integrity_failures + further.integrity_failures
+                usage = replace(usage, replay_drops=replayed, integrity_failures=failed)
+        return usage
 
     def limits_reached(self) -> list[tuple[SaId, bool]]:
         """SAs that are past a limit, with True for a hard one."""

@@ -26,7 +26,7 @@ def _uml() -> None:
 def test_a_command_runs_inside_and_reports(tmp_path: Path):
     (tmp_path / "input").write_text("a file of the host\n")
     result = uml.run(
-        ["sh", "-c", SCRIPT], tmp_path, environment={"GREETING": "it's me"}, working_directory=tmp_path, timeout=120
+        ["sh", "-c", SCRIPT], tmp_path, environment={"GREETING": "it's me"}, working_directory=tmp_path, timeout=600
     )
     lines = result.output.splitlines()
     assert result.exit_code == 3, result.explain()

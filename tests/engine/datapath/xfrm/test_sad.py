@@ -23,6 +23,7 @@ from tests.engine.datapath.xfrm.fake_kernel import (
     FakeKernel,
     FakeSocket,
     fails_at,
+    set_counters,
     silent_at,
 )
 from tests.engine.datapath.xfrm.samples import cbc, sa
@@ -47,13 +48,6 @@ def database(kernel: FakeKernel, journal: Journal) -> SecurityAssociations:
 
 def entries(journal: Journal) -> list[str]:
     return list(journal._entries)
-
-
-def set_counters(kernel: FakeKernel, name: SaId, *, octets: int = 0, packets: int = 0, used: int = 0, stats=(0, 0, 0)):
-    body = bytearray(kernel.states[name])
-    struct.pack_into("=4Q", body, 160, octets, packets, 1700000000, 1700000001 if packets else 0)
-    struct.pack_into("=3I", body, 192, *stats)
-    kernel.states[name] = bytes(body) + (attribute(Xfrma.LASTUSED, struct.pack("=Q", used)) if used else b"")
 
 
 def test_install_and_delete(database: SecurityAssociations, kernel: FakeKernel, journal: Journal):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from ikeengine.ikev1.exchanges.quick_responder import QuickAnswer
 from ikeengine.ikev1.wire.numbers import ProtocolId
 from ikeengine.ikev1.wire.payloads import Delete
 from ikeengine.model.commands import Initiate, Rekey, SaExpired, Terminate
@@ -77,6 +79,26 @@ def test_two_protocols_in_one_child_sa(mode: Mode) -> None:
         assert len({key.reveal()[:16] for key in keys}) == 3
     (policies,) = left.policies.values()
     assert (policies.protocol, policies.ah) == (Protocol.ESP, True)
+
+
+def test_each_protocol_has_keymat_of_its_own() -> None:
+    """KEYMAT = prf(SKEYID_d, protocol | SPI | Ni_b | Nr_b) | ..., by hand (RFC 2409 section 5.5)."""
+    net, left, right = pair(ah_proposals=(parse_ah("sha384"),))
+    assert net.initiate(left).ok
+    sa = the_sa(right)
+    seed = next(one.exchange.seed for one in sa.conversations if isinstance(one.exchange, QuickAnswer))
+    secret = sa.keyring.keys.skeyid_d.reveal()
+
+    def keymat(protocol: int, spi: int) -> bytes:
+        octets = bytes([protocol]) + spi.to_bytes(4, "big") + seed.ni_b + seed.nr_b
+        first = hmac.digest(secret, octets, "sha256")
+        return first + hmac.digest(secret, first + octets, "sha256")
+
+    for found in left.sas.values():
+        esp, around = keymat(3, found.spi), keymat(2, found.outermost.spi)
+        assert found.encr_key.reveal() == esp[:16]
+        assert found.integ_key.reveal() == esp[16:48]
+        assert found.outermost.integ_key.reveal() == around[:48]
 
 
 def test_the_status_names_both() -> None:
@@ -191,7 +213,7 @@ def test_who_does_not_want_it_says_why(differ: Callable[[Net, Host, Host], None]
     ours, theirs = left.failures()[-1], right.failures()[-1]
     assert ours.alert is theirs.alert is Alert.PROPOSAL_MISMATCH_CHILD
     assert nearest in theirs.nearest
-    assert "ah:" in " ".join(ours.offered) or len(ours.offered) == 2
+    assert len(ours.offered) == 2
 
 
 def test_esp_alone_will_not_do() -> None:

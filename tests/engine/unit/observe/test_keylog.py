@@ -166,7 +166,7 @@ def tshark(tmp_path: Path, capture: Path, *options: str) -> tuple[str, str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     return result.stdout, result.stderr
 
