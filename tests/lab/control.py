@@ -148,10 +148,10 @@ class Control:
         """Collect events while the block runs."""
         collected: list[tuple[str, dict[str, Any]]] = []
         session = vici.Session(self._connect())
-        reader = threading.Thread(target=_collect, args=(session, kinds, collected), daemon=True)
+        listens = threading.Event()
+        reader = threading.Thread(target=_collect, args=(session, kinds, collected, listens), daemon=True)
         reader.start()
-        wait_until(lambda: collected)
-        collected.clear()
+        wait_until(listens.is_set)
         try:
             yield collected
         finally:
@@ -188,10 +188,15 @@ class Control:
         return sock
 
 
-def _collect(session: vici.Session, kinds: Sequence[str], collected: list[tuple[str, dict[str, Any]]]) -> None:
+def _collect(
+    session: vici.Session, kinds: Sequence[str], collected: list[tuple[str, dict[str, Any]]], listens: threading.Event
+) -> None:
     with contextlib.suppress(OSError):
         for kind, message in session.listen(kinds, timeout=0.1):
-            collected.append((text(kind) if kind else "", decoded(message or {})))
+            listens.set()
+            # Without a kind, nothing has happened within the timeout.
+            if kind:
+                collected.append((text(kind), decoded(message or {})))
 
 
 def in_parallel(call: Callable[[], object]) -> Callable[[], None]:

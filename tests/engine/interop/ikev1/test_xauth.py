@@ -127,14 +127,16 @@ def test_wrong_password(site: Lab, initiator: str) -> None:
     assert PASSWORD not in site.engine.log()
 
 
+@pytest.mark.scenario("ikev1/xauth-rsa-radius", role="responder")
 @pytest.mark.parametrize("password", [PASSWORD, "something else"], ids=["right", "wrong"])
 def test_a_program_knows_the_password(site: Lab, password: str) -> None:
-    """The gateway asks `engine.xauth_command`, and has no password of its own."""
-    log_in(site, "charon", engine={"remote-2": {"auth": "xauth-radius"}})
+    """Mirrors ikev1/xauth-rsa-radius with `engine.xauth_command` instead of a server; the gateway has no password."""
+    log_in(site, "charon", proof="rsa", engine={"remote-2": {"auth": "xauth-radius"}})
     load_password(site, password, only="charon")
     if password == PASSWORD:
         site.charon.initiate("net")
         assert site.engine.ike()["remote-xauth-id"] == CAROL
+        site.assert_traffic()
     else:
         with pytest.raises(RuntimeError):
             site.charon.initiate("net")
