@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from docs.picture import Picture
-from tests.lab.demo.__main__ import BUILD, Demo, fetch_wheels, tell_story
-from tests.lab.demo.topology import PREFIX, remove_leftovers
+from tests.lab.demo.__main__ import Demo, alone, fetch_wheels, fresh_directory, tell_story
+from tests.lab.demo.topology import PREFIX
 
 WIDTH = 104
 
@@ -29,21 +29,18 @@ class RecordedDemo(Demo):
         return ["ip", "netns", "exec", PREFIX + self.left.gateway, *engine, *arguments]
 
 
-def record(directory: Path) -> list[Path]:
+def record() -> list[Path]:
     """Run the demo once and save its pictures."""
-    remove_leftovers()
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    fetch_wheels(Console(), BUILD / "wheels")
     story = Picture("demo", "make demo", WIDTH)
-    demo = RecordedDemo(story.console, directory)
+    demo = RecordedDemo(story.console, fresh_directory())
     try:
+        fetch_wheels(Console(), demo.wheels)
         story.prompt("make demo")
         tell_story(demo)
         return [story.save(), record_status(demo).save()]
     finally:
         demo.topology.close()
-        shutil.rmtree(directory)
+        shutil.rmtree(demo.directory)
 
 
 def record_status(demo: RecordedDemo) -> Picture:
@@ -60,8 +57,9 @@ def main() -> int:
     if os.geteuid() != 0:
         print("The pictures come from a run of the demo, which makes network namespaces: sudo make docs-pictures")
         return 1
-    for path in record(Path("/tmp/keymesh-demo")):
-        print(path)
+    with alone(Console()):
+        for path in record():
+            print(path)
     return 0
 
 

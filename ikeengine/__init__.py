@@ -1,3 +1,3 @@
-"""ikeengine: an IKEv2 daemon with a pure protocol core and a thin asyncio shell."""
+"""ikeengine: an IKE daemon with a pure protocol core and a thin asyncio shell."""
 
 __version__ = "0.1.0"

@@ -81,15 +81,19 @@ class FragmentMemory:
         return self._by_source.get(source_prefix(address), 0)
 
 
+PASSWORD_BURST, PASSWORD_PAUSE = 5, 10.0
+"""Passwords that may be tried for one user: so many at once, then one for each pause in seconds."""
+
+
 class Attempts:
-    """How often somebody may try, by name: `burst` times at once, then `rate` times per second.
+    """How often somebody may try a password, by name: `burst` times at once, then `rate` times per second.
 
     The names that were tried the longest ago are forgotten first, if there are more than `most`.
     """
 
     __slots__ = ("_buckets", "_burst", "_most", "_rate")
 
-    def __init__(self, rate: float, burst: float, most: int = 4096) -> None:
+    def __init__(self, rate: float = 1 / PASSWORD_PAUSE, burst: float = PASSWORD_BURST, most: int = 4096) -> None:
         self._rate, self._burst, self._most = rate, burst, most
         self._buckets: dict[bytes, TokenBucket] = {}
 

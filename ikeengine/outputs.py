@@ -234,7 +234,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """An IKE or Child SA changed its state. `story` is the prose of the table row that did it."""
+    """An IKE or Child SA changed its state. `story` is the prose of the table row that did it.
+
+    With an IKE SA `child_id` is 0 and `child` is empty.
+    """
 
     connection: str
     ike_id: int
@@ -242,6 +245,7 @@ class StateChanged:
     old: str
     new: str
     story: str
+    child: str = ""
 
 
 @dataclass(frozen=True, slots=True)

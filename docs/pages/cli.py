@@ -13,10 +13,11 @@ _INTRODUCTION = """\
 
 This page is generated from the parser of the command line (`make docs`); `ikeengine COMMAND --help` prints the same.
 
-The role `engine` installs the command as `/opt/ikeengine/current/bin/ikeengine`. The commands other than `run` and
-`check` talk to the daemon over its control socket. That takes root, the user of the daemon, or a member of its group.
-Every command takes `--socket PATH` (default `/run/ikeengine/ikeengine.vici`). With `--json`, commands print JSON for
-programs. Tables are in colour on a terminal and plain elsewhere; `NO_COLOR=1` switches colours off.
+The role `engine` installs the command as `/opt/ikeengine/current/bin/ikeengine`; with systemd,
+`/usr/local/bin/ikeengine` is a link to it. The commands other than `run` and `check` talk to the daemon over its
+control socket. That takes root, the user of the daemon, or a member of its group. Every command takes `--socket PATH`
+(default `/run/ikeengine/ikeengine.vici`). With `--json`, commands print JSON for programs. Tables are in colour on a
+terminal and plain elsewhere; `NO_COLOR=1` switches colours off.
 
 | Exit code | Meaning |
 | --- | --- |

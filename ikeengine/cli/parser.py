@@ -38,7 +38,7 @@ def build_parser() -> ArgumentParser:
     """The parser of the whole command line."""
     parser = ArgumentParser(
         prog="ikeengine",
-        description="An IKEv2 daemon, and the tool to ask and steer it.",
+        description="An IKE daemon, and the tool to ask and steer it.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from ipaddress import ip_address
 
 from ikeengine.auth.x509 import matches_identity
 from ikeengine.config.build_auth import LocalRound, RemoteRound
@@ -17,7 +15,8 @@ from ikeengine.crypto.keys import PublicKey
 from ikeengine.model.connection import AuthKind, Mode
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
-from ikeengine.negotiate.identities import canonical, format_identity, matches, parse_identity
+from ikeengine.model.path import packed
+from ikeengine.negotiate.identities import address_identity, canonical, format_identity, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def _shared_key_pairs(draft: Draft) -> list[tuple[LocalRound, RemoteRound]]:
 def _check_shared_key(
     draft: Draft, local: LocalRound, remote: RemoteRound, keys: _SharedKeys, problems: Problems
 ) -> None:
-    own, pattern = _own_identities(draft, local), remote.auth.id
+    own, pattern = own_identities(draft, local), remote.auth.id
     if not (local.values.sound(options.LOCAL_AUTH, options.LOCAL_ID) and remote.values.sound(options.REMOTE_ID)):
         return
     if keys.suit(own, pattern):
@@ -98,20 +97,19 @@ def _check_shared_key(
     )
 
 
-def _own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
+def own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
     """What we may call ourselves; empty if that depends on the address we will use."""
     if local.auth.id is not None:
         return (local.auth.id,)
-    return tuple(identity for address in draft.config.local_addrs if (identity := _address_identity(address)))
+    return tuple(address_identity(address) for address in draft.config.local_addrs if _is_address(address))
 
 
-@cache
-def _address_identity(address: str) -> Identity | None:
+def _is_address(text: str) -> bool:
     try:
-        ip_address(address)
+        packed(text)
     except ValueError:
-        return None
-    return parse_identity(address)
+        return False
+    return True
 
 
 def _suits(key: SharedKey, local: tuple[Identity, ...], remote: IdentityPattern) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ikeengine.config.aggressive_checks import warn_of_rivals
 from ikeengine.config.build_connection import build_connection
 from ikeengine.config.build_credentials import build_authorities, build_passwords, build_shared_keys
 from ikeengine.config.build_engine import build_engine
@@ -118,6 +119,7 @@ def _build(values: Values, files: ConfigFiles, problems: Problems) -> Configurat
     check_pools(drafts, values.named("pools"), problems)
     engine = build_engine(values.one("engine"), problems)
     check_xauth(drafts, passwords, engine, problems)
+    warn_of_rivals(drafts, shared_keys, problems)
     return Configuration(
         warnings=tuple(problems.warnings()),
         manual=build_manual(values, files, problems),

@@ -83,7 +83,7 @@ def check_version(draft: Draft, problems: Problems) -> None:
         _check_ikev1(draft, problems)
     else:
         _refuse_xauth(draft, problems)
-    _refuse_bundles(draft, problems)
+        _refuse_bundles(draft, problems)
 
 
 def _refuse_modes(draft: Draft, problems: Problems) -> None:
@@ -105,7 +105,10 @@ def _refuse_bundles(draft: Draft, problems: Problems) -> None:
     for name, child in draft.config.children.items():
         if child.ah_proposals:
             values = draft.values.named("children")[name]
-            message = "a Child SA uses either AH or ESP: write `ah_proposals` or `esp_proposals`, not both"
+            message = (
+                "a Child SA uses either AH or ESP: write `ah_proposals` or `esp_proposals`, not both "
+                "(both together take `version: 1`, because IKEv2 has no SA bundles)"
+            )
             _complain(values, child_options.AH, message, problems)
 
 

@@ -33,7 +33,7 @@ def _silent(service: Service, ike: IkeStatus, child: ChildStatus) -> FailureReco
     return FailureRecord(
         alert=Alert.ESP_BLOCKED,
         side=Side.NETWORK,
-        phase=f"{child.protocol.name}{' in UDP' if child.encap else ''}",
+        phase=f"{_protection(child)}{' in UDP' if child.encap else ''}",
         reason=f"{sent.packets} packets went out, none has come back, while IKE gets through",
         at=service.now(),
         connection=ike.name,
@@ -43,13 +43,18 @@ def _silent(service: Service, ike: IkeStatus, child: ChildStatus) -> FailureReco
     )
 
 
+def _protection(child: ChildStatus) -> str:
+    return child.protocol.name if child.ah is None else "ESP within AH"
+
+
 def _advice(child: ChildStatus, unreadable: int) -> str:
     if unreadable:
         return f"{unreadable} packets came with a wrong checksum (ICV): the two sides do not have the same keys"
     if child.encap:
         return "see whether the peer counts packets in; if not, UDP 4500 loses large packets (MTU) on the way"
-    number = 51 if child.protocol.name == "AH" else 50
+    if "AH" in _protection(child):
+        return "see whether the peer counts packets in; if not, a firewall drops IP protocol 51 (AH): let it pass"
     return (
-        f"see whether the peer counts packets in; if not, a firewall drops IP protocol {number}: let it pass, "
+        "see whether the peer counts packets in; if not, a firewall drops IP protocol 50: let it pass, "
         "or send ESP in UDP with `encap: yes`"
     )

@@ -22,8 +22,6 @@ WORKERS = 8
 """Programs that run at the same time."""
 MAX_WAITING = 64
 """Users that wait for one of these; more are refused at once."""
-_BURST, _PAUSE = 5, 10.0
-"""Attempts of one user name: so many at once, then one for each pause in seconds."""
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _LINE_ENDS = (b"\n", b"\r", b"\0")
 
@@ -37,7 +35,7 @@ class XauthProgram:
         self._clock = clock
         self._command: tuple[str, ...] = ()
         self._timeout = 10.0
-        self._attempts = Attempts(1 / _PAUSE, _BURST)
+        self._attempts = Attempts()
         self._free = asyncio.Semaphore(WORKERS)
         self._tasks: set[asyncio.Task[None]] = set()
 

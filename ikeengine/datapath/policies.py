@@ -8,6 +8,7 @@ direction and a selector made of prefixes.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from itertools import product
@@ -133,7 +134,9 @@ class PolicyStacks(Generic[K]):
         def order(one: PolicySet) -> tuple[int, bool]:
             return -self._priority(one, key), one.action is not PolicyAction.TRAP
 
-        return tuple(sorted((*stack, policies), key=order))
+        # Thousands of road warriors may share an entry, so the others are not sorted again.
+        place = bisect_right(stack, order(policies), key=order)
+        return (*stack[:place], policies, *stack[place:])
 
     def _owned_keys(self, owner: int) -> tuple[K, ...]:
         owned = self._owned.get(owner)

@@ -26,6 +26,8 @@ class Exchange(Task):
     type: ClassVar[ExchangeType]
     expects: ClassVar[Step] = Step.INFORMATIONAL
     """The message that comes next."""
+    most_repeats: ClassVar[int | None] = None
+    """How often our message is repeated at most; None as the configuration says."""
 
     @abstractmethod
     def begin(self, ctx: Context, sa: IkeSa) -> bool:
@@ -34,6 +36,10 @@ class Exchange(Task):
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """The peer has answered. PeerMisbehaved and PeerIncompatible become the failure of the exchange."""
 
+    def ask_otherwise(self, ctx: Context, sa: IkeSa, reason: str) -> bool:
+        """The peer refuses: whether another way to ask for the same is in the queue now."""
+        return False
+
     def awaits(self, child: ChildSa) -> bool:
         """Whether a Child SA is only half there until this exchange ends."""
         return False
@@ -41,6 +47,9 @@ class Exchange(Task):
     def hash_of(self, sa: IkeSa, message_id: int, rest: bytes) -> bytes:
         """What the HASH payload of the next message must hold; `rest` is everything behind it."""
         return hash_1(sa.prf_id, sa.keyring.keys.skeyid_a, message_id, rest)
+
+    def discard(self, ctx: Context, sa: IkeSa) -> None:
+        """The ISAKMP SA is gone, and what has replaced it knows nothing of this exchange."""
 
     def give_up(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> bool:
         """The peer does not answer. True if that says that it is dead."""

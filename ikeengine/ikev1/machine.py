@@ -17,6 +17,7 @@ from ikeengine.ikev1.wire.message import is_encrypted
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.path import Path
 from ikeengine.outputs import Dropped, DropReason
+from ikeengine.registry import ExchangeType
 from ikeengine.sa import keepalive, reasons
 from ikeengine.sa.children import lifetime
 from ikeengine.sa.context import Context, Wanted
@@ -79,10 +80,18 @@ def _expected(
             _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} was used long ago")
             return None
         return what, Conversation(header.message_id, header.exchange, is_ours=False)
+    if _may_be_connected(conversation, header):
+        return Trigger.QUICK, conversation
     if conversation.type != header.exchange or (conversation.exchange is None and header.message_id != PHASE_1):
         _drop(ctx, DropReason.WRONG_MESSAGE_ID, path, f"message ID {header.message_id:#x} has been used")
         return None
     return what, conversation
+
+
+def _may_be_connected(conversation: Conversation, header: Header) -> bool:
+    """An Informational exchange with the message ID of Quick Mode may hold the CONNECTED that this waits for."""
+    awaits = conversation.exchange is not None and conversation.exchange.expects is Step.CONNECTED
+    return awaits and header.exchange == ExchangeType.INFORMATIONAL_V1
 
 
 def _open(

@@ -17,6 +17,7 @@ from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.wire.algorithms import AuthMethod
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.sa import ike_sa
 
@@ -95,6 +96,8 @@ class Handshake:
     """How many proofs of the peer were wrong."""
     iv_of_proof: bytes = b""
     """What follows from the last message with a proof that could be decrypted, for the answer that refuses it."""
+    rivals: str = ""
+    """What the operator should know if phase 1 fails: Aggressive Mode had to take one of several pre-shared keys."""
     unproven: FailureRecord | None = None
     """What is wrong, if nothing better comes: it was learned without protection."""
 
@@ -115,6 +118,8 @@ class IkeSa(ike_sa.IkeSa):
     """What is to come after phase 1, until it is over."""
     given: Given | None = None
     """Client: what the gateway has given to us."""
+    cisco_udp: Path | None = None
+    """Gateway: the way of the Child SAs if the client encapsulates them as Cisco did; see `exchanges.cisco_udp`."""
     conversations: Conversations = field(default_factory=Conversations)
     queue: deque[Exchange] = field(default_factory=deque)  # type: ignore[assignment]  # its version makes all of them
     active: Exchange | None = None
@@ -137,6 +142,16 @@ class IkeSa(ike_sa.IkeSa):
         if self.handshake is None:
             raise AssertionError(f"ISAKMP SA {self.unique_id} has no handshake in state {self.state.value}")
         return self.handshake
+
+    @property
+    def encapsulates(self) -> bool:
+        """Whether the packets of the Child SAs are within UDP."""
+        return self.uses_nat_t or self.cisco_udp is not None
+
+    @property
+    def traffic_path(self) -> Path:
+        """The way of the Child SAs."""
+        return self.cisco_udp or self.path
 
     @property
     def keyring(self) -> Keyring:

@@ -48,9 +48,11 @@ def on_message(ctx: Context, sa: IkeSa, message: Received) -> None:
 
 def failed(ctx: Context, sa: IkeSa, conversation: Conversation, record: FailureRecord) -> None:
     """An exchange after phase 1 cannot go on, because the peer breaks the protocol or wants something else."""
-    ctx.fail(record)
     exchange = conversation.exchange
     done(ctx, sa, conversation)
+    if exchange is not None and exchange.ask_otherwise(ctx, sa, record.reason):
+        return
+    ctx.fail(record)
     if exchange is not None:
         exchange.abandon(ctx, sa, record.reason, record)
 
@@ -64,7 +66,8 @@ def refused(ctx: Context, sa: IkeSa, notify: Notify) -> None:
     exchange = conversation.exchange
     if notify.kind == NotifyType.NO_PROPOSAL_CHOSEN and exchange.config is not None:
         child = exchange.config
-        record = reasons.refused_proposal(ctx, sa, "Quick Mode", child.esp_proposals, child=child.name)
+        offered = (*child.esp_proposals, *child.ah_proposals)
+        record = reasons.refused_proposal(ctx, sa, "Quick Mode", offered, child=child.name)
     else:
         record = reasons.refused(ctx, sa, conversation.type.name, notify.kind, child=exchange.brings_up)
     failed(ctx, sa, conversation, record)

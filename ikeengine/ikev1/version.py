@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ikeengine.ikev1 import machine, tasks
-from ikeengine.ikev1.exchanges import phase1_end
-from ikeengine.ikev1.exchanges.create_child import CreateChild, RekeyChild
+from ikeengine.ikev1.exchanges import cisco_udp, phase1_end
+from ikeengine.ikev1.exchanges.create_child import CreateChild
 from ikeengine.ikev1.exchanges.delete import DeleteChild, DeleteIke, say_goodbye
-from ikeengine.ikev1.exchanges.quick_responder import QuickAnswer
+from ikeengine.ikev1.exchanges.rekey_child import RekeyChild
 from ikeengine.ikev1.exchanges.rekey_ike import RekeyIke
 from ikeengine.ikev1.messages import reassembly
 from ikeengine.ikev1.peer.admission import demanded_login
@@ -33,6 +33,7 @@ class Ikev1(IkeVersion):
 
     number: ClassVar[int] = 1
     calls_back: ClassVar[bool] = True
+    first_child_follows: ClassVar[float] = 3.0
 
     __slots__ = ("_ctx", "_strangers")
 
@@ -80,8 +81,11 @@ class Ikev1(IkeVersion):
         """Move the ISAKMP SA with its Child SAs, if its peer is behind a NAT and we are not."""
         own = _own(sa)
         known = any(child.sa_in == event.sa and child.encap for child in own.children.values())
-        if known and own.nat_remote and not own.nat_local and event.address not in self._ctx.addresses:
-            self._ctx.touch(own)
+        if not known or event.address in self._ctx.addresses:
+            return
+        self._ctx.touch(own)
+        cisco_udp.follow(self._ctx, own, event)
+        if own.nat_remote and not own.nat_local:
             phase1_end.move(self._ctx, own, own.path._replace(remote=event.address, remote_port=event.port))
 
     def network_changed(self) -> None:
@@ -128,11 +132,11 @@ class Ikev1(IkeVersion):
         self._ctx.touch(new)
 
     def release(self, sa: ike_sa.IkeSa) -> None:
-        """Forget what will never be complete: a message in fragments, and Child SAs that the peer has begun."""
+        """Forget what will never be complete: a message in fragments, and exchanges that are under way."""
         own = _own(sa)
         reassembly.forget(self._ctx, own.partial)
         for conversation in own.conversations:
-            if isinstance(conversation.exchange, QuickAnswer):
+            if conversation.exchange is not None:
                 conversation.exchange.discard(self._ctx, own)
 
     # --- tasks ------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Ikev2(IkeVersion):
 
     number: ClassVar[int] = 2
     calls_back: ClassVar[bool] = False
+    first_child_follows: ClassVar[float] = 0.0
 
     __slots__ = ("_crashes", "_ctx", "_strangers")
 
@@ -107,9 +108,9 @@ class Ikev2(IkeVersion):
         tasks.start_next(self._ctx, _own(sa))
 
     def say_goodbye(self, sa: ike_sa.IkeSa) -> None:
-        """A Delete of the IKE SA, if no other request is under way."""
+        """A Delete of the IKE SA, if that is authenticated and no other request is under way."""
         own = _own(sa)
-        if own.window.request is None:
+        if own.window.request is None and not own.state.is_connecting:
             task = DeleteIke()
             transport.send_request(self._ctx, own, task.type, task.request(self._ctx, own) or [])
 

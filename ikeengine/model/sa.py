@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ikeengine.model.connection import Mode
@@ -60,8 +60,18 @@ class SaId:
 
 
 @dataclass(frozen=True, slots=True)
+class OuterAh:
+    """AH around the packets of an ESP SA: both are one bundle (RFC 2401 section 4.3, transport adjacency)."""
+
+    spi: int
+    integ: Transform | None
+    integ_key: Secret
+    esn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class IpsecSa:
-    """One unidirectional SA."""
+    """One unidirectional SA, or with `ah` a bundle of two that are always used together."""
 
     direction: Direction
     protocol: Protocol
@@ -97,11 +107,38 @@ class IpsecSa:
     """The device of a route-based connection that it belongs to."""
     local_ts: tuple[TrafficSelector, ...] = ()
     remote_ts: tuple[TrafficSelector, ...] = ()
+    ah: OuterAh | None = None
+    """What stands around the ESP, only with IKEv1."""
 
     @property
     def id(self) -> SaId:
-        """The SA's name in a datapath."""
+        """The SA's name in a datapath; that of a bundle is that of its ESP."""
         return SaId(self.protocol, self.destination, self.spi)
+
+    @property
+    def outermost(self) -> IpsecSa:
+        """The SA that makes the outermost header: itself, or the AH of a bundle.
+
+        That is in transport mode: what it protects goes from gateway to gateway already. The volume is counted by ESP.
+        """
+        if self.ah is None:
+            return self
+        return replace(
+            self,
+            protocol=Protocol.AH,
+            mode=Mode.TRANSPORT,
+            spi=self.ah.spi,
+            encr=None,
+            encr_key=EMPTY,
+            integ=self.ah.integ,
+            integ_key=self.ah.integ_key,
+            esn=self.ah.esn,
+            limits=Limits(hard_seconds=self.limits.hard_seconds),
+            cpi=0,
+            tfc_padding=0,
+            hw_offload="no",
+            ah=None,
+        )
 
 
 FIRST_PRIORITY = 1
@@ -128,6 +165,8 @@ class PolicySet:
     remote: str = ""
     ipcomp: bool = False
     """Packets are compressed before they are protected."""
+    ah: bool = False
+    """AH stands around the ESP."""
     priority: int = 0
     """0: calculated from the selectors, the more specific first."""
     tags: Tags = NO_TAGS

@@ -15,6 +15,15 @@ from ikeengine.registry import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class AhPair:
+    """The pair of AH SAs around the ESP of a Child SA (IKEv1)."""
+
+    suite: ChildSuite
+    spi_in: int
+    spi_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChildStatus:
     """One Child SA. `state` is strongSwan's name (INSTALLED, REKEYING, REKEYED, DELETING, ...)."""
 
@@ -39,6 +48,7 @@ class ChildStatus:
     cpi_in: int = 0
     """Compression Parameter Indices of IPComp, 0 without."""
     cpi_out: int = 0
+    ah: AhPair | None = None
     tags: Tags = NO_TAGS
 
 

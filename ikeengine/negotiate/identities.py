@@ -21,6 +21,7 @@ from ikeengine.crypto import names
 from ikeengine.crypto.der import DerError
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.identity import ANY_IDENTITY, Identity, IdentityPattern
+from ikeengine.model.path import packed
 from ikeengine.registry import IdType
 
 PERFECT = 20
@@ -58,6 +59,12 @@ def parse_identity(text: str) -> Identity:
     return identity
 
 
+def address_identity(address: str) -> Identity:
+    """An IP address as an identity. Raises ValueError if it is none."""
+    octets = packed(address)
+    return Identity(IdType.ID_IPV4_ADDR if len(octets) == 4 else IdType.ID_IPV6_ADDR, octets)
+
+
 def parse_pattern(text: str) -> IdentityPattern:
     """A pattern for identities: `%any`, an identity, `*.example.com`, `*@example.com`, `C=CH, CN=*`, or addresses
     such as `10.0.0.0/8` and `10.0.0.1-10.0.0.9`. Raises LocalMisuse.
@@ -86,14 +93,12 @@ def match_quality(pattern: IdentityPattern, identity: Identity) -> int:
 
 
 def same_identity(one: Identity, other: Identity) -> bool:
-    """Whether two identities are the same: names and email addresses without regard to the case of ASCII letters,
-    distinguished names attribute by attribute, everything else by octets.
-    """
+    """Whether two identities are the same; `canonical` says what makes no difference."""
     return one == other or (one.type == other.type and canonical(one) == canonical(other))
 
 
 def canonical(identity: Identity) -> Hashable:
-    """A key that is equal for the same identities, for use in dictionaries."""
+    """A key that is equal for the same identities: the case of ASCII letters makes no difference in names."""
     kind, data = identity.type, identity.data
     if kind in _STRINGS:
         return kind, data.lower()
@@ -161,8 +166,8 @@ def _guess(text: str) -> Identity:
         return Identity(IdType.ID_DER_ASN1_DN, names.parse_name(text))
     if "@" in text:
         return _parse_at(text)
-    if (address := _address(text)) is not None:
-        return Identity(IdType.ID_IPV4_ADDR if len(address) == 4 else IdType.ID_IPV6_ADDR, address)
+    if _address(text) is not None:
+        return address_identity(text)
     return Identity(IdType.ID_KEY_ID if ":" in text else IdType.ID_FQDN, text.encode())
 
 
@@ -269,8 +274,9 @@ def _compile(text: str) -> _Matcher:
     identity = _parse(text)
     if is_sound(identity):
         return _Exact(identity)
-    if identity.type == IdType.ID_DER_ASN1_DN and _has_wildcard(identity.data):
-        return _Name(names.comparable(identity.data))
+    rdns = names.comparable(identity.data) if identity.type == IdType.ID_DER_ASN1_DN else ()
+    if any(value == names.WILDCARD for rdn in rdns for _unused, value in rdn):
+        return _Name(rdns)
     if (
         identity.type in _STRINGS
         and identity.data.startswith(b"*")
@@ -278,10 +284,6 @@ def _compile(text: str) -> _Matcher:
     ):
         return _Suffix(identity.type, identity.data[1:].lower())
     raise LocalMisuse(f"`{text}` is not a pattern: a wildcard is the first character, or a whole value as in `CN=*`")
-
-
-def _has_wildcard(name: bytes) -> bool:
-    return any(value == names.WILDCARD for rdn in names.comparable(name) for _unused, value in rdn)
 
 
 def _range(text: str) -> _Range | None:

@@ -63,7 +63,7 @@ def choose(offered: Menu, wanted: Menu, protocol: Protocol) -> list[Transform] |
             methods.append(common)
         else:
             chosen.append(common[0])
-    exchanges = distinct(methods)
+    exchanges = distinct(methods) if len(methods) > 1 else [common[0] for common in methods]
     if exchanges is None:
         return None
     chosen = [transform for transform in chosen + exchanges if transform.id or transform.type in offered]

@@ -77,13 +77,19 @@ def _dropped(event: Dropped) -> Story:
 
 def _state_changed(event: StateChanged) -> Story:
     if event.child_id:
-        group, what = "CHD", f"CHILD_SA {event.connection}{{{event.child_id}}}"
+        group, what = "CHD", f"CHILD_SA {event.child}{{{event.child_id}}}"
     else:
         group, what = "IKE", f"IKE_SA {event.connection}[{event.ike_id}]"
     text = f"{what} state change: {event.old} => {event.new}"
     if event.story:
         text += f" ({event.story})"
-    fields: Fields = {"child-id": event.child_id, "old": event.old, "new": event.new, "story": event.story}
+    fields: Fields = {
+        "child": event.child,
+        "child-id": event.child_id,
+        "old": event.old,
+        "new": event.new,
+        "story": event.story,
+    }
     return Story("state", group, 2, text, fields, event.connection, event.ike_id)
 
 

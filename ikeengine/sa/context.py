@@ -35,9 +35,6 @@ FAILURES_KEPT = 16
 LAST_CONFIGURED_REQID = 0x3FFF
 """Reqids up to here are left to configurations that choose their own."""
 
-GUESS_BURST, GUESS_PAUSE = 5, 10.0
-"""Passwords that may be tried for one user: so many at once, then one for each pause in seconds."""
-
 NONCE_OCTETS = 32
 """At least half of the key length of every PRF that there is (RFC 7296 section 2.10)."""
 
@@ -147,7 +144,7 @@ class Context:
         self.confirmations: dict[OpId, ChildSa] = {}
         """Child SAs that commands wait for, until the datapath has them."""
         self.leases = LeaseTable()
-        self.guesses = Attempts(1 / GUESS_PAUSE, GUESS_BURST)
+        self.guesses = Attempts()
         """How often each user may try a password."""
         self.own_addresses: dict[str, set[int]] = {}
         """Virtual IP addresses of this host, with the numbers of the IKE SAs that use them."""

@@ -36,6 +36,8 @@ class VirtualIps:
     """What we have given to the peer."""
     dns_owner: int = 0
     """Under which number the peer's name servers were handed over; 0 for none."""
+    bypass_owner: int = 0
+    """Under which number there are policies for networks that the peer does not want to be tunnelled; 0 for none."""
 
 
 @dataclass(slots=True)
@@ -121,6 +123,11 @@ class IkeSa:
     def uses_nat_t(self) -> bool:
         """Whether everything after the detection takes the NAT-T ports, ESP within UDP (RFC 3948)."""
         return self.nat_local or self.nat_remote or self.nat_fake
+
+    @property
+    def encapsulates(self) -> bool:
+        """Whether the packets of the Child SAs are within UDP."""
+        return self.uses_nat_t
 
     @property
     def traffic_path(self) -> Path:

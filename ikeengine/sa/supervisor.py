@@ -246,11 +246,7 @@ class Supervisor:
     ) -> None:
         ctx = self._ctx
         ctx.touch(sa)
-        if sa.state.is_connecting:
-            close(ctx, sa, Closing.TERMINATED)
-            ctx.answer(ops, ok=True)
-            return
-        if force:
+        if force or sa.state.is_connecting:
             sa.version.say_goodbye(sa)
             close(ctx, sa, Closing.TERMINATED)
             ctx.answer(ops, ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ikeengine.limits import FragmentMemory, HalfOpenLimits
@@ -75,7 +75,11 @@ class SaTable:
 
     def of_identities(self, local: Identity | None, remote: Identity | None) -> list[IkeSa]:
         """The established IKE SAs between two identities."""
-        return list(self._by_identities.get((local, remote), {}).values())
+        return list(self.look_through(local, remote))
+
+    def look_through(self, local: Identity | None, remote: Identity | None) -> Iterable[IkeSa]:
+        """The same for a search that may end early, and changes nothing: there may be thousands."""
+        return self._by_identities.get((local, remote), {}).values()
 
     def of_connection(self, name: str) -> list[IkeSa]:
         """The IKE SAs of a connection: those that we initiate, and every established one."""

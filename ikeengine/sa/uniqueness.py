@@ -39,11 +39,16 @@ def is_initial_contact(ctx: Context, sa: IkeSa) -> bool:
     return not _of_identities(ctx, sa, expected)
 
 
-def check_new(ctx: Context, sa: IkeSa, *, initial_contact: bool) -> None:
-    """With `unique: keep` the IKE SA that is there goes before a new one, and before others. Raises AuthFailed."""
+def check_new(ctx: Context, sa: IkeSa, *, initial_contact: bool, may_replace: bool = False) -> None:
+    """With `unique: keep` the IKE SA that is there goes before a new one, and before others. Raises AuthFailed.
+
+    `may_replace`: a new one from the very address may be there to replace the old one, which IKEv1 has no message for.
+    """
     if sa.connection.unique is not Unique.KEEP or initial_contact:
         return
     duplicates = _duplicates(ctx, sa)
+    if may_replace:
+        duplicates = [other for other in duplicates if other.path.remote != sa.path.remote]
     for surplus in duplicates[1:]:
         _replace(ctx, surplus)
     if duplicates:

@@ -25,6 +25,8 @@ class IkeVersion(ABC):
     """The major version in the IKE header."""
     calls_back: ClassVar[bool]
     """Whether a responder may authenticate an initiator again whose address it knows only from there."""
+    first_child_follows: ClassVar[float]
+    """Seconds that an initiator needs from an IKE SA to its first Child SA; 0 if both come together."""
 
     @abstractmethod
     def __init__(self, ctx: Context) -> None: ...
@@ -71,7 +73,7 @@ class IkeVersion(ABC):
 
     @abstractmethod
     def say_goodbye(self, sa: IkeSa) -> None:
-        """Tell the peer that an IKE SA ends, without waiting for an answer; if nothing else is under way."""
+        """Tell an authenticated peer that an IKE SA ends, without waiting for an answer; if nothing is under way."""
 
     @abstractmethod
     def reauthenticate(self, old: IkeSa, config: ConnectionConfig, wanted: Wanted) -> None:

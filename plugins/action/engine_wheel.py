@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
             release = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
             bundle = write_bundle(os.path.join(arguments["directory"], f"{release}.tar"), [wheel.path, *wheels])
         except (BuildError, DownloadError, OSError, ValueError) as error:
-            raise AnsibleActionFail(f"ikeengine cannot be built: {error}") from error
+            raise AnsibleActionFail(f"ikeengine cannot be built: {error}") from None
         return {
             "changed": False,
             "path": wheel.path,

@@ -53,13 +53,13 @@ class ActionModule(ActionBase):
                 certificates=arguments["certificates"],
             )
         except _lint.LintError as error:
-            raise AnsibleActionFail(f"ike_lint: {error}") from error
+            raise AnsibleActionFail(f"ike_lint: {error}") from None
         return result(report, arguments["fail_on"])
 
     def _common(self, variables: Data) -> Data:
         """Variables of the play, which are not variables of its hosts."""
         own = variables["hostvars"].get(variables["inventory_hostname"], {})
-        names = [name for name in _lint.READ if name in variables and own.get(name) is None]
+        names = [name for name in _lint.READ if name in variables and name not in own]
         return {name: self._templar.template(variables[name]) for name in names}
 
 

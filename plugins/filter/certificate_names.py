@@ -56,7 +56,7 @@ def certificate_names(identity: str, others: t.Sequence[str] = ()) -> t.Dict[str
     try:
         return names_of(str(identity), [str(other) for other in others])
     except IdentityError as error:
-        raise AnsibleFilterError(f"keymesh.ike.certificate_names: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.certificate_names: {error}") from None
 
 
 class FilterModule:

@@ -83,7 +83,7 @@ def lint(
     try:
         return _lint.lint(hostvars, groups, members, group, policy, ignore).findings
     except _lint.LintError as error:
-        raise AnsibleFilterError(f"keymesh.ike.lint: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.lint: {error}") from None
 
 
 class FilterModule:

@@ -100,7 +100,7 @@ def mesh(
     try:
         return _mesh.pack(_mesh.mesh(hostvars, groups, hosts, group, without, (AnsibleError, UndefinedError)))
     except _mesh.InventoryError as error:
-        raise AnsibleFilterError(f"keymesh.ike.mesh: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.mesh: {error}") from None
 
 
 class FilterModule:

@@ -136,7 +136,7 @@ def mesh_tunnels(
             else _mesh.mesh_tunnels(inventory, members, host)
         )
     except _mesh.InventoryError as error:
-        raise AnsibleFilterError(f"keymesh.ike.mesh_tunnels: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.mesh_tunnels: {error}") from None
     return [
         tunnel
         for tunnel in found

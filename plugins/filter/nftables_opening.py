@@ -84,7 +84,7 @@ def _filter(ruleset: t.Mapping[str, t.Any], **wanted: t.Any) -> t.Dict[str, str]
     try:
         return nftables_opening(ruleset, **wanted)
     except FirewallError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

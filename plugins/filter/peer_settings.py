@@ -79,7 +79,7 @@ def peer_settings(
     try:
         tunnels = _mesh.tunnels(_mesh.unpack(mesh), peer)
     except _mesh.InventoryError as error:
-        raise AnsibleFilterError(f"keymesh.ike.peer_settings: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.peer_settings: {error}") from None
     found = [_mesh_peer.settings(tunnel, store, secrets or {}) for tunnel in tunnels]
     return {
         "text": "\n".join(_mesh_peer.text(one) for one in found),

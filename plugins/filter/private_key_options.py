@@ -55,7 +55,7 @@ def private_key_options(kind: str, size: int = 0) -> t.Dict[str, t.Any]:
     try:
         return key_options(str(kind), int(size))
     except IdentityError as error:
-        raise AnsibleFilterError(f"keymesh.ike.private_key_options: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.private_key_options: {error}") from None
 
 
 class FilterModule:

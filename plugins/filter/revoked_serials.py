@@ -69,7 +69,7 @@ def revoked_serials(
     try:
         return serials_of(issued_serials(files), revoked, set(hosts), absent)
     except RevocationError as error:
-        raise AnsibleFilterError(f"keymesh.ike.revoked_serials: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.revoked_serials: {error}") from None
 
 
 class FilterModule:

@@ -47,7 +47,7 @@ def subject_alt_name(identity: str) -> str:
     try:
         return alternative_name(str(identity))
     except IdentityError as error:
-        raise AnsibleFilterError(f"keymesh.ike.subject_alt_name: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.subject_alt_name: {error}") from None
 
 
 class FilterModule:

@@ -83,7 +83,7 @@ def tunnel_config(tunnels: t.Any, host: t.Optional[str] = None, **options: t.Any
     try:
         found = tunnels if host is None else _mesh.tunnels(_mesh.unpack(tunnels), host)
     except _mesh.InventoryError as error:
-        raise AnsibleFilterError(f"keymesh.ike.tunnel_config: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.tunnel_config: {error}") from None
     return _mesh.configuration(found, options)
 
 

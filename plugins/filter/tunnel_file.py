@@ -91,7 +91,7 @@ def tunnel_file(mesh: t.Mapping[str, t.Any], host: str, session: str = "", **opt
         tunnels = _mesh.tunnels(_mesh.unpack(mesh), host)
         return _mesh.file_text(tunnels, _mesh.plain(options), management_bypass(tunnels, str(session)))
     except _mesh.InventoryError as error:
-        raise AnsibleFilterError(f"keymesh.ike.tunnel_file: {error}") from error
+        raise AnsibleFilterError(f"keymesh.ike.tunnel_file: {error}") from None
 
 
 class FilterModule:

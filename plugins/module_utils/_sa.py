@@ -23,8 +23,11 @@ CHILD_UP = ("INSTALLED", "REKEYING")
 
 
 def list_sas(session: ViciSession, name: t.Optional[str] = None) -> t.List[Data]:
-    """All IKE SAs with their Child SAs, or those of one connection, ordered by name and age."""
-    events = session.stream("list-sas", "list-sa", {"ike": name, "noblock": True})
+    """All IKE SAs with their Child SAs, or those of one connection, ordered by name and age.
+
+    Without C(noblock), with which strongSwan leaves out the IKE SAs that it works on at the moment.
+    """
+    events = session.stream("list-sas", "list-sa", {"ike": name})
     sas = [ike_sa(key, section) for event in events for key, section in event.items()]
     return sorted(sas, key=lambda sa: (sa["name"], sa["unique_id"]))
 

@@ -17,6 +17,8 @@ description:
   - The playbooks of this collection run it first. Run it once (C(run_once)), because it looks at all hosts.
   - The rules demand the following.
   - V(inventory) - the variables of hosts and meshes can become tunnels.
+  - V(setting-unreadable) - the variables of the roles can be read, so templates are defined, and vaults are open.
+  - V(setting-invalid) - the variables of the roles have the types and the values that the roles want.
   - V(identity-duplicate) - no two hosts that somebody must tell apart have the same identity.
   - V(subnets-overlap) - no two hosts have the same network behind them.
   - V(option-invalid) - durations and numbers in the options of connections and Child SAs can be read.

@@ -99,7 +99,7 @@ used:
   elements: str
   returned: success
   sample: [ike-gw1--gw2-2]
-skipped:
+kept:
   description: Tunnels that keep their key, with the reason.
   type: dict
   returned: success

@@ -17,6 +17,8 @@ import re
 import typing as t
 
 import yaml
+from ansible.errors import AnsibleError
+from jinja2.exceptions import UndefinedError
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import (
     _lint_algorithms,
@@ -26,6 +28,7 @@ from ansible_collections.keymesh.ike.plugins.plugin_utils import (
     _lint_ikev1,
     _lint_lifetimes,
     _lint_secrets,
+    _lint_settings,
     _mesh,
 )
 from ansible_collections.keymesh.ike.plugins.plugin_utils._lint_certificates import File
@@ -50,6 +53,8 @@ READ = (
     "pki_store",
 )
 """Variables of the roles that can be different from host to host."""
+UNREADABLE = (AnsibleError, UndefinedError)
+"""What a variable raises that cannot be templated or decrypted."""
 _KINDS = (("same identity", "identity-duplicate"), ("ike_subnets overlap", "subnets-overlap"), (" is weak;", "weak-algorithm"))
 
 
@@ -81,11 +86,14 @@ def lint(
     """
     check_arguments(policy, ignore)
     try:
-        mesh = _mesh.mesh(hostvars, groups, hosts, group)
+        mesh = _mesh.mesh(hostvars, groups, hosts, group, unreadable=UNREADABLE)
     except _mesh.InventoryError as error:
         return Report(arranged(_of_inventory(error, hostvars, groups), ignore), len(hosts), 0)
-    variables = read(hostvars, [host for host, end in mesh["ends"].items() if end["managed"]], common or {})
-    found: t.List[Data] = []
+    variables, found = read(hostvars, [host for host, end in mesh["ends"].items() if end["managed"]], common or {})
+    found += _lint_settings.check(variables)
+    # What follows makes sense only if the single values do.
+    if any(one["rule"] == "setting-invalid" or one["variable"] in READ for one in found):
+        return Report(arranged(found, ignore), len(mesh["ends"]), 0)
     limits = POLICIES[policy]
     count = 0
     for alike in pairs(mesh, options_of(variables)):
@@ -111,21 +119,33 @@ def check_arguments(policy: str, ignore: t.Sequence[str]) -> None:
         raise LintError(f"there are no rules {', '.join(unknown)}; there are {', '.join(RULES)}")
 
 
-def read(hostvars: t.Mapping[str, t.Any], hosts: t.Sequence[str], common: t.Mapping[str, t.Any]) -> t.Dict[str, Data]:
-    """The variables of the roles, each host looked up once. Those of the play count where a host has none."""
-    found = {}
+def read(
+    hostvars: t.Mapping[str, t.Any], hosts: t.Sequence[str], common: t.Mapping[str, t.Any]
+) -> t.Tuple[t.Dict[str, Data], t.List[Data]]:
+    """The variables of the roles, each host looked up once, and what cannot be read.
+
+    Those of the play count where a host has none. What is not needed here may depend on facts that nobody has gathered
+    yet, but a vault that is closed now stays closed.
+    """
+    settings = set(_lint_settings.specifications()) | set(READ)
+    found: t.Dict[str, Data] = {}
+    problems: t.List[Data] = []
     for host in hosts:
         looked_up = hostvars[host]
-        own = {}
-        for name in READ:
-            value = looked_up.get(name)
-            value = common.get(name) if value is None else value
+        own = {name: value for name, value in common.items() if name in settings and value is not None}
+        for name in settings & set(looked_up):
+            try:
+                value = _mesh.plain(looked_up.get(name))
+            except UNREADABLE as error:
+                if name in READ or _lint_settings.locked(error):
+                    problems.append(_lint_settings.unreadable(host, name, error))
+                continue
             if value is not None:
-                own[name] = _mesh.plain(value)
+                own[name] = value
         own.setdefault("psk_secret", own.get("ike_psk_secret"))
         own.setdefault("psk_epoch", own.get("ike_psk_epoch", 1))
         found[host] = own
-    return found
+    return found, problems
 
 
 def options_of(variables: Variables) -> t.Dict[str, t.Dict[str, Data]]:

@@ -17,6 +17,8 @@ SEVERITIES = ("error", "warning", "info")
 
 RULES: t.Dict[str, str] = {
     "inventory": "The variables of hosts and meshes can become tunnels.",
+    "setting-unreadable": "The variables of the roles can be read: templates are defined, and vaults are open.",
+    "setting-invalid": "The variables of the roles have the types and the values that the roles want.",
     "identity-duplicate": "No two hosts that somebody must tell apart have the same identity.",
     "subnets-overlap": "No two hosts have the same network behind them.",
     "option-invalid": "Durations and numbers in the options of connections and Child SAs can be read.",

@@ -97,6 +97,7 @@ def mesh(
     for one in meshes:
         _mesh_topology.check_reachability(one, ends, problems)
         _mesh_topology.check_transit(one, ends, problems)
+        _mesh_topology.check_single_networks(one, ends, problems)
     _mesh_conflicts.check(meshes, ends, problems)
     problems.refuse()
     return {"ends": ends, "meshes": meshes, "without": list(without)}

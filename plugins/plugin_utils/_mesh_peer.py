@@ -30,6 +30,7 @@ def settings(tunnel: Data, secret_in: str, secrets: t.Mapping[str, t.Any]) -> Da
         "peer": local["host"],
         "gateway": remote["host"],
         "ike_version": tunnel["version"],
+        "aggressive": tunnel["version"] == 1 and str(tunnel["connection"].get("aggressive", False)).lower() in ("yes", "true"),
         "authentication": {"psk": "pre-shared key", "cert": "certificate"}[tunnel["auth"]],
         "your_address": local["address"],
         "your_local_address": local["local_address"],
@@ -63,7 +64,7 @@ def text(one: Data) -> str:
     """The settings for a person."""
     groups = ", ".join(f"{word} is group {number}" for word, number in one["dh_groups"].items())
     rows = [
-        ("IKE version", one["ike_version"]),
+        ("IKE version", _version(one)),
         ("Your address", _address(one["your_address"])),
         ("Your identity", one["your_identity"]),
         ("Our address", _address(one["our_address"])),
@@ -92,6 +93,7 @@ def swanctl(one: Data) -> str:
         "connections {",
         f"  {one['tunnel']} {{",
         f"    version = {one['ike_version']}",
+        *(["    aggressive = yes"] if one["aggressive"] else []),
         f"    local_addrs = {one['your_local_address']}",
         f"    remote_addrs = {one['our_address']}",
         f"    proposals = {', '.join(one['ike_proposals'])}",
@@ -117,6 +119,12 @@ def swanctl(one: Data) -> str:
         *_secrets(one),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _version(one: Data) -> str:
+    if one["ike_version"] != 1:
+        return str(one["ike_version"])
+    return f"1, {'Aggressive' if one['aggressive'] else 'Main'} Mode"
 
 
 def _address(address: str) -> str:

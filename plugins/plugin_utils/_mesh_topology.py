@@ -117,7 +117,7 @@ def _check_pairs(mesh: Data, ends: Ends, everybody: t.Collection[str], problems:
         for host in pair:
             if host not in mesh["members"]:
                 where = "not a member of the mesh's group" if host in everybody else "not in the inventory"
-                problems.add(f"the mesh {name}: pairs: {host} is {where}")
+                problems.add(f"the mesh {name}: pairs: {host} is {where}; add it there, or take it out of pairs")
         if len(pair) == 2 and all(host in ends and not ends[host]["managed"] for host in pair):
             problems.add(
                 f"the mesh {name}: pairs: {names(pair)} both have ike_managed: false, so nobody would configure the tunnel"
@@ -140,6 +140,20 @@ def check_reachability(mesh: Data, ends: Ends, problems: Problems) -> None:
                     found = [peer for peer in neighbours(mesh, ends, host) if peer in peers and host < peer]
                     if found:
                         problems.add(f"the mesh {mesh['name']}: {setting}: {host} and {names(found)} {reason}")
+
+
+def check_single_networks(mesh: Data, ends: Ends, problems: Problems) -> None:
+    """A Child SA of IKEv1 has one traffic selector at each end (RFC 2409 section 5.5), and a tunnel has one Child SA."""
+    if mesh["version"] != 1:
+        return
+    for host in mesh["members"]:
+        for peer in neighbours(mesh, ends, host):
+            counts = [len(subnets(mesh, ends, *pair)) for pair in ((host, peer), (peer, host))]
+            if host < peer and max(counts) > 1:
+                problems.add(
+                    f"the mesh {mesh['name']}: ike_subnets: {host} and {peer} have {counts[0]} and {counts[1]} networks for each other, but IKEv1 has one"
+                    f" at each end; name one that holds the others, as ike_subnets: {{{mesh['name']}: [..]}}, or leave version out"
+                )
 
 
 def _obstacles(one: t.Tuple[t.Any, ...], other: t.Tuple[t.Any, ...]) -> t.Iterator[t.Tuple[str, str]]:

@@ -31,7 +31,7 @@ class Rotation(t.NamedTuple):
     """Tunnels whose key is being replaced."""
     used: t.List[str]
     """Names of the secrets that their IKE SAs have to be authenticated with now."""
-    skipped: t.Dict[str, str]
+    kept: t.Dict[str, str]
     """Tunnels that keep their key, with the reason."""
     unmanaged: t.List[str]
     """What the operators of peers that are not ours have to do."""
@@ -57,12 +57,12 @@ def _step_pairs(
     tunnels: t.Sequence[Data], source: Source, state: str, hosts: t.Sequence[str], confirmed: t.Sequence[str]
 ) -> Rotation:
     changed, pairs, used, unmanaged = False, [], [], []
-    skipped: t.Dict[str, str] = {}
+    kept: t.Dict[str, str] = {}
     for tunnel in tunnels:
         name = tunnel["name"]
         reason = _why_not(tunnel, source, hosts)
         if reason:
-            skipped[name] = reason
+            kept[name] = reason
             continue
         if _is_foreign(tunnel) and tunnel["peer"] not in confirmed and state != "begun":
             unmanaged.append(_letter(tunnel, f"the key `next` of {name} in psk_store"))
@@ -71,7 +71,7 @@ def _step_pairs(
         changed |= before != after
         pairs.append(name)
         used.append(f"ike-{name}-{after.generation}")
-    return Rotation(changed, pairs, used, skipped, unmanaged)
+    return Rotation(changed, pairs, used, kept, unmanaged)
 
 
 def _step_epochs(
@@ -97,9 +97,9 @@ def _step_epochs(
     else:
         unused, after = source.store.change_epochs(source.epoch, _change(state, ""), source.keep)
     pairs = [] if known.is_settled else [tunnel["name"] for tunnel in mine]
-    skipped = {tunnel["name"]: _GIVEN for tunnel in tunnels if tunnel["name"] in source.keys}
+    kept = {tunnel["name"]: _GIVEN for tunnel in tunnels if tunnel["name"] in source.keys}
     used = [pair_keys(tunnel, source, after).used for tunnel in mine if tunnel["name"] in pairs]
-    return Rotation(after != known, pairs, used, skipped, unmanaged)
+    return Rotation(after != known, pairs, used, kept, unmanaged)
 
 
 _GIVEN = "its key is in psk_keys; list the new and the old one there, then only the new one"

@@ -76,14 +76,14 @@ class Charon(Control):
         """Stop in order: charon closes its SAs and tells the peers."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def kill(self) -> None:
         """Die as in a crash: no peer is told."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def _is_up(self) -> bool:

@@ -103,11 +103,11 @@ class Control:
 
     # --- operation --------------------------------------------------------------------------------------------
 
-    def initiate(self, child: str = "", *, ike: str = "", timeout: float = 20) -> list[str]:
+    def initiate(self, child: str = "", *, ike: str = "", timeout: float = 60) -> list[str]:
         """Bring up a Child SA, or only the IKE SA. Returns the log lines. Raises Refused."""
         return self.stream("initiate", _target(child, ike) | {"timeout": _milliseconds(timeout)})
 
-    def terminate(self, *, child: str = "", ike: str = "", timeout: float = 20) -> None:
+    def terminate(self, *, child: str = "", ike: str = "", timeout: float = 60) -> None:
         """Close SAs by name. Raises Refused."""
         self.stream("terminate", _target(child, ike) | {"timeout": _milliseconds(timeout)})
 
@@ -137,21 +137,27 @@ class Control:
         """The one Child SA in a state."""
         return _only(self.children(state), f"Child SA {state}", self.sas())
 
+    def shunts(self) -> list[list[str]]:
+        """The remote traffic selectors of each policy that lets packets pass without protection."""
+        with self.session() as session:
+            answers = list(session.list_policies({"pass": "yes"}))
+        return [policy["remote-ts"] for answer in answers for policy in decoded(answer).values()]
+
     @contextlib.contextmanager
     def events(self, *kinds: str) -> Iterator[list[tuple[str, dict[str, Any]]]]:
         """Collect events while the block runs."""
         collected: list[tuple[str, dict[str, Any]]] = []
         session = vici.Session(self._connect())
-        reader = threading.Thread(target=_collect, args=(session, kinds, collected), daemon=True)
+        listens = threading.Event()
+        reader = threading.Thread(target=_collect, args=(session, kinds, collected, listens), daemon=True)
         reader.start()
-        wait_until(lambda: collected)
-        collected.clear()
+        wait_until(listens.is_set)
         try:
             yield collected
         finally:
             with contextlib.suppress(OSError):
                 session.transport.close()
-            reader.join(5)
+            reader.join(60)
 
     def request(self, command: str, message: Section | None = None) -> dict[str, Any]:
         """One command with one answer. Raises Refused."""
@@ -173,7 +179,7 @@ class Control:
 
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(60)
+        sock.settimeout(120)
         try:
             sock.connect(str(self.socket_path))
         except OSError:
@@ -182,10 +188,15 @@ class Control:
         return sock
 
 
-def _collect(session: vici.Session, kinds: Sequence[str], collected: list[tuple[str, dict[str, Any]]]) -> None:
+def _collect(
+    session: vici.Session, kinds: Sequence[str], collected: list[tuple[str, dict[str, Any]]], listens: threading.Event
+) -> None:
     with contextlib.suppress(OSError):
         for kind, message in session.listen(kinds, timeout=0.1):
-            collected.append((text(kind) if kind else "", decoded(message or {})))
+            listens.set()
+            # Without a kind, nothing has happened within the timeout.
+            if kind:
+                collected.append((text(kind), decoded(message or {})))
 
 
 def in_parallel(call: Callable[[], object]) -> Callable[[], None]:
@@ -202,7 +213,7 @@ def in_parallel(call: Callable[[], object]) -> Callable[[], None]:
     thread.start()
 
     def wait() -> None:
-        thread.join(60)
+        thread.join(120)
         if errors:
             raise errors[0]
 

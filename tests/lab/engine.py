@@ -18,7 +18,7 @@ from tests.lab.netns import Namespace, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"retransmit_timeout": "1s", "log": {"default": 1, "ike": 2}}
-START_TIMEOUT = 60
+START_TIMEOUT = 120
 """Seconds. In a kernel in user mode, on a busy machine, a daemon may need more than ten of them."""
 
 
@@ -69,7 +69,7 @@ class Engine(Control):
         """SIGTERM: the engine deletes its SAs and ends. Returns its exit code."""
         assert self._process is not None
         self._process.terminate()
-        code = self._process.wait(20)
+        code = self._process.wait(60)
         self._process = None
         return code
 
@@ -77,7 +77,7 @@ class Engine(Control):
         """Die as in a crash: no peer is told."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

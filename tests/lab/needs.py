@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -16,12 +17,12 @@ def need_programs(*names: str) -> None:
 
 
 def need_root() -> None:
-    """Skip or fail unless the test may make network namespaces."""
+    """Skip or fail unless the test may make network namespaces or become somebody else."""
     if os.geteuid() != 0:
-        give_up("needs root for network namespaces")
+        give_up("needs root")
 
 
-def give_up(reason: str) -> None:
+def give_up(reason: str) -> NoReturn:
     """Fail in CI, skip elsewhere, and say why."""
     if os.environ.get("CI"):
         pytest.fail(reason)

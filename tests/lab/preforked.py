@@ -60,7 +60,7 @@ def run(namespace: str, arguments: list[str]) -> subprocess.CompletedProcess[str
     """Run a command to its end. What it prints to the two streams is not kept apart."""
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory, "output")
-        code = Forked(namespace, arguments, output).wait(60)
+        code = Forked(namespace, arguments, output).wait(180)
         return subprocess.CompletedProcess(arguments, code, output.read_text(), "")
 
 

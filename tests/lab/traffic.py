@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,32 +21,53 @@ IP_FRAGMENTS = "(ip[6:2] & 0x3fff != 0) or ip6 proto 44"
 KEEPALIVE = "udp port 4500 and udp[4:2] = 9"
 
 
-STILL_UNDER_WAY = 25
-"""So many of the last pings may not have come back yet when a ping is stopped on a busy machine."""
+AFTERWARDS = 10
+"""So many more pings are sent when a ping is to stop, and judged with the others."""
+
+CAPTURE_BUFFER = 32 * 1024
+"""KiB. A captured packet takes as much of it as the largest one could, and a busy machine lets tcpdump wait."""
+
+LATER = 50
+"""A ping is lost when one comes back that was sent so much later."""
 
 
 class Ping:
-    """A ping that runs from the start until `stop`; the gaps in what came back are the losses."""
+    """A ping that runs from its first answer until `stop`; the gaps in what came back are the losses."""
 
     def __init__(self, source: Namespace, destination: str, *, interval: float = 0.02) -> None:
-        options = ["-n", "-i", str(interval), "-W", "5"]
-        self._process = source.popen("stdbuf", "-oL", "ping", *options, destination, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self._output = self._process.stdout
-        self._output.readline()
+        command = ["stdbuf", "-oL", "ping", "-n", "-i", str(interval), destination]
+        self._process = source.popen(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._received: set[int] = set()
+        self._transmitted = 0
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        wait_until(lambda: self._received)
+
+    @property
+    def received(self) -> int:
+        """How many came back."""
+        return len(self._received)
 
     def stop(self) -> tuple[int, list[int]]:
-        """Returns how many came back, and the sequence numbers of the lost ones."""
+        """Returns how many came back, and the sequence numbers of the lost ones. Waits for those under way."""
+        self._process.send_signal(signal.SIGQUIT)
+        wait_until(lambda: self._transmitted)
+        judged = set(range(1, self._transmitted + AFTERWARDS + 1))
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: judged <= self._received or max(self._received) > max(judged) + LATER)
         self._process.send_signal(signal.SIGINT)
-        output = self._output.read()
-        self._process.wait(20)
-        received = [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)]
-        transmitted = re.search(r"(\d+) packets transmitted", output)
-        assert transmitted is not None, output
-        under_way = range(max(1, int(transmitted[1]) - STILL_UNDER_WAY + 1), int(transmitted[1]) + 1)
-        missing = set(range(1, int(transmitted[1]) + 1)) - set(received)
-        late = {number for number in under_way if number > max(received, default=0)}
-        return len(received), sorted(missing - late)
+        self._reader.join()
+        self._process.wait(60)
+        return self.received, sorted(judged - self._received)
+
+    def _read(self) -> None:
+        """The answers, and the interim result that SIGQUIT asks for."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if answer := re.search(r"icmp_seq=(\d+) ttl", line):
+                self._received.add(int(answer[1]))
+            elif result := re.match(r"(\d+)/\d+ packets", line):
+                self._transmitted = int(result[1])
 
 
 @contextlib.contextmanager
@@ -54,18 +76,18 @@ def no_loss(source: Namespace, destination: str, *, at_least: int = 10) -> Itera
     ping = Ping(source, destination)
     try:
         yield
+        wait_until(lambda: ping.received >= at_least)
     finally:
         received, lost = ping.stop()
     assert not lost, f"lost pings {lost} of {received + len(lost)}"
-    assert received >= at_least, f"only {received} pings came back"
 
 
 def iperf3(client: Namespace, server: Namespace, address: str, *, megabytes: int = 5) -> float:
     """TCP throughput in Mbit/s."""
     listener = server.popen("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
     wait_until(lambda: ":5201 " in server.run("ss", "-Htln").stdout)
-    result = client.run("iperf3", "-J", "-c", address, "-n", f"{megabytes}M", timeout=30)
-    listener.wait(10)
+    result = client.run("iperf3", "-J", "-c", address, "-n", f"{megabytes}M", timeout=300)
+    listener.wait(60)
     return float(json.loads(result.stdout)["end"]["sum_received"]["bits_per_second"]) / 1e6
 
 
@@ -100,7 +122,8 @@ def captured(
 
     With the kernel's ESP choose the direction `out`: what comes in is seen twice, the second time decrypted.
     """
-    command = ["tcpdump", "-Unn", "--immediate-mode", "-Z", "root", "-Q", direction, "-i", interface, "-w", str(file)]
+    options = ["-Unn", "--immediate-mode", "-B", str(CAPTURE_BUFFER), "-Z", "root", "-Q", direction]
+    command = ["tcpdump", *options, "-i", interface, "-w", str(file)]
     process = namespace.popen(*command, stderr=subprocess.PIPE)
     assert process.stderr is not None
     process.stderr.readline()
@@ -109,7 +132,8 @@ def captured(
         wait_until(lambda: _sleeps(process.pid))
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        report = process.communicate(timeout=60)[1]
+    assert "\n0 packets dropped by kernel" in report, report
 
 
 def _sleeps(pid: int) -> bool:

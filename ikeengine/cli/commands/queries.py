@@ -55,8 +55,11 @@ def _ike_row(name: str, ike: Message) -> list[Cell | str]:
 def _child_row(child: Message) -> list[Cell | str]:
     ends = [" ".join(strings(child, f"{side}-ts")) for side in ("local", "remote")]
     spis = f"{string(child, 'spi-in')}_i {string(child, 'spi-out')}_o"
+    around = f" within AH {string(child, 'ah-integ-alg')}" if string(child, "ah-spi-in") else ""
+    if around:
+        spis += f", AH {string(child, 'ah-spi-in')}_i {string(child, 'ah-spi-out')}_o"
     encap = " in UDP" if string(child, "encap") == "yes" else ""
-    algorithms = f"{string(child, 'protocol')}{encap} {string(child, 'mode').lower()} {suite(child)}"
+    algorithms = f"{string(child, 'protocol')}{encap} {string(child, 'mode').lower()} {suite(child)}{around}"
     name = Cell(f"  {string(child, 'name')}{{{string(child, 'uniqueid')}}}", "name")
     return [name, state(string(child, "state")), *ends, spis, algorithms, duration(number(child, "rekey-time"))]
 

@@ -31,7 +31,7 @@ _AH: Kind[tuple[Proposal, ...] | None] = AH_PROPOSALS
 AH = Option(
     "ah_proposals",
     _AH,
-    "AH proposals to offer and accept instead of ESP. With IKEv1 AH can be around ESP, if both are written.",
+    "AH proposals to offer and accept instead of ESP. With `version: 1` AH stands around ESP, if both are written.",
 )
 ESP = Option(
     "esp_proposals",

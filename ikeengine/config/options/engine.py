@@ -95,7 +95,11 @@ MAKE_BEFORE_BREAK = Option(
     "yes",
 )
 DELETE_REKEYED_DELAY = Option(
-    "delete_rekeyed_delay", DURATION, "How long the old inbound Child SA stays after a rekeying.", "5s", unit="s"
+    "delete_rekeyed_delay",
+    DURATION,
+    "How long the old inbound Child SA stays after a rekeying or a reauthentication.",
+    "5s",
+    unit="s",
 )
 LEASE_LIMIT = Option(
     "lease_limit",

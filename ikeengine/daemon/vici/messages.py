@@ -20,7 +20,7 @@ from ikeengine.model.marks import WHOLE_MARK, Tags
 from ikeengine.model.proposal import ADDITIONAL_KE, ChildSuite, IkeSuite, Transform
 from ikeengine.model.sa import PolicySet, SaId, Usage
 from ikeengine.model.static import StaticEntry
-from ikeengine.model.status import ChildStatus, IkeStatus
+from ikeengine.model.status import AhPair, ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.negotiate.selectors import format_selector
 from ikeengine.registry import EncrId, IntegId, KeId, PrfId
@@ -126,10 +126,18 @@ def _installed(child: ChildStatus, usage_of: UsageOf, now: float) -> Section:
         section |= {"cpi-in": f"{child.cpi_in:04x}", "cpi-out": f"{child.cpi_out:04x}"}
     if child.suite is not None:
         section |= _child_suite(child.suite)
+    if child.ah is not None:
+        section |= _around(child.ah)
     section |= _usage("in", usage_of(child.sa_in)) | _usage("out", usage_of(child.sa_out))
     section |= _until({"rekey-time": child.rekey_at, "life-time": child.expires_at}, now)
     section["install-time"] = _since(child.installed_at, now)
     return section
+
+
+def _around(ah: AhPair) -> Section:
+    """The AH around the ESP; strongSwan has no such thing, so the names are ours."""
+    spis = {"spi-in": f"{ah.spi_in:08x}", "spi-out": f"{ah.spi_out:08x}"}
+    return {f"ah-{key}": value for key, value in (spis | _child_suite(ah.suite)).items() if key != "dh-group"}
 
 
 def sa_section(ike: IkeStatus, children: Iterable[ChildStatus], usage_of: UsageOf, now: float) -> Section:

@@ -24,8 +24,9 @@ from ikeengine.datapath.userspace.cleartext import CleartextFilter
 from ikeengine.datapath.userspace.devices import RoutedDevice, RoutedDevices, Surroundings
 from ikeengine.datapath.userspace.esp import EspSender
 from ikeengine.datapath.userspace.inbound import Inbound, InboundSa, spi_of_ah
-from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa, Sender
+from ikeengine.datapath.userspace.outbound import Carrier, Outbound, OutboundSa
 from ikeengine.datapath.userspace.possible import check_possible
+from ikeengine.datapath.userspace.protection import EspOfBundles, Sender
 from ikeengine.datapath.userspace.raw import (
     RawCarrier,
     RawSockets,
@@ -75,6 +76,7 @@ class UserspaceDatapath:
         self._cleartext: CleartextFilter | None = None
         self._devices: RoutedDevices | None = None
         self._sas: dict[SaId, InboundSa | OutboundSa] = {}
+        self._of_bundles = EspOfBundles()
         self._outbound = Outbound(self._send_unprotected, self._tell, is_own_address, self.drops)
         self._inbound = Inbound(self._deliver, self.drops)
         self._inbound_ah = Inbound(self._deliver, self.drops, spi_of_ah)
@@ -136,12 +138,12 @@ class UserspaceDatapath:
         host = self._started()
         check_possible(sa)
         inbound_sas = self._inbound_of(sa)
-        if sa.id in self._sas or (sa.direction is Direction.IN and inbound_sas.get(sa.spi)):
+        if sa.id in self._sas or (sa.direction is Direction.IN and inbound_sas.get(sa.outermost.spi)):
             raise DatapathError(f"SA {sa.spi:08x} to {sa.destination} exists already")
         if sa.direction is Direction.IN:
             device = self._device(sa.interface)
             policies = (device.outbound if device else self._outbound).policies
-            inbound = InboundSa(sa, policies, self._expire, device.deliver if device else None)
+            inbound = InboundSa(sa, policies, self._expire, device.deliver if device else None, self._of_bundles)
             self._sas[sa.id] = inbound
             inbound_sas.add(inbound)
         else:
@@ -253,7 +255,7 @@ class UserspaceDatapath:
         return device.outbound if device is not None else self._outbound
 
     def _inbound_of(self, sa: IpsecSa) -> Inbound:
-        return self._inbound_ah if sa.protocol is Protocol.AH else self._inbound
+        return self._inbound_ah if sa.outermost.protocol is Protocol.AH else self._inbound
 
     def _carrier(self, host: DatapathHost, sa: IpsecSa, sender: Sender) -> Carrier:
         if sa.encap is not None and isinstance(sender, EspSender):

@@ -90,7 +90,9 @@ def _all_trailers(align: int) -> tuple[tuple[bytes, ...], ...]:
 class EspReceiver:
     """Verifies and decapsulates the packets of one inbound SA."""
 
-    __slots__ = ("_block", "_extended", "_iv_end", "_least", "_open", "_spi", "_trailer_follows", "window")
+    __slots__ = (
+        "__weakref__", "_block", "_extended", "_iv_end", "_least", "_open", "_spi", "_trailer_follows", "window",
+    )  # fmt: skip
 
     def __init__(self, sa: IpsecSa) -> None:
         cipher = _cipher(sa)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from struct import Struct
 
 from ikeengine.datapath.policies import all_pairs
-from ikeengine.datapath.userspace.ah import SPI_AT, AhReceiver
+from ikeengine.datapath.userspace.ah import SPI_AT
 from ikeengine.datapath.userspace.ah_header import split_headers
 from ikeengine.datapath.userspace.early import EarlyPackets
-from ikeengine.datapath.userspace.esp import EspReceiver, Replayed
+from ikeengine.datapath.userspace.esp import Replayed
 from ikeengine.datapath.userspace.headers import merge_traffic_class
 from ikeengine.datapath.userspace.modes import mode_of
 from ikeengine.datapath.userspace.packet import (
@@ -21,12 +21,12 @@ from ikeengine.datapath.userspace.packet import (
     flow_key,
     parse_flow,
 )
+from ikeengine.datapath.userspace.protection import EspOfBundles, receiver_of
 from ikeengine.datapath.userspace.spd import PolicyDatabase, SelectorMatch
 from ikeengine.datapath.userspace.volume import Volume
 from ikeengine.errors import IntegrityFailed, PeerMisbehaved
 from ikeengine.model.connection import Mode
 from ikeengine.model.sa import IpsecSa, PolicyAction, SaId, Usage
-from ikeengine.registry import Protocol
 
 MOST_FLOWS = 4096
 """Flows of one SA that are remembered as allowed."""
@@ -55,18 +55,19 @@ class InboundSa:
         policies: PolicyDatabase,
         expired: Callable[[SaId, bool], None],
         deliver: Callable[[bytes], None] | None = None,
+        of_bundles: EspOfBundles | None = None,
     ) -> None:
         """`expired(id, hard)` is told when the SA reaches a limit.
 
         `policies` decide what may come through an SA without selectors of its own; `deliver` gives packets to the
-        host in another way than all others.
+        host in another way than all others; `of_bundles` is common to the SAs whose packets may be mixed.
         """
         self.sa = sa
         self.deliver = deliver
         self._expired = expired
         self._policies = policies
         self._mode = mode_of(sa)
-        self._receiver = AhReceiver(sa) if sa.protocol is Protocol.AH else EspReceiver(sa)
+        self._receiver = receiver_of(sa, EspOfBundles() if of_bundles is None else of_bundles)
         self._volume = Volume(sa.limits, self._limit)
         self._matches = [SelectorMatch(pair) for pair in all_pairs(sa.local_ts, sa.remote_ts)]
         self._allowed: set[bytes] = set()
@@ -207,11 +208,12 @@ class Inbound:
 
     def add(self, sa: InboundSa) -> None:
         """Accept packets of an SA, also those that came a moment too early."""
-        self._sas[sa.sa.spi] = sa
-        for packet, traffic_class in self._early.take(sa.sa.spi):
+        spi = sa.sa.outermost.spi
+        self._sas[spi] = sa
+        for packet, traffic_class in self._early.take(spi):
             self._drops["unknown-spi"] -= 1
             self.process(packet, traffic_class)
 
     def remove(self, sa: InboundSa) -> None:
         """Accept them no longer."""
-        self._sas.pop(sa.sa.spi, None)
+        self._sas.pop(sa.sa.outermost.spi, None)

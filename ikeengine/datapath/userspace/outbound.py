@@ -8,10 +8,10 @@ from functools import partial
 
 from ikeengine.crypto.rng import Rng
 from ikeengine.datapath.policies import SelectorPair
-from ikeengine.datapath.userspace.ah import AhSender
-from ikeengine.datapath.userspace.esp import EspSender, SequenceExhausted
+from ikeengine.datapath.userspace.esp import SequenceExhausted
 from ikeengine.datapath.userspace.modes import mode_of
 from ikeengine.datapath.userspace.packet import Flow, MalformedPacket, enclosed_flow, flow_key, parse_flow
+from ikeengine.datapath.userspace.protection import Sender, sender_of
 from ikeengine.datapath.userspace.reassembly import Reassembly, is_fragment
 from ikeengine.datapath.userspace.spd import PolicyDatabase
 from ikeengine.datapath.userspace.traps import WaitingPackets
@@ -19,7 +19,6 @@ from ikeengine.datapath.userspace.volume import Volume
 from ikeengine.errors import PeerMisbehaved
 from ikeengine.model.commands import Acquire
 from ikeengine.model.sa import IpsecSa, PolicyAction, PolicySet, SaId, Usage
-from ikeengine.registry import Protocol
 
 MOST_FLOWS = 8192
 """Flows whose policy is remembered."""
@@ -27,7 +26,6 @@ MOST_FLOWS = 8192
 Carrier = Callable[[bytes, bytes], None]
 """Sends an ESP packet to the peer; the second argument is the packet inside, for the fields that are copied out."""
 
-Sender = EspSender | AhSender
 CarrierOf = Callable[[IpsecSa, Sender], Carrier]
 """Makes the carrier of an SA."""
 
@@ -42,7 +40,7 @@ class OutboundSa:
     ) -> None:
         self.sa = sa
         self._wrap = mode_of(sa, mtu).wrap
-        self._sender: Sender = AhSender(sa) if sa.protocol is Protocol.AH else EspSender(sa, rng)
+        self._sender = sender_of(sa, rng)
         self._carry = carrier(sa, self._sender)
         self._expired = expired
         self._volume = Volume(sa.limits, self._limit)

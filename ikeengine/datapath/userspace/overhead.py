@@ -19,8 +19,10 @@ _LARGEST_ESP = (16, 16, 32)
 def inner_mtu(sa: IpsecSa, path_mtu: int) -> int:
     """The MTU inside a tunnel mode SA whose packets may have `path_mtu` octets (RFC 4303 section 2, RFC 3948)."""
     room = path_mtu - (_IPV6_HEADER if ":" in sa.destination else _IPV4_HEADER) - (_UDP_HEADER if sa.encap else 0)
+    if sa.outermost.protocol is Protocol.AH:
+        room -= header_length(sa.outermost)
     if sa.protocol is Protocol.AH:
-        return max(room - header_length(sa), LEAST_MTU)
+        return max(room, LEAST_MTU)
     iv, align, icv = _shape(sa)
     room -= HEADER_LENGTH + iv + icv
     return max(room - room % align - TRAILER_LENGTH, LEAST_MTU)

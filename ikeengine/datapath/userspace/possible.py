@@ -9,7 +9,7 @@ from ikeengine.registry import Protocol
 
 def check_possible(sa: IpsecSa) -> None:
     """Raises DatapathError for what only a kernel can do, and for what nobody can."""
-    if sa.protocol is Protocol.AH and sa.encap is not None:
+    if sa.outermost.protocol is Protocol.AH and sa.encap is not None:
         raise DatapathError("AH cannot pass a NAT: it covers the addresses, and there is no UDP encapsulation for it")
     if sa.mark or sa.set_mark or (sa.if_id and not sa.interface):
         raise DatapathError("the userspace datapath knows no Netfilter marks, and no interface IDs without `interface`")

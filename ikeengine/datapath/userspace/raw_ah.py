@@ -14,6 +14,7 @@ from ikeengine.datapath.userspace.ah_header import AH
 from ikeengine.datapath.userspace.fragments import fragments
 from ikeengine.datapath.userspace.headers import has_df, ipv4_header, ipv6_header, outer_traffic_class, traffic_class
 from ikeengine.datapath.userspace.packet import DESTINATION_OPTIONS, HOP_BY_HOP, IPV6_ROUTING
+from ikeengine.datapath.userspace.protection import BundleSender
 from ikeengine.datapath.userspace.raw import BATCH, RawSockets, Received, prepare
 from ikeengine.errors import DatapathError
 from ikeengine.model.path import packed
@@ -85,7 +86,7 @@ class AhCarrier:
 
     __slots__ = ("_drops", "_from", "_identification", "_raw", "_sa", "_sender", "_to")
 
-    def __init__(self, sa: IpsecSa, sender: AhSender, raw: RawSockets, drops: Counter[str]) -> None:
+    def __init__(self, sa: IpsecSa, sender: AhSender | BundleSender, raw: RawSockets, drops: Counter[str]) -> None:
         self._sa = sa
         self._sender = sender
         self._raw = raw

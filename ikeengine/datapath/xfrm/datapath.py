@@ -11,7 +11,7 @@ from ikeengine.datapath import rtnetlink
 from ikeengine.datapath.base import DatapathEvent, DatapathHost
 from ikeengine.datapath.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, NetlinkSocket
 from ikeengine.datapath.rtnetlink import NETLINK_ROUTE
-from ikeengine.datapath.xfrm.compression import CompressedAssociations
+from ikeengine.datapath.xfrm.bundles import BundledAssociations
 from ikeengine.datapath.xfrm.constants import XfrmGroup, XfrmMsg
 from ikeengine.datapath.xfrm.esp_check import check_esp
 from ikeengine.datapath.xfrm.events import read_acquire, read_expire, read_mapping
@@ -48,7 +48,7 @@ class _Kernel:
         states = SecurityAssociations(
             self.xfrm, journal, policy_last_use=self.policies.last_use, device_of=self._device_of
         )
-        self.sas = CompressedAssociations(states)
+        self.sas = BundledAssociations(states)
         self.interfaces = XfrmInterfaces(journal)
 
     def _device_of(self, sa: IpsecSa) -> int:

@@ -192,16 +192,17 @@ def template_reqid(attributes: dict[int, bytes]) -> int:
 
 
 def _templates(key: PolicyKey, policies: PolicySet) -> bytes:
-    """With IPComp, that is the tunnel, and packets within it are protected in transport mode.
-
-    What comes in may be uncompressed (RFC 3173 section 2.1).
-    """
-    if not policies.ipcomp:
-        return _template(key, policies)
-    compressed = replace(policies, protocol=Protocol.IPCOMP)
-    optional = key.direction is not XfrmDir.OUT
-    protected = replace(policies, mode=Mode.TRANSPORT)
-    return _template(key, compressed, optional=optional) + _template(key, protected)
+    """A template for each state of an SA (`bundles`), the innermost first."""
+    templates = []
+    if policies.ipcomp:
+        # What comes in may be uncompressed (RFC 3173 section 2.1).
+        optional = key.direction is not XfrmDir.OUT
+        templates.append(_template(key, replace(policies, protocol=Protocol.IPCOMP), optional=optional))
+        policies = replace(policies, mode=Mode.TRANSPORT)
+    templates.append(_template(key, policies))
+    if policies.ah:
+        templates.append(_template(key, replace(policies, protocol=Protocol.AH, mode=Mode.TRANSPORT)))
+    return b"".join(templates)
 
 
 def _template(key: PolicyKey, policies: PolicySet, *, optional: bool = False) -> bytes:

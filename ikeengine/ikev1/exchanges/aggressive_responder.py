@@ -2,7 +2,8 @@
 
 Only where a connection has `aggressive: yes`. With a pre-shared key the second message lets whoever asks guess the key
 offline, without being noticed, so that takes `engine.i_dont_care_about_security_and_use_aggressive_mode_psk` too.
-Everybody else is not answered at all.
+Everybody else is not answered at all. That message also depends on the key, so that there is but one try: where several
+keys fit the identities equally well, it is the first one.
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ def _keys(ctx: Context, sa: IkeSa) -> tuple[Keyring, ...]:
     if known is None:
         raise AssertionError("the first message says who the peer is")
     keys = secrets.find_by_identity(ctx, secrets.own_identity(sa, sa.connection), known[0])
+    if len(keys) > 1:
+        sa.running_handshake().rivals = secrets.rivals_text(keys)
+        ctx.emit(LogLine(1, "IKE", sa.running_handshake().rivals, sa.name, sa.unique_id))
     return secrets.psk_keyrings(sa, keys[:1])
 
 

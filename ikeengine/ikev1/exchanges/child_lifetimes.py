@@ -14,13 +14,17 @@ from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
 
 
-def agreed(choice: Choice, message: Received) -> Lifetime:
-    """Initiator: the lifetime of the answer, or less if the responder says so beside it. Raises InvalidSyntax."""
-    protocol = ProtocolId(choice.suites[0].protocol)
+def agreed(choice: Choice, message: Received, *, alone: bool) -> Lifetime:
+    """Initiator: the lifetime of the answer, or less if the responder says so beside it. Raises InvalidSyntax.
+
+    `alone`: there is no other Child SA in the message that a notify with a strange SPI may be about.
+    """
+    protocols = [ProtocolId(suite.protocol) for suite in choice.suites]
     life = choice.life
     for notify in message.all(Notify):
-        if notify.kind == NotifyType.RESPONDER_LIFETIME and notify.protocol == protocol:
-            life = life.shorter(read_responder_lifetime(protocol, notify.data))
+        is_meant = notify.protocol in protocols and (alone or notify.spi in choice.peer_spis)
+        if notify.kind == NotifyType.RESPONDER_LIFETIME and is_meant:
+            life = life.shorter(read_responder_lifetime(notify.protocol, notify.data))
     return life
 
 

@@ -1,7 +1,7 @@
 """Both sides have made a Child SA for the same traffic at the same time: one of the two stays.
 
 IKEv1 has no rule for it. Ours: the one stays that the initiator of the ISAKMP SA has begun, and who has begun the other
-one deletes it. Both sides of this engine come to the same answer; any other peer is left with one more Child SA.
+one deletes it. A peer that does not, because it has another rule or does not know of the crossing, is helped.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from ikeengine.timers import Timer
 CROSSING = 30.0
 """Seconds within which two Child SAs count as made at the same time."""
 
+PEERS_TURN = 60.0
+"""Seconds that a peer has to delete a Child SA that it has replaced, or that has lost."""
+
 
 def settle(ctx: Context, sa: IkeSa, fresh: ChildSa, *, is_ours: bool) -> None:
     """A Child SA has come up, which we have begun or the peer. It may have lost already, before it was complete."""
@@ -26,7 +29,9 @@ def settle(ctx: Context, sa: IkeSa, fresh: ChildSa, *, is_ours: bool) -> None:
     fresh_stays = is_ours is sa.is_initiator
     winner, loser = (fresh, twin) if fresh_stays else (twin, fresh)
     renewal.mark_replaced(ctx, sa, loser, winner.unique_id)
-    if not sa.is_initiator:
+    if sa.is_initiator:
+        sa.timers.set(Timer.CHILD_DRAIN, ctx.now + PEERS_TURN, loser.unique_id)
+    else:
         sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, winner.unique_id)
 
 

@@ -1,34 +1,31 @@
-"""New Child SAs and rekeyed ones: Quick Mode that we begin."""
+"""New Child SAs: Quick Mode that we begin. Children for the same traffic may come up in one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ikeengine.errors import NoProposalChosen, PeerIncompatible, PeerMisbehaved, TsUnacceptable
-from ikeengine.ikev1.exchanges import child_lifetimes, collision, unity
-from ikeengine.ikev1.exchanges.ending import done
-from ikeengine.ikev1.exchanges.quick import Agreement, QuickMode
-from ikeengine.ikev1.exchanges.unity import Traffic
+from ikeengine.errors import NoProposalChosen
+from ikeengine.ikev1.exchanges import collision
+from ikeengine.ikev1.exchanges.delete import DeleteChild
+from ikeengine.ikev1.exchanges.quick import QuickMode
+from ikeengine.ikev1.exchanges.quick_keys import AhBehindNat
+from ikeengine.ikev1.exchanges.quick_parts import install, traffic_of
 from ikeengine.ikev1.messages.received import Received
+from ikeengine.ikev1.proposals.wishes import pfs_group
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.upkeep.successor import home
+from ikeengine.ikev1.wire.caps import MAX_SAS
 from ikeengine.model.connection import ChildConfig
-from ikeengine.model.failure import FailureRecord, Side
-from ikeengine.negotiate.selectors import is_subset, resolve
-from ikeengine.outputs import ChildRekeyed
-from ikeengine.sa import ike_sa, reasons
-from ikeengine.sa.addresses import virtual_ips
-from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children import renewal, succession
+from ikeengine.model.failure import FailureRecord
+from ikeengine.outputs import LogLine
+from ikeengine.sa import reasons
+from ikeengine.sa.children import child_reasons, renewal
 from ikeengine.sa.children.arrival import announce_up
+from ikeengine.sa.children.child import ChildSa
 from ikeengine.sa.context import Context
-from ikeengine.sa.lifecycle import LAST_PACKETS
-from ikeengine.sa.states import ChildState
 from ikeengine.sa.task import TaskKind
-from ikeengine.timers import Timer
-
-PHASE = "second message of Quick Mode"
 
 
 @dataclass(slots=True)
@@ -41,6 +38,10 @@ class CreateChild(QuickMode):
     config: ChildConfig
     renews: bool = False
     """It replaces Child SAs of an older configuration, which stay until it is up."""
+    alone: bool = False
+    """The peer does not want it in one Quick Mode with others."""
+    others: tuple[CreateChild, ...] = ()
+    """What comes up in the same Quick Mode. Until it does, they stay in the queue, where they would have their turn."""
 
     def begin(self, ctx: Context, sa: IkeSa) -> bool:
         """Offer it, unless there is one already that will do."""
@@ -49,128 +50,90 @@ class CreateChild(QuickMode):
             renewal.take_over(ctx, sa, fresh)
             ctx.answer(self.ops, ok=True)
             return False
-        local_ts, remote_ts = self._traffic(ctx, sa)
-        if not remote_ts:
+        traffic = traffic_of(ctx, sa, self.config, self.packet)
+        if not traffic[1]:
             reason, advice = (
                 "the gateway wants none of the remote networks tunnelled",
                 "compare them with split_include",
             )
-            _fail(ctx, self, reasons.not_possible(ctx, sa, "Quick Mode", reason, advice, child=self.config.name))
+            self.fail(ctx, reasons.not_possible(ctx, sa, "Quick Mode", reason, advice, child=self.config.name))
             return False
+        self.others = _others(ctx, sa, self)
         try:
-            self.send_offer(ctx, sa, self.config, (local_ts, remote_ts))
+            self.send_offer(ctx, sa, [task.config for task in (self, *self.others)], traffic)
         except NoProposalChosen as error:
-            advice = "IKEv1 knows no proposal of this child: take algorithms that it has, such as aes256-sha256"
-            _fail(ctx, self, reasons.not_possible(ctx, sa, "Quick Mode", str(error), advice, child=self.config.name))
-            return False
-        return True
-
-    def _traffic(self, ctx: Context, sa: IkeSa) -> Traffic:
-        """The first selectors of each side, or those that a packet needs; with Unity all of them at once."""
-        local_ts = resolve(self.config.local_ts, *virtual_ips.own(sa))
-        remote_ts = resolve(self.config.remote_ts, *virtual_ips.peers(sa))
-        if unity.is_spoken(ctx, sa):
-            return unity.used(ctx, sa, (local_ts, remote_ts))
-        packet = self.packet
-        if packet is not None:
-            local = next((ts for ts in local_ts if is_subset((packet.source,), (ts,))), local_ts[0])
-            remote = next((ts for ts in remote_ts if is_subset((packet.destination,), (ts,))), remote_ts[0])
-            return (local,), (remote,)
-        return local_ts[:1], remote_ts[:1]
-
-    def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
-        """Install the Child SA, and tell the peer."""
-        owner = home(ctx, sa)
-        stale = renewal.stale(owner, self.config)
-        agreed = _agree(ctx, sa, self, message, stale[-1].reqid if stale else 0)
-        if agreed is None:
-            return
-        child = agreed.child
-        child_sa.install(ctx, owner, child, agreed.keys, delay_outbound=bool(stale))
-        child_lifetimes.limit(ctx, owner, child, agreed.life)
-        self.send_last(ctx, sa, agreed.nonce_peer)
-        announce_up(ctx, owner, child)
-        child_sa.confirm(ctx, child, self.ops)
-        renewal.take_over(ctx, owner, child)
-        if stale:
-            _send_soon(ctx, owner, child)
-            collision.settle(ctx, owner, child, is_ours=True)
-
-
-@dataclass(slots=True)
-class RekeyChild(QuickMode):
-    """Replace a Child SA of ours: the same traffic, fresh keys."""
-
-    name: ClassVar[str] = "QUICK_MODE"
-    kind: ClassVar[TaskKind] = TaskKind.REKEY_CHILD
-
-    child_id: int
-
-    def begin(self, ctx: Context, sa: IkeSa) -> bool:
-        """Offer another one, unless it is gone or replaced meanwhile."""
-        child = sa.children.get(self.child_id)
-        if child is None or child.state is not ChildState.INSTALLED:
-            ctx.answer(self.ops, ok=child is not None, reason="" if child is not None else "the Child SA is gone")
-            return False
-        child_sa.enter(ctx, sa, child, ChildState.REKEYING, "ask the peer for another one")
-        ctx.count("child-rekey", sa.name)
-        try:
-            self.send_offer(ctx, sa, child.config, (child.local_ts, child.remote_ts))
-        except NoProposalChosen as error:
-            self.abandon(ctx, sa, str(error))
+            if not self.ask_otherwise(ctx, sa, str(error)):
+                self.fail(ctx, _unspeakable(ctx, sa, self.config.name, error))
             return False
         return True
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
-        """Install the new one, and go on sending on the old one for a moment."""
+        """Install the Child SAs, and tell the peer."""
         owner = home(ctx, sa)
-        old = owner.children.get(self.child_id)
-        agreed = _agree(ctx, sa, self, message, 0 if old is None else old.reqid)
+        stale = [renewal.stale(owner, part.config) for part in self.made_offer().parts]
+        agreed = self.take_or_fail(ctx, sa, message, [old[-1].reqid if old else 0 for old in stale])
         if agreed is None:
             return
-        fresh = agreed.child
-        child_sa.install(ctx, owner, fresh, agreed.keys, delay_outbound=old is not None)
-        child_lifetimes.limit(ctx, owner, fresh, agreed.life)
-        self.send_last(ctx, sa, agreed.nonce_peer)
-        if old is None:
-            announce_up(ctx, owner, fresh)
-        else:
-            ctx.emit(ChildRekeyed(owner.status(), old.status(owner), fresh.status(owner)))
-            renewal.mark_replaced(ctx, owner, old, fresh.unique_id)
-            _send_soon(ctx, owner, fresh)
-            collision.settle(ctx, owner, fresh, is_ours=True)
-        child_sa.confirm(ctx, fresh, self.ops)
+        for one, old in zip(agreed.parts, stale, strict=False):
+            install(ctx, owner, one, delay_outbound=bool(old) or agreed.commit)
+            announce_up(ctx, owner, one.child)
+            renewal.take_over(ctx, owner, one.child)
+        self._done(ctx, owner, agreed.children)
+        self.send_last(ctx, sa, agreed)
+        for child, old in zip(agreed.children, stale, strict=False):
+            if old:
+                collision.settle(ctx, owner, child, is_ours=True)
 
-    def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
-        """The old one stays, and is rekeyed later."""
-        ctx.answer(self.ops, ok=False, reason=reason, record=record)
-        owner = ctx.table.of_child(self.child_id)
-        old = None if owner is None else owner.children.get(self.child_id)
-        if owner is not None and old is not None and old.state is ChildState.REKEYING:
-            child_sa.enter(ctx, owner, old, ChildState.INSTALLED, "the peer made no other one")
-            succession.try_again(ctx, owner, old)
+    def _done(self, ctx: Context, owner: IkeSa, children: Sequence[ChildSa]) -> None:
+        """Who waits for the others waits no longer for their turn. What was taken back meanwhile goes again."""
+        children[0].waiting += self.ops
+        for task, child in zip(self.others, children[1:], strict=False):
+            if any(task is waiting for waiting in owner.queue) and task.config == child.config:
+                owner.queue.remove(task)
+                child.waiting += task.ops
+            else:
+                owner.queue.append(DeleteChild(child_id=child.unique_id, for_good=True))
+        for task in self.others[len(children) - 1 :]:
+            task.alone = True
 
-
-def _send_soon(ctx: Context, sa: IkeSa, fresh: child_sa.ChildSa) -> None:
-    """A peer may install its half only with our last message, so that the first packets would come too early."""
-    sa.timers.set(Timer.CHILD_SEND, ctx.now + LAST_PACKETS, fresh.unique_id)
-
-
-def _agree(ctx: Context, sa: IkeSa, task: QuickMode, message: Received, reqid: int = 0) -> Agreement | None:
-    """What the answer says; None if it is not acceptable, which the task's commands are told."""
-    try:
-        return task.take_answer(ctx, sa, message, reqid)
-    except (PeerIncompatible, PeerMisbehaved) as error:
-        offer = task.made_offer()
-        record = reasons.malformed(ctx, sa, PHASE, error)
-        if isinstance(error, TsUnacceptable):
-            selectors = (offer.selectors[0],), (offer.selectors[1],)
-            record = reasons.selectors_mismatch(ctx, sa, PHASE, Side.PEER, selectors, child=offer.config.name)
-        done(ctx, sa, offer.conversation)
-        _fail(ctx, task, record)
-        return None
+    def ask_otherwise(self, ctx: Context, sa: IkeSa, reason: str) -> bool:
+        """The peer may take each of them alone."""
+        if not self.others:
+            return False
+        ctx.emit(LogLine(1, "IKE", f"no Quick Mode for {len(self.others) + 1} SAs: {reason}", sa.name, sa.unique_id))
+        for task in (self, *self.others):
+            task.alone = True
+        self.others = ()
+        owner = home(ctx, sa)
+        owner.queue.appendleft(self)
+        ctx.touch(owner)
+        return True
 
 
-def _fail(ctx: Context, task: QuickMode, record: FailureRecord) -> None:
-    ctx.fail(record)
-    ctx.answer(task.ops, ok=False, reason=record.reason, record=record)
+def _unspeakable(ctx: Context, sa: IkeSa, child: str, error: NoProposalChosen) -> FailureRecord:
+    if isinstance(error, AhBehindNat):
+        return child_reasons.ah_behind_nat(ctx, sa, error.child)
+    advice = "IKEv1 knows no proposal of this child: take algorithms that it has, such as aes256-sha256"
+    return reasons.not_possible(ctx, sa, "Quick Mode", str(error), advice, child=child)
+
+
+def _others(ctx: Context, sa: IkeSa, task: CreateChild) -> tuple[CreateChild, ...]:
+    """What waits for the same traffic and can come up in the same Quick Mode (RFC 2409 section 5.5)."""
+    together = [task]
+    for other in sa.queue:
+        if isinstance(other, CreateChild) and all(_fit(ctx, sa, one, other) for one in together):
+            together.append(other)
+    return tuple(together[1:MAX_SAS])
+
+
+def _fit(ctx: Context, sa: IkeSa, one: CreateChild, other: CreateChild) -> bool:
+    """Whether two may be in one Quick Mode. The peer tells children with the same selectors by their proposals."""
+    if any(task.alone or task.renews or task.if_missing or task.packet for task in (one, other)):
+        return False
+    ours, theirs = one.config, other.config
+    return (
+        ours.mode is theirs.mode
+        and pfs_group(ours.esp_proposals) == pfs_group(theirs.esp_proposals)
+        and set(ours.esp_proposals).isdisjoint(theirs.esp_proposals)
+        and traffic_of(ctx, sa, ours) == traffic_of(ctx, sa, theirs)
+    )

@@ -39,7 +39,7 @@ class DeleteChild(Exchange):
         """Name our inbound SPI, and forget our half."""
         child = sa.children.get(self.child_id)
         if child is not None and child.state is not ChildState.DELETED:
-            transport.send_informational(ctx, sa, [delete_of(child)])
+            transport.send_informational(ctx, sa, deletes_of(child))
             succession.retire(ctx, sa, child)
             if self.restart:
                 ctx.wanted.append(Wanted(sa.name, child.config.name, remote=sa.callee))
@@ -75,10 +75,13 @@ def say_goodbye(ctx: Context, sa: IkeSa) -> None:
         return
     for child in sa.children.values():
         if child.state is not ChildState.DELETED:
-            transport.send_informational(ctx, sa, [delete_of(child)])
+            transport.send_informational(ctx, sa, deletes_of(child))
     transport.send_informational(ctx, sa, [Delete(ProtocolId.ISAKMP, (sa.spi_i + sa.spi_r,))])
 
 
-def delete_of(child: ChildSa) -> Delete:
-    """The payload that names our half of a Child SA."""
-    return Delete(ProtocolId(child.suite.protocol), (child.spi_in.to_bytes(SPI_OCTETS, "big"),))
+def deletes_of(child: ChildSa) -> list[Delete]:
+    """The payloads that name our half of a Child SA, one for each protocol."""
+    return [
+        Delete(ProtocolId(protocol), (spi_in.to_bytes(SPI_OCTETS, "big"),))
+        for protocol, spi_in, _spi_out in child.spis()
+    ]

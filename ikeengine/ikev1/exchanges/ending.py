@@ -10,7 +10,12 @@ from ikeengine.sa.context import Context
 
 def done(ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
     """An exchange has come to its end."""
+    release(ctx, sa, conversation)
+    transport.finish(sa, conversation)
+
+
+def release(ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
+    """An exchange is no longer what we have under way: the next one may begin."""
     if sa.active is not None and sa.active is conversation.exchange:
         sa.active = None
         ctx.touch(sa)
-    transport.finish(sa, conversation)

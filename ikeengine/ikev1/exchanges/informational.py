@@ -111,7 +111,9 @@ def _believe_replaced(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
 
 
 def _find(sa: IkeSa, protocol: ProtocolId, spi_out: int) -> ChildSa | None:
+    """Of a bundle either protocol will do: nothing works without both."""
     for child in sa.children.values():
-        if child.spi_out == spi_out and int(child.suite.protocol) == protocol and child.state is not ChildState.DELETED:
+        names = [(int(known), spi) for known, _spi_in, spi in child.spis()]
+        if (protocol, spi_out) in names and child.state is not ChildState.DELETED:
             return child
     return None

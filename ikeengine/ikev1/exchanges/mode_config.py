@@ -47,6 +47,7 @@ _OF_IKEV2 = (CpAttribute.INTERNAL_DNS_DOMAIN, CpAttribute.INTERNAL_DNSSEC_TA)
 """RFC 8598; clients of IKEv1 have never heard of them."""
 _UNITY_NETWORK = 14
 """Octets: address, mask, and protocol and ports that nobody uses."""
+_WITH_MASK = 8
 _WHOLE_HOST = 128
 
 
@@ -119,9 +120,12 @@ def _values(attributes: Iterable[Attribute], kind: CpAttribute) -> Iterator[byte
 
 
 def _networks(attributes: Iterable[Attribute], kind: CpAttribute) -> Iterator[str]:
-    """The networks of all attributes of a kind; each holds as many as its sender likes."""
+    """The networks of all attributes of a kind; each holds as many as its sender likes.
+
+    strongSwan's pools leave out what nobody uses of the last one.
+    """
     for value in _values(attributes, kind):
-        for start in range(0, len(value) - _UNITY_NETWORK + 1, _UNITY_NETWORK):
+        for start in range(0, len(value) - _WITH_MASK + 1, _UNITY_NETWORK):
             yield network(value[start : start + 8])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.ikev1.exchanges import mode_config, phase1_end, transaction
+from ikeengine.ikev1.exchanges import mode_config, phase1_end, transaction, unity
 from ikeengine.ikev1.exchanges.mode_config import Given
 from ikeengine.ikev1.exchanges.transaction import Transaction, running_admission
 from ikeengine.ikev1.messages.received import Received
@@ -32,8 +32,8 @@ class ModeConfigRequest(Transaction):
     def begin(self, ctx: Context, sa: IkeSa) -> bool:
         """Ask for the addresses of `vips`, or for what the ISAKMP SA has that this one replaces."""
         sa.vips.asked = wished(ctx, sa)
-        unity = ctx.settings.cisco_unity and sa.peer_does_unity
-        self.send(ctx, sa, mode_config.request(sa.vips.asked, unity=unity))
+        speaks_unity = ctx.settings.cisco_unity and sa.peer_does_unity
+        self.send(ctx, sa, mode_config.request(sa.vips.asked, unity=speaks_unity))
         return True
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
@@ -77,4 +77,5 @@ def _use(ctx: Context, sa: IkeSa, given: Given) -> None:
     if given.name_servers:
         sa.vips.dns_owner = ctx.new_unique_id()
         ctx.emit(InstallNameServers(sa.vips.dns_owner, given.name_servers, given.domains, given.addresses[0]))
+    unity.bypass(ctx, sa)
     ctx.touch(sa)

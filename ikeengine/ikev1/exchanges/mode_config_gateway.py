@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import ClassVar
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.ikev1.exchanges import mode_config, phase1_end, transaction
+from ikeengine.ikev1.exchanges import cisco_udp, mode_config, phase1_end, transaction
 from ikeengine.ikev1.exchanges.transaction import Transaction, running_admission
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.received import Received
@@ -111,9 +111,10 @@ def _assign(ctx: Context, sa: IkeSa, wanted: Iterable[bytes]) -> tuple[Lease, ..
     return leases
 
 
-def _told(ctx: Context, sa: IkeSa, leases: Sequence[Lease], asked: Iterable[Attribute]) -> tuple[Attribute, ...]:
+def _told(ctx: Context, sa: IkeSa, leases: Sequence[Lease], asked: Sequence[Attribute]) -> tuple[Attribute, ...]:
     if not leases:
         return ()
     networks = [selector for child in sa.connection.children.values() for selector in child.local_ts]
     unity = ctx.settings.cisco_unity and sa.peer_does_unity
-    return mode_config.told(leases, ctx.leases.pools(), asked, unity=unity, networks=networks)
+    told = mode_config.told(leases, ctx.leases.pools(), asked, unity=unity, networks=networks)
+    return told + cisco_udp.tell_port(ctx, sa, asked) if unity else told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikeengine.errors import AuthFailed
 from ikeengine.ikev1.exchanges.delete import say_goodbye
 from ikeengine.ikev1.keys.phase1 import cipher_key
@@ -42,6 +44,8 @@ def give_up(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord) -> Non
     better = _better_reason(sa)
     if why in (Closing.DEAD, Closing.FAILED) and better is not None:
         record = better
+    if sa.handshake is not None and sa.handshake.rivals:
+        record = replace(record, advice=sa.handshake.rivals)
     ctx.fail(record)
     end(ctx, sa, why, record)
 

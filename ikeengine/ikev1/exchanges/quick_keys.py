@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikeengine.crypto.keymat import ChildKeyMaterial
 from ikeengine.errors import NoProposalChosen
 from ikeengine.ikev1.keys.keymat import QuickModeSeed, child_keys
+from ikeengine.ikev1.proposals.child import Choice
 from ikeengine.ikev1.proposals.lifetime import lifetime
 from ikeengine.ikev1.proposals.modes import Encapsulation
 from ikeengine.ikev1.proposals.wishes import Spis, Wishes
@@ -12,6 +15,7 @@ from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite
+from ikeengine.model.status import AhPair
 from ikeengine.registry import Protocol
 from ikeengine.sa.children.child import ChildKeys
 from ikeengine.sa.children.cpi import CPI_OCTETS, new_cpi
@@ -20,23 +24,53 @@ from ikeengine.sa.context import Context
 SPI_OCTETS = 4
 
 
+class AhBehindNat(NoProposalChosen):
+    """A child wants AH, and there is a NAT between the peers (RFC 3947 section 5.1)."""
+
+    def __init__(self, child: str) -> None:
+        super().__init__("AH cannot pass the NAT between the peers; use ESP")
+        self.child = child
+
+
+def check_nat(sa: IkeSa, config: ChildConfig) -> None:
+    """Raises AhBehindNat for a child that cannot be on this ISAKMP SA."""
+    uses_ah = any(proposal.protocol == Protocol.AH for proposal in (*config.esp_proposals, *config.ah_proposals))
+    if uses_ah and sa.uses_nat_t:
+        raise AhBehindNat(config.name)
+
+
 def wishes(sa: IkeSa, config: ChildConfig) -> Wishes:
-    """What a child wants, on this ISAKMP SA. Raises NoProposalChosen for AH through a NAT (RFC 3947 section 5.1)."""
-    uses_ah = any(proposal.protocol == Protocol.AH for proposal in config.esp_proposals)
-    if uses_ah and (sa.nat_local or sa.nat_remote):
-        raise NoProposalChosen("AH cannot pass the NAT between the peers; use ESP")
+    """What a child wants, on this ISAKMP SA."""
     mode = Mode.TRANSPORT if config.mode is Mode.TRANSPORT else Mode.TUNNEL
     variant = sa.nat_traversal
     return Wishes(
         proposals=config.esp_proposals,
         encapsulation=Encapsulation(mode, udp=sa.uses_nat_t),
         life=lifetime(config.life_time, config.life_bytes),
+        ah=config.ah_proposals,
         ipcomp=config.ipcomp,
         draft=variant is not None and variant.nat_d is PayloadType.NAT_D_DRAFT,
     )
 
 
-def keys(sa: IkeSa, suite: ChildSuite, seed: QuickModeSeed, spis: tuple[int, int], *, is_initiator: bool) -> ChildKeys:
+def keys(sa: IkeSa, choice: Choice, seed: QuickModeSeed, spi_in: int, *, is_initiator: bool) -> ChildKeys:
+    """The keys of a Child SA. In a bundle each protocol has its own KEYMAT. Raises NoProposalChosen for a bad SPI."""
+    first, *around = (
+        _pair_keys(sa, suite, seed, (spi_in, spi_of(octets)), is_initiator=is_initiator)
+        for suite, octets in zip(choice.suites, choice.peer_spis, strict=True)
+    )
+    return replace(first, ah_in=around[0].integ_in, ah_out=around[0].integ_out) if around else first
+
+
+def ah_around(choice: Choice, spi_in: int) -> AhPair | None:
+    """The AH of a bundle; None if there is only one protocol."""
+    _main, *around = zip(choice.suites, choice.peer_spis, strict=True)
+    return AhPair(around[0][0], spi_in, spi_of(around[0][1])) if around else None
+
+
+def _pair_keys(
+    sa: IkeSa, suite: ChildSuite, seed: QuickModeSeed, spis: tuple[int, int], *, is_initiator: bool
+) -> ChildKeys:
     """The keys of a pair of SAs. `spis` are in and out."""
     own, peers = (spi.to_bytes(SPI_OCTETS, "big") for spi in spis)
     skeyid_d = sa.keyring.keys.skeyid_d
@@ -52,7 +86,10 @@ def _of_responder(made: ChildKeyMaterial) -> ChildKeys:
 
 
 def own_spis(ctx: Context, config: ChildConfig, spi_in: int) -> tuple[Spis, int]:
-    """Our numbers for every protocol that may be chosen, and the CPI among them, 0 without compression."""
+    """Our numbers for every protocol that may be chosen, and the CPI among them, 0 without compression.
+
+    AH around ESP has the same SPI: only SAs of the same protocol must differ in it (RFC 2401 section 4.1).
+    """
     octets = spi_in.to_bytes(SPI_OCTETS, "big")
     cpi = new_cpi(ctx) if config.ipcomp else 0
     return {Protocol.ESP: octets, Protocol.AH: octets, Protocol.IPCOMP: cpi.to_bytes(CPI_OCTETS, "big")}, cpi

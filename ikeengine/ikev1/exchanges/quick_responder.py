@@ -7,77 +7,77 @@ SA only when the third message proves that the peer is there and has the answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen, TsUnacceptable
 from ikeengine.ikev1.exchange import Exchange
-from ikeengine.ikev1.exchanges import child_lifetimes, collision, proxy_ids, quick_keys, unity
+from ikeengine.ikev1.exchanges import child_lifetimes, collision, commit, quick_choice, quick_refusal
 from ikeengine.ikev1.exchanges.ending import done
 from ikeengine.ikev1.exchanges.original_addresses import original_addresses
+from ikeengine.ikev1.exchanges.quick_choice import Chosen
+from ikeengine.ikev1.exchanges.quick_parts import Common, agree, install
 from ikeengine.ikev1.exchanges.unity import Traffic
 from ikeengine.ikev1.keys.hashes import hash_2, hash_3
 from ikeengine.ikev1.keys.keymat import QuickModeSeed
 from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.conversation import Conversation
 from ikeengine.ikev1.messages.received import Received
-from ikeengine.ikev1.proposals import child as proposals
-from ikeengine.ikev1.proposals.child import Choice
-from ikeengine.ikev1.proposals.explain import explain_child
-from ikeengine.ikev1.proposals.offers import child_offers
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Notify, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
-from ikeengine.model.connection import ChildConfig, Mode
-from ikeengine.model.failure import FailureRecord, Side
-from ikeengine.model.selector import TrafficSelector
+from ikeengine.model.connection import ChildConfig
+from ikeengine.model.failure import FailureRecord
 from ikeengine.outputs import ChildRekeyed
 from ikeengine.registry import ExchangeType
-from ikeengine.sa import ike_sa, reasons
-from ikeengine.sa.addresses import virtual_ips
+from ikeengine.sa import ike_sa
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal
-from ikeengine.sa.children.arrival import announce_up, make
+from ikeengine.sa.children.arrival import announce_up
 from ikeengine.sa.children.child import UP_STATES, ChildSa
-from ikeengine.sa.children.choice import choose_config
-from ikeengine.sa.children.nearest import nearest_child
 from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import generate
 from ikeengine.timers import Timer
 
-PHASE = "first message of Quick Mode"
-PEERS_TURN = 60.0
-"""Seconds that a peer has to delete a Child SA that it has rekeyed."""
 MAX_CHILDREN = 256
 """Child SAs that a peer may create on one ISAKMP SA."""
 
 
+class Answered(NamedTuple):
+    """A Child SA that we have answered with, and the one that the peer rekeys with it."""
+
+    child: ChildSa
+    replaces: ChildSa | None
+
+
 @dataclass(slots=True, kw_only=True)
 class QuickAnswer(Exchange):
-    """What we have answered, until the third message."""
+    """What we have answered, until the third message. All of it comes up then, or nothing."""
 
     name: ClassVar[str] = "QUICK_MODE"
     type: ClassVar[ExchangeType] = ExchangeType.QUICK_MODE
     expects: ClassVar[Step] = Step.QUICK_3
 
     seed: QuickModeSeed
-    child: ChildSa
-    replaces: ChildSa | None = None
+    answered: tuple[Answered, ...]
+    commit: bool = False
+    """Whether the peer says CONNECTED later."""
 
     def begin(self, ctx: Context, sa: IkeSa) -> bool:
         """The peer has begun it."""
         return True
 
     def may_replace(self, child: ChildSa) -> bool:
-        """Whether the new Child SA is for the traffic of another one."""
-        ours, theirs = ((c.config.name, c.local_ts, c.remote_ts, c.mode) for c in (self.child, child))
-        return child is not self.child and ours == theirs
+        """Whether one of the new Child SAs is for the traffic of another one."""
+        theirs = child.config.name, child.local_ts, child.remote_ts, child.mode
+        ours = [one.child for one in self.answered]
+        return child not in ours and theirs in [(c.config.name, c.local_ts, c.remote_ts, c.mode) for c in ours]
 
     def awaits(self, child: ChildSa) -> bool:
         """The peer may not have it."""
-        return child is self.child
+        return any(child is one.child for one in self.answered)
 
     def hash_of(self, sa: IkeSa, message_id: int, rest: bytes) -> bytes:
         """HASH(3)."""
@@ -86,23 +86,21 @@ class QuickAnswer(Exchange):
 
     def receive(self, ctx: Context, sa: IkeSa, message: Received) -> None:
         """The peer has our answer."""
+        self.commit = self.commit or message.has_commit_bit
         self.confirmed(ctx, sa, message.conversation)
 
     def confirmed(self, ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
-        """Send on the new SA. The peer deletes the old one, but its Delete may get lost."""
-        done(ctx, sa, conversation)
-        child, old, owner = self.child, self.replaces, home(ctx, sa)
-        if child.unique_id not in owner.children:
-            return
-        child_sa.activate_outbound(ctx, child)
-        renewal.take_over(ctx, owner, child)
-        if old is None or old.unique_id not in owner.children:
-            announce_up(ctx, owner, child)
+        """Send on the new SAs, soon if not now."""
+        owner = home(ctx, sa)
+        alive = [one for one in self.answered if one.child.unique_id in owner.children]
+        if self.commit and alive:
+            commit.hold(ctx, sa, conversation, [one.child for one in alive])
         else:
-            ctx.emit(ChildRekeyed(owner.status(), old.status(owner), child.status(owner)))
-            renewal.mark_replaced(ctx, owner, old, child.unique_id)
-            owner.timers.set(Timer.CHILD_DRAIN, ctx.now + PEERS_TURN, old.unique_id)
-        collision.settle(ctx, owner, child, is_ours=False)
+            done(ctx, sa, conversation)
+        for one in alive:
+            if not self.commit:
+                child_sa.activate_outbound(ctx, one.child)
+            _bring_up(ctx, owner, one)
 
     def give_up(self, ctx: Context, sa: IkeSa, record: FailureRecord) -> bool:
         """The third message never came, but the peer may be alive."""
@@ -110,77 +108,71 @@ class QuickAnswer(Exchange):
         return False
 
     def discard(self, ctx: Context, sa: IkeSa) -> None:
-        """Without the third message the Child SA is of no use."""
+        """Without the third message the Child SAs are of no use."""
         owner = home(ctx, sa)
-        if self.child.unique_id in owner.children:
-            child_sa.remove(ctx, owner, self.child, announce=False)
+        for child, _replaces in self.answered:
+            if child.unique_id in owner.children:
+                child_sa.remove(ctx, owner, child, announce=False)
 
     def abandon(self, ctx: Context, sa: ike_sa.IkeSa, reason: str, record: FailureRecord | None = None) -> None:
         """Nobody waits for it here."""
 
 
+def _bring_up(ctx: Context, owner: IkeSa, one: Answered) -> None:
+    """The peer deletes the old one, but its Delete may get lost."""
+    child, old = one
+    renewal.take_over(ctx, owner, child)
+    if old is None or old.unique_id not in owner.children:
+        announce_up(ctx, owner, child)
+    else:
+        ctx.emit(ChildRekeyed(owner.status(), old.status(owner), child.status(owner)))
+        renewal.mark_replaced(ctx, owner, old, child.unique_id)
+        owner.timers.set(Timer.CHILD_DRAIN, ctx.now + collision.PEERS_TURN, old.unique_id)
+    collision.settle(ctx, owner, child, is_ours=False)
+
+
 def answer(ctx: Context, sa: IkeSa, message: Received) -> None:
     """The first message. What is not acceptable is told the peer in an Informational exchange."""
-    configs = tuple(sa.connection.children.values())
-    if len(sa.children) >= MAX_CHILDREN:
+    if len(sa.children) + len(message.all(Sa)) > MAX_CHILDREN:
         raise InvalidSyntax(f"the peer has {len(sa.children)} Child SAs already")
     try:
-        _answer(ctx, sa, message, configs)
-    except NoProposalChosen:
-        _refuse(ctx, sa, message, NotifyType.NO_PROPOSAL_CHOSEN, _mismatch(ctx, sa, message, configs))
+        _answer(ctx, sa, message)
+    except NoProposalChosen as error:
+        _refuse(ctx, sa, message, NotifyType.NO_PROPOSAL_CHOSEN, quick_refusal.of_proposals(ctx, sa, message, error))
     except TsUnacceptable:
-        _refuse(ctx, sa, message, NotifyType.INVALID_ID_INFORMATION, _no_child(ctx, sa, message, configs))
+        _refuse(ctx, sa, message, NotifyType.INVALID_ID_INFORMATION, quick_refusal.of_selectors(ctx, sa, message))
 
 
-def _answer(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> None:
-    local, remote = _offered_selectors(sa, message)
-    wants_transport = any(config.mode is Mode.TRANSPORT for config in configs)
-    chosen = choose_config(sa, ((local,), (remote,)), configs, wants_transport=wants_transport)
-    traffic = unity.used(ctx, sa, (chosen.local_ts, chosen.remote_ts))
-    # In transport mode through a NAT these are not the ones of the offer.
-    local, remote = chosen.first
-    if traffic != ((local,), (remote,)) and not unity.is_meant(ctx, sa, (local, remote), traffic):
-        raise TsUnacceptable("IKEv1 cannot narrow traffic selectors")
-    config, theirs = chosen.config, message.find(Ke)
-    spi_in = ctx.new_child_spi()
-    wishes = quick_keys.wishes(sa, config)
-    spis, cpi_in = quick_keys.own_spis(ctx, config, spi_in)
-    payload, choice = proposals.select(message.require(Sa), wishes, spis, with_ke=theirs is not None)
-    payloads: list[Payload] = [payload, Nonce(ctx.new_nonce())]
-    shared = b""
-    if theirs is not None and choice.group is not None:
-        ours = generate(choice.group, ctx.rng)
+def _answer(ctx: Context, sa: IkeSa, message: Received) -> None:
+    traffic, configs = quick_choice.candidates(ctx, sa, message)
+    theirs = message.find(Ke)
+    chosen = quick_choice.choose(ctx, sa, message.all(Sa), configs, with_ke=theirs is not None)
+    group = chosen[0].choice.group
+    payloads: list[Payload] = [*(one.answer for one in chosen), Nonce(ctx.new_nonce())]
+    nonce, shared = payloads[-1].write(), b""
+    if theirs is not None and group is not None:
+        ours = generate(group, ctx.rng)
         shared = ours.shared(theirs.data)
         payloads.append(Ke(ours.public))
-    seed = QuickModeSeed(message.require(Nonce).data, payloads[1].write(), shared)
-    exchange = _install(ctx, sa, config, choice, traffic, (spi_in, cpi_in), seed)
+    seed = QuickModeSeed(message.require(Nonce).data, nonce, shared)
+    common = Common(seed, traffic, is_initiator=False)
+    answered = tuple(_install(ctx, sa, one, common) for one in chosen)
     payloads += message.all(Id)
-    payloads += child_lifetimes.objection(choice, wishes.life, spis[choice.suites[0].protocol])
-    payloads += original_addresses(sa, choice.encapsulation, is_initiator=False)
+    for one in chosen:
+        spi_in = one.part.spis[one.choice.suites[0].protocol]
+        payloads += child_lifetimes.objection(one.choice, one.part.wishes.life, spi_in)
+    payloads += original_addresses(sa, chosen[0].choice.encapsulation, is_initiator=False)
+    exchange = QuickAnswer(seed=seed, answered=answered, commit=message.has_commit_bit)
     _send(ctx, sa, message.conversation, exchange, payloads)
 
 
-def _install(
-    ctx: Context,
-    sa: IkeSa,
-    config: ChildConfig,
-    choice: Choice,
-    traffic: Traffic,
-    own: tuple[int, int],
-    seed: QuickModeSeed,
-) -> QuickAnswer:
-    """The Child SA with only its inbound half in use. `own` are our SPI and our CPI."""
-    spis = own[0], quick_keys.spi_of(choice.peer_spis[0])
-    keys = quick_keys.keys(sa, choice.suites[0], seed, spis, is_initiator=False)
-    owner = home(ctx, sa)
-    old = _replaced(owner, config, traffic)
-    reqid = 0 if old is None else old.reqid
-    child = make(ctx, sa, config, choice.suites[0], choice.encapsulation.mode, spis, traffic, reqid)
-    child.cpi_in, child.cpi_out = (own[1], choice.peer_cpi) if choice.peer_cpi else (0, 0)
-    child.most_bytes = child_lifetimes.peers_volume(config, choice.life)
-    child_sa.install(ctx, owner, child, keys, delay_outbound=True)
-    child_lifetimes.limit(ctx, owner, child, choice.life)
-    return QuickAnswer(seed=seed, child=child, replaces=old)
+def _install(ctx: Context, sa: IkeSa, chosen: Chosen, common: Common) -> Answered:
+    """A Child SA with only its inbound half in use."""
+    part, choice, owner = chosen.part, chosen.choice, home(ctx, sa)
+    old = _replaced(owner, part.config, common.traffic)
+    agreed = agree(ctx, sa, part, choice, choice.life, common, 0 if old is None else old.reqid)
+    install(ctx, owner, agreed, delay_outbound=True)
+    return Answered(agreed.child, old)
 
 
 def _send(
@@ -205,36 +197,9 @@ def _replaced(sa: IkeSa, config: ChildConfig, traffic: Traffic) -> ChildSa | Non
     return None
 
 
-def _offered_selectors(sa: IkeSa, message: Received) -> tuple[TrafficSelector, TrafficSelector]:
-    """The local and the remote one: IDci is the peer's."""
-    ids = [proxy_ids.to_selector(payload) for payload in message.all(Id)]
-    if ids:
-        return ids[1], ids[0]
-    return proxy_ids.of_address(sa.path.local), proxy_ids.of_address(sa.path.remote)
-
-
 def _refuse(ctx: Context, sa: IkeSa, message: Received, kind: NotifyType, record: FailureRecord) -> None:
     ctx.fail(record)
     transport.finish(sa, message.conversation)
     offered = message.require(Sa).proposals[0]
     protocol = offered.protocol if kind == NotifyType.NO_PROPOSAL_CHOSEN else ProtocolId.ESP
     transport.send_informational(ctx, sa, [Notify(kind, protocol=protocol, spi=offered.spi)])
-
-
-def _mismatch(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> FailureRecord:
-    configured = tuple(proposal for config in configs for proposal in config.esp_proposals)
-    name = configs[0].name if len(configs) == 1 else "any child"
-    offered = message.require(Sa)
-    record = reasons.proposal_mismatch(ctx, sa.name, sa.path, PHASE, child_offers(offered), configured, child=name)
-    nearest = [explain_child(offered, quick_keys.wishes(sa, config)) for config in configs]
-    return replace(record, nearest=nearest[0] if nearest else "")
-
-
-def _no_child(ctx: Context, sa: IkeSa, message: Received, configs: Sequence[ChildConfig]) -> FailureRecord:
-    local, remote = _offered_selectors(sa, message)
-    offered = (remote,), (local,)
-    addresses = virtual_ips.own(sa), virtual_ips.peers(sa)
-    accepted = tuple(reasons.child_selectors_text(config, *addresses) for config in configs)
-    nearest = nearest_child(*offered, configs, *addresses)
-    name = configs[0].name if len(configs) == 1 else ""
-    return reasons.selectors_mismatch(ctx, sa, PHASE, Side.LOCAL, offered, accepted, nearest=nearest, child=name)

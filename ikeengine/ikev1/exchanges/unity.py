@@ -1,13 +1,17 @@
 """Cisco's Unity in Quick Mode: the gateway's side is 0.0.0.0/0 in every message, and what goes through is less.
 
-A client tunnels the networks that the gateway has told it (split include); a gateway, those of its configuration.
+A client tunnels the networks that the gateway has told it (split include), but not those that it has told to leave out
+(split exclude); a gateway, those of its configuration.
 """
 
 from __future__ import annotations
 
 from ikeengine.ikev1.sa import IkeSa
+from ikeengine.model.connection import Mode
+from ikeengine.model.sa import FIRST_PRIORITY, PolicyAction, PolicySet
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.selectors import narrow, parse_selector
+from ikeengine.outputs import InstallPolicies, LogLine
 from ikeengine.sa.context import Context
 
 Selectors = tuple[TrafficSelector, ...]
@@ -38,6 +42,24 @@ def used(ctx: Context, sa: IkeSa, traffic: Traffic) -> Traffic:
     if not is_spoken(ctx, sa) or sa.given is None or not sa.given.split_include:
         return traffic
     return local, narrow(remote, tuple(parse_network(network) for network in sa.given.split_include))
+
+
+def bypass(ctx: Context, sa: IkeSa) -> None:
+    """Let what the gateway does not want in the tunnel go past it, as `engine.bypass_networks` does."""
+    if not is_spoken(ctx, sa) or sa.given is None or not sa.given.split_exclude:
+        return
+    sa.vips.bypass_owner = ctx.new_unique_id()
+    shunt = PolicySet(
+        sa.vips.bypass_owner,
+        PolicyAction.PASS,
+        (TrafficSelector(_FIRST, _LAST),),
+        tuple(parse_network(network) for network in sa.given.split_exclude),
+        mode=Mode.PASS,
+        priority=FIRST_PRIORITY,
+        name=f"{sa.name}/split-exclude",
+    )
+    ctx.emit(InstallPolicies(ctx.new_op(), shunt))
+    ctx.emit(LogLine(1, "CFG", f"past the tunnel: {' '.join(sa.given.split_exclude)}", sa.name, sa.unique_id))
 
 
 def is_meant(ctx: Context, sa: IkeSa, offered: Pair, fits: Traffic) -> bool:

@@ -10,12 +10,13 @@ from ikeengine.ikev1.exchanges import phase1_end, xauth
 from ikeengine.ikev1.exchanges.transaction import Transaction, running_admission
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer import xauth_reasons
-from ikeengine.ikev1.peer.admission import demanded_login
+from ikeengine.ikev1.peer.admission import Admission, demanded_login
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.model.connection import XauthBackend
 from ikeengine.model.secret import Secret
 from ikeengine.outputs import AskXauth, LogLine
 from ikeengine.registry import CpType
+from ikeengine.sa import uniqueness
 from ikeengine.sa.context import Context
 from ikeengine.sa.states import Answer, Closing
 
@@ -98,13 +99,23 @@ def _backend(sa: IkeSa) -> XauthBackend:
 def _decide(ctx: Context, sa: IkeSa, problem: str) -> None:
     """Let the user in, unless there is a problem."""
     admission = running_admission(sa)
-    user = admission.login.user
     if problem:
-        admission.refusal = xauth_reasons.user_refused(ctx, sa, user, problem)
+        admission.refusal = xauth_reasons.user_refused(ctx, sa, admission.login.user, problem)
     else:
-        admission.needs_password = False
-        sa.remote_xauth_id = xauth.user_identity(user)
-        text = f"XAuth authentication of '{xauth_reasons.user_text(user)}' successful"
-        ctx.emit(LogLine(1, "IKE", text, sa.name, sa.unique_id))
+        _believe(ctx, sa, admission)
     sa.active = XauthStatus()
     sa.active.begin(ctx, sa)
+
+
+def _believe(ctx: Context, sa: IkeSa, admission: Admission) -> None:
+    """The user is who it says, but may be here already."""
+    user = admission.login.user
+    sa.remote_xauth_id = xauth.user_identity(user)
+    text = f"XAuth authentication of '{xauth_reasons.user_text(user)}' successful"
+    ctx.emit(LogLine(1, "IKE", text, sa.name, sa.unique_id))
+    try:
+        uniqueness.check_new(ctx, sa, initial_contact=admission.initial_contact, may_replace=True)
+    except AuthFailed:
+        admission.refusal = xauth_reasons.user_is_here(ctx, sa, user)
+    else:
+        admission.needs_password = False

@@ -35,7 +35,7 @@ class IvState:
         """The IV of the next message of an exchange, sent or received."""
         if message_id == PHASE_1:
             return self._phase1
-        return self._chains.get(message_id) or self._first_iv(message_id)
+        return self._chains.get(message_id) or self.first_iv(message_id)
 
     def commit(self, message_id: int, next_iv: bytes) -> None:
         """Move the chain of an exchange behind a message: `next_iv` is its last block of ciphertext.
@@ -60,6 +60,6 @@ class IvState:
         other._chains = dict(self._chains)
         return other
 
-    def _first_iv(self, message_id: int) -> bytes:
-        """hash(last block of phase 1 | M-ID), cut to one block."""
+    def first_iv(self, message_id: int) -> bytes:
+        """The IV of the first message of an exchange: hash(last block of phase 1 | M-ID), cut to one block."""
         return hash_prf(self._prf_id).hash(self._phase1 + message_id.to_bytes(4, "big"))[: self._block]

@@ -5,6 +5,8 @@ So a bad packet in the middle of a good exchange is nothing but a drop.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ikeengine.errors import IntegrityFailed, InvalidSyntax
 from ikeengine.ikev1.keys.hashes import check_hash, hash_1
 from ikeengine.ikev1.messages.conversation import Conversation
@@ -37,9 +39,9 @@ def open_message(
     if not sa.keyrings:
         raise IntegrityFailed("an encrypted message before there are keys")
     failure: IntegrityFailed | InvalidSyntax | None = None
-    for keyring in sa.keyrings:
+    for keyring, iv in _keys_and_ivs(sa, conversation, header):
         try:
-            chain, next_iv = _decrypt(ctx, sa, keyring, conversation, step, header, parsed.ciphertext)
+            chain, next_iv = _decrypt(ctx, sa, keyring, iv, conversation, step, header, parsed.ciphertext)
         except (IntegrityFailed, InvalidSyntax) as error:
             failure = error
             continue
@@ -49,16 +51,25 @@ def open_message(
     raise failure or AssertionError("there are keys")
 
 
+def _keys_and_ivs(sa: IkeSa, conversation: Conversation, header: Header) -> Iterator[tuple[Keyring, bytes]]:
+    """What a message may be encrypted with. A CONNECTED that is not a part of Quick Mode may have an IV of its own."""
+    for keyring in sa.keyrings:
+        yield keyring, keyring.ivs.next_iv(conversation.message_id)
+        if header.exchange != conversation.type:
+            yield keyring, keyring.ivs.first_iv(conversation.message_id)
+
+
 def _decrypt(
     ctx: Context,
     sa: IkeSa,
     keyring: Keyring,
+    iv: bytes,
     conversation: Conversation,
     step: Step,
     header: Header,
     ciphertext: bytes,
 ) -> tuple[Chain, bytes]:
-    octets, next_iv = keyring.cipher.decrypt(keyring.ivs.next_iv(conversation.message_id), ciphertext)
+    octets, next_iv = keyring.cipher.decrypt(iv, ciphertext)
     chain = read_chain(header.next_payload, octets, protected=True)
     rules.check(step, chain.payloads, encrypted=True, proof=proof.payload_type(sa))
     if step in PROOFS:

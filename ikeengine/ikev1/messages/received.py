@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.ikev1.wire.message import Chain
+from ikeengine.ikev1.wire.message import FLAG_COMMIT, Chain
 from ikeengine.ikev1.wire.payloads import Payload
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.path import Path
+from ikeengine.wire.header import read_header
 
 if TYPE_CHECKING:
     from ikeengine.ikev1.messages.conversation import Conversation
@@ -27,6 +28,11 @@ class Received:
     path: Path
     conversation: Conversation
     encrypted: bool
+
+    @property
+    def has_commit_bit(self) -> bool:
+        """Whether the sender says CONNECTED later (RFC 2408 section 3.1). No HASH covers that."""
+        return read_header(self.data).flags & FLAG_COMMIT != 0
 
     def find(self, kind: type[_P]) -> _P | None:
         """The first payload of a kind."""

@@ -76,6 +76,12 @@ def send_informational(ctx: Context, sa: IkeSa, payloads: Sequence[Payload]) -> 
     finish(sa, conversation)
 
 
+def await_answer(ctx: Context, sa: IkeSa, conversation: Conversation) -> None:
+    """Repeat our last message, from now on, until the peer says something new."""
+    conversation.tries = 0
+    _arm(ctx, sa, conversation)
+
+
 def answered(sa: IkeSa, conversation: Conversation) -> None:
     """Our last message has its answer: it is not repeated any more."""
     conversation.tries = 0
@@ -100,7 +106,10 @@ def repeat(ctx: Context, conversation: Conversation, path: Path) -> None:
 
 def retransmit(ctx: Context, sa: IkeSa, conversation: Conversation) -> bool:
     """Send our last message once more. False when the tries are used up."""
-    if conversation.tries >= retransmission(ctx.settings, sa.connection).tries:
+    most, exchange = retransmission(ctx.settings, sa.connection).tries, conversation.exchange
+    if exchange is not None and exchange.most_repeats is not None:
+        most = min(most, exchange.most_repeats)
+    if conversation.tries >= most:
         return False
     conversation.tries += 1
     _transmit(ctx, conversation.sent, sa.path)

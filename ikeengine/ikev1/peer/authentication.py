@@ -10,6 +10,7 @@ from ikeengine.ikev1.messages import transport
 from ikeengine.ikev1.messages.conversation import PHASE_1
 from ikeengine.ikev1.messages.received import Received
 from ikeengine.ikev1.peer import choice, credential, proof, secrets
+from ikeengine.ikev1.peer.admission import demanded_login
 from ikeengine.ikev1.peer.methods import uses_psk
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState
@@ -57,6 +58,8 @@ def prove(ctx: Context, sa: IkeSa) -> None:
         return
     handshake.id_own = Id.of(mine.identity).write()
     sa.local_id = mine.identity
+    if handshake.role.is_last and not _is_let_in(ctx, sa):
+        return
     octets = proof.own_hash(sa, sa.keyring)
     if mine.certificate is None or mine.scheme is None:
         _send_proof(ctx, sa, Hash(octets))
@@ -145,11 +148,25 @@ def _vet(ctx: Context, sa: IkeSa) -> None:
         enter(ctx, sa, checking, "learn whether the peer's certificate is revoked")
 
 
+def _is_let_in(ctx: Context, sa: IkeSa) -> bool:
+    """Whether one more ISAKMP SA with this peer may be. Users of XAUTH are counted when they have logged in."""
+    if sa.is_initiator or demanded_login(sa.connection) is not None:
+        return True
+    try:
+        initial_contact = NotifyType.INITIAL_CONTACT in _said(sa)
+        uniqueness.check_new(ctx, sa, initial_contact=initial_contact, may_replace=True)
+    except AuthFailed as error:
+        _refuse_peer(ctx, sa, error)
+        return False
+    return True
+
+
 def _accept(ctx: Context, sa: IkeSa) -> None:
     """The peer has passed every check. Whoever sends the last message proves its own identity only now."""
     sa.shared_key = sa.keyring.shared_key
     if not sa.running_handshake().role.is_last:
-        _finish(ctx, sa)
+        if _is_let_in(ctx, sa):
+            _finish(ctx, sa)
     elif ctx.connections.get(sa.name) is not sa.connection:
         _cannot_prove(ctx, sa, f"the connection {sa.name} was changed during the authentication", "let the peer retry")
     else:
@@ -158,12 +175,17 @@ def _accept(ctx: Context, sa: IkeSa) -> None:
 
 
 def _finish(ctx: Context, sa: IkeSa) -> None:
-    """Phase 1 is over. Beside its proof the peer may have said something that is not worth a message of its own."""
-    message = _arrived(sa)
-    said = {notify.kind: notify for notify in message.all(Notify)} if message.encrypted else {}
+    """Phase 1 is over."""
+    said = _said(sa)
     phase1_end.authenticated(ctx, sa, initial_contact=NotifyType.INITIAL_CONTACT in said)
     if NotifyType.RESPONDER_LIFETIME in said:
         lifetimes.obey(ctx, sa, said[NotifyType.RESPONDER_LIFETIME])
+
+
+def _said(sa: IkeSa) -> dict[int, Notify]:
+    """What the peer has said beside its proof, because it is not worth a message of its own."""
+    message = _arrived(sa)
+    return {notify.kind: notify for notify in message.all(Notify)} if message.encrypted else {}
 
 
 def _arrived(sa: IkeSa) -> Received:

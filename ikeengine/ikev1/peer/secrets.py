@@ -17,20 +17,12 @@ from ikeengine.ikev1.sa import IkeSa, Keyring
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.identity import Identity
-from ikeengine.model.path import packed
 from ikeengine.model.secret import Secret
-from ikeengine.negotiate.identities import format_identity
-from ikeengine.registry import IdType
+from ikeengine.negotiate.identities import address_identity, format_identity
 from ikeengine.sa.context import Context
 
 MAX_TRIED = 32
 """Pre-shared keys that are tried for one peer."""
-
-
-def address_identity(address: str) -> Identity:
-    """An IP address as an identity."""
-    octets = packed(address)
-    return Identity(IdType.ID_IPV4_ADDR if len(octets) == 4 else IdType.ID_IPV6_ADDR, octets)
 
 
 def own_identity(sa: IkeSa, config: ConnectionConfig) -> Identity:
@@ -55,6 +47,15 @@ def find_by_identity(ctx: Context, local: Identity, remote: Identity) -> tuple[S
     if not found:
         raise LocalMisuse(f"no pre-shared key for {format_identity(local)} and {format_identity(remote)}")
     return found
+
+
+def rivals_text(keys: Sequence[SharedKey]) -> str:
+    """That several pre-shared keys fit, of which only the first can be used."""
+    names = ", ".join(key.name for key in keys[:MAX_TRIED])
+    return (
+        f"{len(keys)} pre-shared keys fit these identities equally well ({names}), and Aggressive Mode can try only "
+        f"the first one, {keys[0].name}: remove the others, or give each its own `id`"
+    )
 
 
 def _pairs(sa: IkeSa, connections: Sequence[ConnectionConfig]) -> Iterator[tuple[Identity, Identity]]:

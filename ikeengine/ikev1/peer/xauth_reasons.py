@@ -31,6 +31,21 @@ def user_refused(ctx: Context, sa: IkeSa, user: bytes, problem: str) -> FailureR
     )
 
 
+def user_is_here(ctx: Context, sa: IkeSa, user: bytes) -> FailureRecord:
+    """The password is right, but `unique: keep` does not let the user in twice."""
+    return FailureRecord(
+        alert=Alert.UNIQUE_KEEP,
+        side=Side.LOCAL,
+        phase=PHASE,
+        reason=f"user '{user_text(user)}' is here already, at another address, and `unique` is keep",
+        at=ctx.now,
+        connection=sa.name,
+        peer=peer_text(sa.path),
+        offered=(user_text(user),),
+        advice="close the IKE SA that is there, or set `unique` to replace",
+    )
+
+
 def password_refused(ctx: Context, sa: IkeSa, user: bytes, message: str) -> FailureRecord:
     """The gateway does not let us in."""
     said = f" ({message})" if message else ""

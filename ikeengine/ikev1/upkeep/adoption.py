@@ -1,7 +1,8 @@
 """Child SAs outlive the ISAKMP SA that made them (RFC 2409 section 9): the next one with the same peer takes them.
 
-If both sides begin at the same time there are two next ones. Then the one with the lower initiator's cookie stays on
-both sides, whatever the order in which they came up.
+If both sides replace one at the same time there are two next ones. Then the one with the lower initiator's cookie
+stays on both sides, whatever the order in which they came up. Two that cross when there is none yet both stay, as with
+IKEv2, each with its Child SAs: peers such as strongSwan end those of an ISAKMP SA that is deleted.
 """
 
 from __future__ import annotations
@@ -27,14 +28,11 @@ _STAY = (TaskKind.DELETE_IKE, TaskKind.REKEY_IKE)
 
 
 def adopt_children(ctx: Context, sa: IkeSa) -> None:
-    """Take over what older ISAKMP SAs of the same connection with the same peer have.
-
-    If both sides have made a new one at the same time, both keep the same one.
-    """
+    """Take over what older ISAKMP SAs of the same connection with the same peer have."""
     for old in ctx.table.of_identities(sa.local_id, sa.peer_identity):
         if old is sa or not isinstance(old, IkeSa) or old.state is not IkeState.ESTABLISHED:
             continue
-        if old.connection is not sa.connection or old.path.remote != sa.path.remote:
+        if old.connection is not sa.connection or old.path.remote != sa.path.remote or _met(old, sa):
             continue
         if (old.vips.local, old.vips.remote) != (sa.vips.local, sa.vips.remote):
             _begin_anew(ctx, old, sa)
@@ -54,8 +52,14 @@ def _begin_anew(ctx: Context, old: IkeSa, heir: IkeSa) -> None:
         supersede(ctx, old)
 
 
+def _met(old: IkeSa, new: IkeSa) -> bool:
+    """Whether both sides have begun at the same time, when there was nothing to replace."""
+    first = not old.predecessor and not new.replaces
+    return first and old.is_initiator is not new.is_initiator and new.began_at <= (old.established_at or 0.0)
+
+
 def _crossed(ctx: Context, old: IkeSa, new: IkeSa) -> bool:
-    """Whether both sides have begun at the same time: for the first time, or both to replace the same one."""
+    """Whether both sides have begun at the same time to replace the same one."""
     if old.is_initiator is new.is_initiator:
         return False
     made_at = old.established_at or 0.0

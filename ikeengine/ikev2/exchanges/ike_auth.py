@@ -25,6 +25,7 @@ from ikeengine.ikev2.upkeep import crash_tokens
 from ikeengine.model.connection import Childless
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
+from ikeengine.negotiate.identities import address_identity
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.context import Context
@@ -78,7 +79,7 @@ def _authenticate(ctx: Context, sa: IkeSa, handshake: Handshake, own: authentica
             enter(ctx, sa, IkeState.GETTING_STATUS, "learn the status of our certificate for the peer")
         return
     try:
-        peer = _expected(sa, handshake) or sa.remote_id or authentication.address_identity(sa.path.remote)
+        peer = _expected(sa, handshake) or sa.remote_id or address_identity(sa.path.remote)
         auth = authentication.begin_own(ctx, sa, handshake, IdInitiator(own.identity).body, peer)
     except LocalMisuse as error:
         _cannot_authenticate(ctx, sa, str(error))

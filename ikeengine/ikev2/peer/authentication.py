@@ -19,11 +19,10 @@ from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.identity import Identity
-from ikeengine.model.path import packed
 from ikeengine.model.proposal import IkeSuite
-from ikeengine.negotiate.identities import format_identity, matches
+from ikeengine.negotiate.identities import address_identity, format_identity, matches
 from ikeengine.outputs import AskSignature
-from ikeengine.registry import AuthMethod, CertEncoding, HashId, IdType, NotifyType
+from ikeengine.registry import AuthMethod, CertEncoding, HashId, NotifyType
 from ikeengine.sa.context import Context
 from ikeengine.sa.peer import certificates, vetting
 from ikeengine.sa.states import Answer
@@ -59,12 +58,6 @@ def read_hashes(ctx: Context, notify: Notify | None) -> tuple[HashId, ...] | Non
     if notify is None or len(notify.data) % 2 or not ctx.settings.signature_authentication:
         return None
     return tuple(HashId(int.from_bytes(notify.data[i : i + 2], "big")) for i in range(0, len(notify.data), 2))
-
-
-def address_identity(address: str) -> Identity:
-    """An IP address as an identity."""
-    octets = packed(address)
-    return Identity(IdType.ID_IPV4_ADDR if len(octets) == 4 else IdType.ID_IPV6_ADDR, octets)
 
 
 def certificate_request(ctx: Context, remotes: Sequence[RemoteAuth]) -> list[Payload]:

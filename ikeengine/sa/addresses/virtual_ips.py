@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.model.path import packed
-from ikeengine.outputs import DeleteAddress, DeleteNameServers, InstallAddress, LeaseChanged, OpId
+from ikeengine.outputs import DeleteAddress, DeleteNameServers, DeletePolicies, InstallAddress, LeaseChanged, OpId
 from ikeengine.sa.addresses import vip_reasons
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa, VirtualIps
@@ -77,6 +77,8 @@ def release(ctx: Context, sa: IkeSa) -> None:
     give_back(ctx, sa)
     if sa.vips.dns_owner:
         ctx.emit(DeleteNameServers(sa.vips.dns_owner))
+    if sa.vips.bypass_owner:
+        ctx.emit(DeletePolicies(sa.vips.bypass_owner))
     for address in sa.vips.local:
         users = ctx.own_addresses.get(address, set())
         users.discard(sa.unique_id)

@@ -57,7 +57,7 @@ def bring_up(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys) -> None:
 def _twin(ctx: Context, sa: IkeSa, child: ChildSa) -> ChildSa | None:
     """Another Child SA with this peer that the same traffic goes through, on this IKE SA or on another one."""
     mine = (child.local_ts, child.remote_ts, child.mode)
-    for other in ctx.table.of_identities(sa.local_id, sa.remote_id):
+    for other in ctx.table.look_through(sa.local_id, sa.remote_id):
         for found in other.children.values():
             up = found.state in UP_STATES and found.waiting_outbound is None
             if up and (found.local_ts, found.remote_ts, found.mode) == mine and found.reqid == child.reqid:

@@ -11,10 +11,10 @@ from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.marks import NO_MARK, NO_TAGS, Tags
 from ikeengine.model.proposal import ChildSuite
-from ikeengine.model.sa import Direction, IpsecSa, Limits, PolicyAction, PolicySet, SaId, UdpEncap
-from ikeengine.model.secret import Secret
+from ikeengine.model.sa import Direction, IpsecSa, Limits, OuterAh, PolicyAction, PolicySet, SaId, UdpEncap
+from ikeengine.model.secret import EMPTY, Secret
 from ikeengine.model.selector import TrafficSelector
-from ikeengine.model.status import ChildStatus
+from ikeengine.model.status import AhPair, ChildStatus
 from ikeengine.negotiate.truncation import truncated
 from ikeengine.outputs import (
     AskConfirmation,
@@ -27,6 +27,7 @@ from ikeengine.outputs import (
     StateChanged,
     UpdateSa,
 )
+from ikeengine.registry import Protocol
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import ChildState
@@ -50,6 +51,9 @@ class ChildKeys:
     integ_in: Secret
     encr_out: Secret
     integ_out: Secret
+    ah_in: Secret = EMPTY
+    ah_out: Secret = EMPTY
+    """Of the AH around ESP."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,8 @@ class ChildSa:
     cpi_in: int = 0
     """Compression Parameter Indices of IPComp, 0 without (RFC 3173)."""
     cpi_out: int = 0
+    ah: AhPair | None = None
+    """AH around the ESP, which has the SPIs above (IKEv1)."""
     tfc_padding: int = 0
     single_pair: bool = False
     """Negotiated for one pair of addresses, and rekeyed for that one."""
@@ -94,6 +100,12 @@ class ChildSa:
     """Octets after which the peer ends it, whatever our configuration says; 0 for no such limit."""
     waiting: tuple[OpId, ...] = ()
     """Commands that are done when the datapath has this Child SA."""
+
+    def spis(self) -> Iterator[tuple[Protocol, int, int]]:
+        """Each protocol with its SPIs, in and out: one, or ESP and the AH around it."""
+        yield self.suite.protocol, self.spi_in, self.spi_out
+        if self.ah is not None:
+            yield self.ah.suite.protocol, self.ah.spi_in, self.ah.spi_out
 
     def status(self, timers_of: IkeSa) -> ChildStatus:
         """A snapshot for operators."""
@@ -118,13 +130,14 @@ class ChildSa:
             tags=self.tags,
             cpi_in=self.cpi_in,
             cpi_out=self.cpi_out,
+            ah=self.ah,
         )
 
 
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
     """The one place where a Child SA changes its state."""
     old, child.state = child.state, state
-    ctx.emit(StateChanged(sa.name, sa.unique_id, child.unique_id, old.value, state.value, story))
+    ctx.emit(StateChanged(sa.name, sa.unique_id, child.unique_id, old.value, state.value, story, child.config.name))
 
 
 def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_outbound: bool = False) -> None:
@@ -132,10 +145,10 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
 
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
-    child.encap = sa.uses_nat_t
+    child.encap = sa.encapsulates
     limits = _limits(ctx, child)
-    inbound = _ipsec_sa(sa, child, Direction.IN, keys.encr_in, keys.integ_in, limits)
-    outbound = _ipsec_sa(sa, child, Direction.OUT, keys.encr_out, keys.integ_out, limits)
+    inbound = _ipsec_sa(sa, child, Direction.IN, keys, limits)
+    outbound = _ipsec_sa(sa, child, Direction.OUT, keys, limits)
     child.sa_in, child.sa_out = inbound.id, outbound.id
     sa.children[child.unique_id] = child
     ctx.table.add_child(child.spi_in, child.unique_id, sa)
@@ -202,6 +215,7 @@ def install_policies(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         protocol=child.suite.protocol,
         reqid=child.reqid,
         ipcomp=bool(child.cpi_in),
+        ah=child.ah is not None,
         local=sa.traffic_path.local,
         remote=sa.traffic_path.remote,
         priority=child.config.priority,
@@ -235,8 +249,30 @@ def heirs(sa: IkeSa, child: ChildSa) -> Iterator[ChildSa]:
 
 
 def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
-    """Take a Child SA out of the datapath and out of the IKE SA. `announce` tells the operator that it is down."""
+    """Take a Child SA out of the IKE SA and out of the datapath, unless one of another IKE SA has taken its place.
+
+    `announce` tells the operator that it is down.
+    """
     status = child.status(sa) if announce else None
+    heir = ctx.table.of_child(child.followed_by)
+    if heir is None or heir is sa or child.state not in UP_STATES:
+        _take_out(ctx, sa, child)
+    else:
+        _leave_to(ctx, sa, child, heir)
+    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
+    if status is not None:
+        ctx.emit(ChildUpdown(False, sa.status(), status))
+
+
+def _leave_to(ctx: Context, sa: IkeSa, child: ChildSa, heir: IkeSa) -> None:
+    """Another IKE SA has a Child SA that follows this one: packets under way are accepted as after a rekeying."""
+    move(ctx, child, sa, heir)
+    child.replaced_by, child.followed_by = child.followed_by, 0
+    retire_outbound(ctx, heir, child)
+    ctx.touch(heir)
+
+
+def _take_out(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     _activate_follower(ctx, child)
     if child.state is not ChildState.DELETED:
         ctx.emit(DeletePolicies(child.unique_id))
@@ -245,12 +281,9 @@ def remove(ctx: Context, sa: IkeSa, child: ChildSa, *, announce: bool) -> None:
     if child.sa_in is not None:
         ctx.emit(DeleteSa(child.sa_in))
     sa.timers.stop_child(child.unique_id)
-    answer_waiting(ctx, child, ok=False, reason="the Child SA was closed again at once")
     del sa.children[child.unique_id]
     ctx.table.remove_child(child.spi_in)
     ctx.release_reqid(child.reqid)
-    if status is not None:
-        ctx.emit(ChildUpdown(False, sa.status(), status))
 
 
 def _activate_follower(ctx: Context, child: ChildSa) -> None:
@@ -271,7 +304,7 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
-    child.encap = sa.uses_nat_t
+    child.encap = sa.encapsulates
     encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
     local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:
@@ -306,7 +339,7 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         sa.timers.set(Timer.CHILD_IDLE, ctx.now + config.inactivity, child.unique_id)
 
 
-def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, integ: Secret, limits: Limits) -> IpsecSa:
+def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, keys: ChildKeys, limits: Limits) -> IpsecSa:
     inbound = direction is Direction.IN
     config, path, tags = child.config, sa.traffic_path, child.tags
     return IpsecSa(
@@ -318,9 +351,9 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         mode=child.mode,
         reqid=child.reqid,
         encr=child.suite.encr,
-        encr_key=encr,
+        encr_key=keys.encr_in if inbound else keys.encr_out,
         integ=truncated(child.suite.integ, old=config.sha256_96),
-        integ_key=integ,
+        integ_key=keys.integ_in if inbound else keys.integ_out,
         encap=_encap(sa, child, direction),
         esn=child.suite.esn,
         replay_window=config.replay_window,
@@ -337,6 +370,17 @@ def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, encr: Secret, int
         interface=sa.connection.interface_name,
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
+        ah=_outer_ah(child, child.ah, keys, direction) if child.ah is not None else None,
+    )
+
+
+def _outer_ah(child: ChildSa, pair: AhPair, keys: ChildKeys, direction: Direction) -> OuterAh:
+    inbound = direction is Direction.IN
+    return OuterAh(
+        spi=pair.spi_in if inbound else pair.spi_out,
+        integ=truncated(pair.suite.integ, old=child.config.sha256_96),
+        integ_key=keys.ah_in if inbound else keys.ah_out,
+        esn=pair.suite.esn,
     )
 
 

@@ -26,6 +26,12 @@ def is_coming(ctx: Context, config: ConnectionConfig, child: ChildConfig) -> boo
     return False
 
 
+def peers_turn(ctx: Context, config: ConnectionConfig) -> float:
+    """Until when a peer that has just made an IKE SA is left to make its Child SA: two would cross."""
+    sas = (sa for sa in ctx.table.of_connection(config.name) if sa.phase is Phase.ESTABLISHED and not sa.is_initiator)
+    return max(((sa.established_at or 0.0) + sa.version.first_child_follows for sa in sas), default=0.0)
+
+
 def all_up(ctx: Context, config: ConnectionConfig, child: ChildConfig) -> Iterator[tuple[IkeSa, ChildSa]]:
     """Every Child SA of a configuration that carries traffic."""
     for sa in ctx.table.of_connection(config.name):

@@ -133,8 +133,9 @@ class Keeper:
         if kept.up_since is not None and ctx.now - kept.tried_at > 2 * ctx.settings.retry_initiate_limit:
             # It has been up for so long that this is another story, which begins with the first address.
             kept.failed, kept.not_before = 0, ctx.now
-        if ctx.now < kept.not_before:
-            self._wake(kept, kept.not_before)
+        due = max(kept.not_before, initiation.peers_turn(ctx, config))
+        if ctx.now < due:
+            self._wake(kept, due)
             return
         if kept.up_since is not None or kept.failed:
             text = f"CHILD_SA {child.name} is to be kept up: try {kept.failed + 1}"

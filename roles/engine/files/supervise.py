@@ -240,7 +240,7 @@ def _await_ready(run: RunDirectory, log: str, timeout: float) -> None:
         return run.supervisor() is not None and run.state().get("phase") in ("ready", "crashed")
 
     begin = time.monotonic()
-    _until(lambda: settled() or (run.supervisor() is None and time.monotonic() - begin > 2), timeout)
+    _until(lambda: settled() or (run.supervisor() is None and time.monotonic() - begin > 10), timeout)
     if run.supervisor() is not None and run.state().get("phase") == "ready":
         return
     phase = run.state().get("phase", "not started")

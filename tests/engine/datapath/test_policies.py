@@ -220,3 +220,20 @@ def test_a_trap_of_the_same_fixed_priority_covers_nothing():
     db.stacks.install(policy_set(1, priority=5))
     db.stacks.install(policy_set(2, action=PolicyAction.TRAP, priority=5))
     assert db.entries[AB].owner == 1
+
+
+def test_a_new_owner_is_compared_with_few_of_those_that_share_its_entry():
+    compared: list[int] = []
+
+    def counting_order_of(policies: PolicySet, pair: SelectorPair) -> int:
+        compared.append(policies.owner)
+        return order_of(policies, pair)
+
+    stacks: PolicyStacks[SelectorPair] = PolicyStacks(
+        selector_pairs, lambda key, before, after: None, counting_order_of
+    )
+    for owner in range(1, 1001):
+        stacks.install(policy_set(owner))
+    compared.clear()
+    stacks.install(policy_set(1001))
+    assert len(compared) <= 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,8 +89,7 @@ class Lab:
 
     def assert_same_child(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Both gateways have the same Child SA, and only that one. Returns the engine's and charon's view."""
-        wait_until(lambda: len(self.engine.children()) == len(self.charon.children()) == 1)
-        mine, theirs = self.engine.child(), self.charon.child()
+        mine, theirs = self._same(Control.children, "spi-in", "spi-out")
         assert (mine["spi-in"], mine["spi-out"]) == (theirs["spi-out"], theirs["spi-in"])
         assert (mine["local-ts"], mine["remote-ts"]) == (theirs["remote-ts"], theirs["local-ts"])
         for key in ("protocol", "mode", "encr-alg", "encr-keysize", "integ-alg"):
@@ -99,12 +98,24 @@ class Lab:
 
     def assert_same_ike(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Both gateways have the same IKE SA, and no other is up. Returns the engine's and charon's view."""
-        wait_until(lambda: len(self.engine.ikes()) == len(self.charon.ikes()) == 1)
-        mine, theirs = self.engine.ike(), self.charon.ike()
+        mine, theirs = self._same(Control.ikes, "initiator-spi", "initiator-spi")
         for key in ("initiator-spi", "responder-spi", "encr-alg", "prf-alg", "dh-group"):
             assert mine[key] == theirs[key], key
         assert (mine["local-id"], mine["remote-id"]) == (theirs["remote-id"], theirs["local-id"])
         return mine, theirs
+
+    def _same(self, kind: Callable[[Control], list[dict[str, Any]]], mine: str, theirs: str) -> list[dict[str, Any]]:
+        """The only SA of a kind on each side, as soon as both have the same one; until then it may be replaced."""
+        views: list[dict[str, Any]] = []
+
+        def agree() -> bool:
+            views[:] = [*kind(self.engine), *kind(self.charon)]
+            return len(views) == 2 and views[0].get(mine) == views[1].get(theirs)
+
+        with contextlib.suppress(TimeoutError):
+            wait_until(agree)
+        assert len(views) == 2, views
+        return views
 
     def assert_traffic(self) -> None:
         """The clients reach each other both ways, and every packet went through this engine's Child SA.
@@ -115,9 +126,8 @@ class Lab:
         before = self.engine.child()
         assert self.left.client.ping(self.right.host, count=3), self._routes()
         assert self.right.client.ping(self.left.host, count=3), self._routes()
-        after = self.engine.child()
         for direction in ("packets-in", "packets-out"):
-            assert int(after[direction]) - int(before[direction]) >= 6
+            wait_until(lambda way=direction: int(self.engine.child()[way]) - int(before[way]) >= 6)
 
     def _routes(self) -> str:
         """What to look at first when packets do not arrive."""
@@ -210,11 +220,16 @@ def lab_on(
 
 
 @contextlib.contextmanager
-def engines_lab(directory: Path, *, datapath: str = "userspace") -> Iterator[Lab]:
-    """The same with a second engine in the place of charon."""
+def engines_lab(
+    directory: Path, settings: Section | None = None, *, datapath: str = "userspace", peer: str = ""
+) -> Iterator[Lab]:
+    """The same with a second engine in the place of charon; `settings` are for both.
+
+    `peer` is the datapath of the second one, if that is another one.
+    """
     with two_sites() as (left, right):
-        mine = Engine(left.gateway, directory / "left", datapath=datapath)
-        theirs = Engine(right.gateway, directory / "right", datapath=datapath)
+        mine = Engine(left.gateway, directory / "left", settings, datapath=datapath)
+        theirs = Engine(right.gateway, directory / "right", settings, datapath=peer or datapath)
         with engines.running(mine), engines.running(theirs):
             yield Lab(left, right, mine, theirs)
 

@@ -7,6 +7,7 @@ import pytest
 from tests.engine.interop.lab import LEFT_ID, RIGHT_ID, Lab
 from tests.lab.certs import Authority, Issued, authority
 from tests.lab.control import Control, Refused
+from tests.lab.netns import wait_until
 
 PUBKEY = {"local": {"auth": "pubkey"}, "remote": {"auth": "pubkey"}}
 
@@ -235,6 +236,7 @@ def test_the_engine_has_a_bad_certificate(site: Lab, initiator: str, flaw: str) 
     connect(site, mine, theirs)
     with pytest.raises(Refused):
         site.daemon(initiator).initiate("net")
+    wait_until(lambda: site.engine.failures(site.name))
     record = site.engine.failures(site.name)[0]
     assert record["side"] == "peer"
     assert record["alert"] == "local-auth-failed"

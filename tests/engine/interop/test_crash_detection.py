@@ -13,11 +13,13 @@ from tests.lab.netns import wait_until
 from tests.lab.traffic import captured
 
 INFORMATIONAL, RESPONSE, NOTIFY = 37, 0x20, 41
+PATIENT = {"retransmit_timeout": "2s", "retransmit_base": 1.0, "retransmit_tries": 100}
+"""A restart may take a minute on a busy machine. Until then dead peer detection must not give up."""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with engines_lab(tmp_path_factory.mktemp("crash")) as running:
+    with engines_lab(tmp_path_factory.mktemp("crash"), PATIENT) as running:
         yield running
 
 
@@ -30,8 +32,8 @@ def restart(site: Lab, changes: dict[str, object]) -> None:
 
 
 def questions(file: Path) -> int:
-    """How many protected INFORMATIONAL requests a capture holds."""
-    return sum(d[18] == INFORMATIONAL and not d[19] & RESPONSE and d[16] != NOTIFY for d in read_ike(file))
+    """How many different protected INFORMATIONAL requests a capture holds."""
+    return len({d for d in read_ike(file) if d[18] == INFORMATIONAL and not d[19] & RESPONSE and d[16] != NOTIFY})
 
 
 @pytest.mark.parametrize("encap", ["yes", "no"])
@@ -45,7 +47,7 @@ def test_a_packet_brings_the_tunnel_back(site: Lab, tmp_path: Path, encap: str) 
     with captured(site.left.gateway, tmp_path / "outer.pcap"):
         site.left.client.ping(site.right.host, wait=1)
         wait_until(site.charon.children)
-    assert questions(tmp_path / "outer.pcap") == 1, "nothing was sent twice"
+    assert questions(tmp_path / "outer.pcap") == 1, "it does not ask again"
     mine, _ = site.assert_same_ike()
     assert mine["initiator-spi"] != old
     site.assert_traffic()

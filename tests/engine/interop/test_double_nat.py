@@ -70,5 +70,5 @@ def test_initiators_mapping_is_lost(site: Lab, initiator: str) -> None:
     site.routers[hidden.address].forget_mappings()
     wait_until(lambda: site.daemon(answering).ike()["remote-port"] != port)
     assert site.engine.ike()["initiator-spi"] == spi
-    wait_until(lambda: site.left.client.ping(site.right.host))
+    wait_until(lambda: site.left.client.ping(site.right.host, wait=2))
     site.assert_traffic()

@@ -21,7 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The engine and charon, both with hash and URL."""
     directory = tmp_path_factory.mktemp("site")
     settings = {"hash_and_url": "yes"}
-    with lab(directory, engine=settings | {"fetch_timeout": "2s"}, charon=settings) as running:
+    with lab(directory, engine=settings | {"fetch_timeout": "5s"}, charon=settings) as running:
         yield running
 
 

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine.interop.lab import PSK, Lab, child, lab, merged
+from tests.lab.control import Control
 from tests.lab.netns import wait_until
 from tests.lab.topology import block, unblock
 from tests.lab.traffic import no_loss
 
 QUICK_ENGINE = {
-    "retransmit_timeout": 0.3,
-    "retransmit_tries": 3,
+    "retransmit_timeout": 0.5,
+    "retransmit_tries": 4,
     "retransmit_base": 1.2,
     "retry_initiate_interval": 0.5,
     "retry_initiate_limit": 1,
 }
-QUICK_CHARON = {"retransmit_timeout": "0.3", "retransmit_tries": "3", "retransmit_base": "1.2"}
+QUICK_CHARON = {"retransmit_timeout": "0.5", "retransmit_tries": "4", "retransmit_base": "1.2"}
 KEPT = {"dpd_delay": "1s", **child(keep_up="yes")}
 CUT = {"dpd_delay": "1s", "mobike": "no"}
 """MOBIKE would go round the cut by IPv6."""
@@ -40,10 +41,15 @@ def restart_charon(site: Lab, **changes: object) -> None:
 
 def assert_one(site: Lab) -> None:
     """One IKE SA with one Child SA, the same on both sides, and packets go through it."""
-    wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)
+    wait_until(lambda: spis(site.engine, "spi-in") == spis(site.charon, "spi-out") and len(site.engine.children()) == 1)
     site.assert_same_ike()
     site.assert_same_child()
     site.assert_traffic()
+
+
+def spis(daemon: Control, which: str) -> list[str]:
+    """Those of the Child SAs of a daemon."""
+    return [found[which] for found in daemon.children()]
 
 
 @pytest.mark.scenario("ikev2/net2net-start")
@@ -112,7 +118,7 @@ def test_dpd_timeout(site: Lab) -> None:
     site.engine.initiate("net")
     block(site.right.gateway)
     try:
-        wait_until(lambda: not site.engine.sas(), 10)
+        wait_until(lambda: not site.engine.sas())
     finally:
         unblock(site.right.gateway)
 
@@ -158,10 +164,9 @@ def test_kept_when_both_sides_start(site: Lab) -> None:
     for name, section in (("charon", child(start_action="start")), ("engine", KEPT)):
         site.daemon(name).unload(site.name)
         site.daemon(name).load({site.name: merged(site.connection(name), section)})
-    wait_until(site.engine.children)
+    wait_until(lambda: site.engine.children() and site.charon.children())
     with no_loss(site.left.client, site.right.host):
-        wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1, 40)
-        time.sleep(0.5)
+        wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)
     assert_one(site)
 
 

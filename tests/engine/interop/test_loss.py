@@ -12,8 +12,8 @@ from tests.lab.control import Refused
 from tests.lab.netns import wait_until
 from tests.lab.topology import drop_at_random
 
-PATIENT_ENGINE = {"retransmit_timeout": 0.1, "retransmit_tries": 20, "retransmit_base": 1.0}
-PATIENT_CHARON = {"retransmit_timeout": "0.1", "retransmit_tries": "20", "retransmit_base": "1.0"}
+PATIENT_ENGINE = {"retransmit_timeout": 0.1, "retransmit_tries": 100, "retransmit_base": 1.0}
+PATIENT_CHARON = {"retransmit_timeout": "0.1", "retransmit_tries": "100", "retransmit_base": "1.0"}
 LOSS_PERCENT = 33
 
 

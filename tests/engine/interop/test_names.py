@@ -21,8 +21,8 @@ from tests.lab.topology import Site, two_sites
 ELSEWHERE = "192.0.2.33"
 NOWHERE = "192.0.2.99"
 QUICK_ENGINE = {
-    "retransmit_timeout": 0.3,
-    "retransmit_tries": 2,
+    "retransmit_timeout": 0.5,
+    "retransmit_tries": 4,
     "retransmit_base": 1.2,
     "retry_initiate_interval": 0.5,
     "retry_initiate_limit": 1,

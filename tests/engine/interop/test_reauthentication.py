@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -39,11 +38,12 @@ def no_gap(site: Lab, order: str) -> contextlib.AbstractContextManager[None]:
 
 
 def assert_replaced(site: Lab, old: str) -> None:
+    """What has replaced it may be replaced as well at any moment."""
     wait_until(lambda: old not in [sa["initiator-spi"] for sa in (*site.engine.sas(), *site.charon.sas())])
-    wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)
     site.assert_same_ike()
     site.assert_same_child()
-    site.assert_traffic()
+    wait_until(lambda: site.left.client.ping(site.right.host, wait=2))
+    wait_until(lambda: site.right.client.ping(site.left.host, wait=2))
 
 
 @pytest.mark.scenario("ikev2/reauth-early")
@@ -52,8 +52,8 @@ def test_earlier_than_the_responder_wants(site: Lab, initiator: str) -> None:
     responder = "charon" if initiator == "engine" else "engine"
     site.connect(
         **{
-            initiator: {**OFF, "reauth_time": "2s", "over_time": "1s"},
-            responder: {**OFF, "reauth_time": "1h", "over_time": "1s"},
+            initiator: {**OFF, "reauth_time": "4s", "over_time": "20s"},
+            responder: {**OFF, "reauth_time": "1h", "over_time": "20s"},
         }
     )
     site.daemon(initiator).initiate("net")
@@ -81,11 +81,9 @@ def test_on_command(site: Lab, order: str, initiator: str) -> None:
     site.daemon(initiator).initiate("net")
     old = site.engine.ike()["initiator-spi"]
     with no_gap(site, order):
-        time.sleep(0.2)
         site.daemon(initiator).request("rekey", {"ike": site.name, "reauth": "yes"})
         wait_until(lambda: old not in [sa["initiator-spi"] for sa in (*site.engine.sas(), *site.charon.sas())])
         wait_until(lambda: site.engine.children() and site.charon.children())
-        time.sleep(0.3)
     assert_replaced(site, old)
 
 
@@ -106,4 +104,3 @@ def test_by_time(site: Lab, order: str, initiator: str) -> None:
             return len(seen) > 3
 
         wait_until(enough)
-        time.sleep(0.3)

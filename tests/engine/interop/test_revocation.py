@@ -15,14 +15,14 @@ from tests.lab.control import Refused, in_parallel
 from tests.lab.netns import wait_until
 from tests.lab.publisher import Publisher, Responder, publishing
 
-HOLE_TIMEOUT = "2s"
+HOLE_TIMEOUT = "5s"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The engine and charon, with little patience for servers that do not answer."""
     directory = tmp_path_factory.mktemp("site")
-    charon = {"plugins": {"revocation": {"timeout": "2s"}}}
+    charon = {"plugins": {"revocation": {"timeout": HOLE_TIMEOUT}}}
     with lab(directory, engine={"fetch_timeout": HOLE_TIMEOUT, "cache_crls": True}, charon=charon) as running:
         yield running
 

@@ -54,8 +54,8 @@ def test_net2net(site: Lab, initiator: str) -> None:
     site.assert_traffic()
     assert "maxseg size set 1398" in site.left.gateway.run("nft", "list", "ruleset").stdout
     assert mtu(site, "vpn0") == 1438 if mine.get("encap") == "yes" else 1446
-    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=10) > 1
-    assert iperf3(site.right.client, site.left.client, site.left.host, megabytes=10) > 1
+    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=10) > 0
+    assert iperf3(site.right.client, site.left.client, site.left.host, megabytes=10) > 0
     site.rekey_child(initiator)
     site.assert_traffic()
     site.engine.request("unload_conn", {"name": site.name})

@@ -41,4 +41,4 @@ def test_two_tunnels_for_everything(site: Lab) -> None:
         received = {one["name"]: int(one["packets-in"]) - before[one["name"]] for one in site.engine.children()}
         assert received[child] >= 3
         assert sum(received.values()) == received[child], "nothing came through the other one"
-    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=5) > 1
+    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=5) > 0

@@ -52,4 +52,5 @@ def test_same_nets(site: Lab, initiator: str) -> None:
     site.assert_same_child()
     assert site.left.client.ping("10.12.0.20", count=2)
     assert site.right.client.ping("10.11.0.10", count=2)
-    assert int(site.engine.child()["packets-in"]) == int(site.engine.child()["packets-out"]) == 4
+    for direction in ("packets-in", "packets-out"):
+        assert int(site.engine.child()[direction]) >= 4

@@ -38,14 +38,14 @@ def connect(site: Lab, children: dict[str, dict[str, dict[str, Any]]], **both: A
     site.connect(**sides)
 
 
-def opens(client: Namespace, server: Namespace, address: str, port: int) -> bool:
+def opens(client: Namespace, server: Namespace, address: str, port: int, *, wait: float = 30) -> bool:
     """Whether a TCP connection comes about."""
     with server.entered():
         listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     with client.entered():
         sock = socket.socket(listener.family)
     with listener, sock:
-        sock.settimeout(1)
+        sock.settimeout(wait)
         with contextlib.suppress(OSError):
             sock.connect((address, port))
             return True
@@ -77,7 +77,7 @@ def test_a_child_for_each_protocol(site: Lab, initiator: str) -> None:
         assert site.left.client.ping(site.right.host, count=2)
     with counting(site, "ssh", 1):
         assert opens(site.left.client, site.right.client, site.right.host, 22)
-    assert not opens(site.left.client, site.right.client, site.right.host, 23)
+    assert not opens(site.left.client, site.right.client, site.right.host, 23, wait=0.5)
 
 
 @pytest.mark.scenario("ikev2/protoport-range")
@@ -96,7 +96,7 @@ def test_ranges_of_ports_and_icmp_types(site: Lab, initiator: str) -> None:
         assert site.left.client.ping(site.right.host, count=2)
     with counting(site, "ports", 1):
         assert opens(site.left.client, site.right.client, site.right.host, 21)
-    assert not opens(site.left.client, site.right.client, site.right.host, 23)
+    assert not opens(site.left.client, site.right.client, site.right.host, 23, wait=0.5)
 
 
 @pytest.mark.scenario("ikev2/net2net-route-narrow", role="both")
@@ -196,4 +196,4 @@ def test_two_equal_children(site: Lab) -> None:
         found = site.engine.children()[number if len(site.engine.children()) > number else 0]
         site.engine.request("terminate", {"child-id": found["uniqueid"]})
         wait_until(lambda number=number: len(site.engine.children()) == len(site.charon.children()) == number)
-        assert site.left.client.ping(site.right.host, wait=0.5) == bool(number)
+        assert site.left.client.ping(site.right.host, wait=10 if number else 0.5) == bool(number)

@@ -5,23 +5,13 @@ The traps are the engine's: charon's own ESP, which these tests use, has none. T
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.engine.interop.lab import Lab, child, merged
-from tests.lab.netns import Namespace, wait_until
+from tests.lab.netns import wait_until
 from tests.lab.traffic import iperf3
 
 KINDS = (("icmp", "icmp", "icmp"), ("tcp", "tcp", "tcp/5201"))
-
-
-def lost(client: Namespace, address: str, *options: str) -> int:
-    """How many of three packets were not answered."""
-    output = client.run("ping", "-n", "-c", "3", "-i", "0.3", "-W", "3", *options, address, check=False).stdout
-    found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-    assert found, output
-    return int(found[1]) - int(found[2])
 
 
 @pytest.mark.scenario("ikev2/net2net-route", role="initiator")
@@ -29,7 +19,7 @@ def test_first_packet_brings_up_the_tunnel(site: Lab) -> None:
     """Mirrors ikev2/net2net-route; no packet is lost, not even the first."""
     site.connect(engine=child(start_action="trap"))
     assert not site.engine.sas()
-    assert lost(site.left.client, site.right.host) == 0
+    assert site.left.client.ping(site.right.host, count=3, wait=30)
     site.assert_same_child()
     site.assert_traffic()
 
@@ -43,11 +33,11 @@ def test_packets_outside_of_what_the_peer_has_narrowed(site: Lab) -> None:
     esp = {"esp_proposals": ["aes128gcm16"]}
     children = {name: {"local_ts": [site.right.net], "remote_ts": [host], **esp} for name, host in hosts.items()}
     site.connect(engine=child(start_action="trap", **esp), charon={"children": {"net": None, **children}})
-    assert lost(site.left.client, site.right.host, "-I", site.left.host) == 0
-    assert lost(site.left.client, site.right.host, "-I", second) == 0
+    assert site.left.client.ping(site.right.host, "-I", site.left.host, count=3, wait=30)
+    assert site.left.client.ping(site.right.host, "-I", second, count=3, wait=30)
     assert {ts for found in site.engine.children() for ts in found["local-ts"]} == set(hosts.values())
     assert len(site.engine.ikes()) == 1
-    assert lost(site.left.client, site.right.host, "-I", site.left.host) == 0
+    assert site.left.client.ping(site.right.host, "-I", site.left.host, count=3, wait=30)
 
 
 @pytest.mark.scenario("ikev2/protoport-trap", role="initiator")
@@ -58,9 +48,9 @@ def test_traps_for_protocols_and_ports(site: Lab) -> None:
     mine = {n: {"local_ts": left, "remote_ts": right, "start_action": "trap", **esp} for n, (left, right) in ts.items()}
     theirs = {name: {"local_ts": right, "remote_ts": left, **esp} for name, (left, right) in ts.items()}
     site.connect(engine={"children": {"net": None, **mine}}, charon={"children": {"net": None, **theirs}})
-    assert lost(site.left.client, site.right.host) == 0
+    assert site.left.client.ping(site.right.host, count=3, wait=30)
     assert [found["name"] for found in site.engine.children()] == ["icmp"]
-    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=1) > 1
+    assert iperf3(site.left.client, site.right.client, site.right.host, megabytes=1) > 0
     assert {found["name"] for found in site.engine.children()} == {"icmp", "tcp"}
     assert len(site.engine.ikes()) == 1
 
@@ -74,7 +64,7 @@ def test_overlapping_traps(site: Lab) -> None:
         engine=merged(child(start_action="trap"), {"children": {"host": wanted}}),
         charon={"children": {"host": flipped}},
     )
-    assert lost(site.left.client, site.right.host) == 0
+    assert site.left.client.ping(site.right.host, count=3, wait=30)
     assert [found["name"] for found in site.engine.children()] == ["host"]
 
 
@@ -84,10 +74,10 @@ def test_idle_tunnel_is_closed_and_comes_back_with_a_packet(site: Lab, initiator
     site.connect(engine=child(inactivity="1s", start_action="trap" if initiator == "engine" else "none"))
     site.daemon(initiator).initiate("net")
     site.assert_traffic()
-    wait_until(lambda: not site.engine.children() and not site.charon.children(), 6)
+    wait_until(lambda: not site.engine.children() and not site.charon.children())
     site.assert_same_ike()
     if initiator == "engine":
-        assert lost(site.left.client, site.right.host) == 0
+        assert site.left.client.ping(site.right.host, count=3, wait=30)
         site.assert_same_child()
 
 
@@ -96,10 +86,10 @@ def test_the_trap_is_set_again_after_the_peer_has_closed(site: Lab) -> None:
     """Mirrors ikev2/dpd-trap as far as the trap goes: whoever closed, the next packet brings the tunnel back."""
     site.connect(engine=child(start_action="trap", close_action="trap"))
     for _ in range(2):
-        assert lost(site.left.client, site.right.host) == 0
+        assert site.left.client.ping(site.right.host, count=3, wait=30)
         site.charon.terminate(ike=site.name)
         wait_until(lambda: not site.engine.sas())
-    assert lost(site.left.client, site.right.host) == 0
+    assert site.left.client.ping(site.right.host, count=3, wait=30)
 
 
 def test_install_and_uninstall(site: Lab) -> None:
@@ -107,7 +97,7 @@ def test_install_and_uninstall(site: Lab) -> None:
     site.connect()
     site.engine.request("install", {"child": "net"})
     assert "net" in site.engine.cli("pols").stdout
-    assert lost(site.left.client, site.right.host) == 0
+    assert site.left.client.ping(site.right.host, count=3, wait=30)
     site.engine.cli("uninstall", "--child", "net")
     assert "no policies" in site.engine.cli("pols").stdout
     site.assert_traffic()

@@ -85,7 +85,7 @@ def test_replace_waits_for_a_reauthentication(site: Lab) -> None:
     old = site.engine.ike()["initiator-spi"]
     site.charon.initiate("net")
     assert len(site.engine.ikes()) == 2
-    wait_until(lambda: len(site.engine.sas()) == len(site.charon.sas()) == 1, timeout=20)
+    wait_until(lambda: len(site.engine.sas()) == len(site.charon.sas()) == 1)
     assert site.engine.ike()["initiator-spi"] == site.charon.ike()["initiator-spi"] != old
 
 
@@ -99,5 +99,5 @@ def test_r05_both_begin_at_once(site: Lab, unique: str) -> None:
         end()
     wait_until(lambda: spis(site.engine) == spis(site.charon) != set())
     assert len(spis(site.engine)) == (2 if unique == "never" else len(spis(site.charon)))
-    assert site.left.client.ping(site.right.host, count=3)
-    assert site.right.client.ping(site.left.host, count=3)
+    wait_until(lambda: site.left.client.ping(site.right.host, count=3, wait=2))
+    wait_until(lambda: site.right.client.ping(site.left.host, count=3, wait=2))

@@ -131,7 +131,7 @@ def test_address_of_a_pool(site: Lab, initiator: str, tmp_path: Path) -> None:
     assert (pool["base"], pool["size"], pool["online"], pool["offline"]) == ("10.3.0.0", "14", "1", "0")
     warrior.client.terminate(ike=site.name)
     wait_until(lambda: not warrior.has(address))
-    assert [status for _identity, status in warrior.leases().values()] == ["offline"]
+    wait_until(lambda: [status for _identity, status in warrior.leases().values()] == ["offline"])
 
 
 @pytest.mark.scenario("ikev2/config-payload")

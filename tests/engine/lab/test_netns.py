@@ -50,7 +50,7 @@ def test_sockets_can_be_opened_inside(pair: tuple[Namespace, Namespace]):
     with right.entered():
         server = socket.create_server(("192.0.2.2", 0))
     with server, left.entered():
-        client = socket.create_connection(server.getsockname(), 5)
+        client = socket.create_connection(server.getsockname(), 60)
         client.close()
 
 
@@ -66,11 +66,11 @@ def test_nothing_outlives_a_namespace():
     need_root()
     need_programs("ip", "ping")
     with Namespace(f"labx{os.getpid()}") as namespace:
-        child = namespace.popen("sleep", "60")
-        stray = subprocess.Popen(namespace.prefix(["sleep", "60"]))
+        child = namespace.popen("sleep", "600")
+        stray = subprocess.Popen(namespace.prefix(["sleep", "600"]))
         wait_until(lambda: len(namespace.run("ip", "netns", "pids", namespace.name).stdout.split()) >= 2)
     assert child.poll() is not None
-    assert stray.wait(5) is not None
+    assert stray.wait(60) is not None
     assert namespace.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
 
 

@@ -11,9 +11,10 @@ from ikeengine.ikev2.peer import auth_lifetime
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import EngineSettings, Unique
 from ikeengine.model.credentials import SharedKey
+from ikeengine.model.sa import Direction
 from ikeengine.model.secret import Secret
 from ikeengine.negotiate.selectors import parse_selector
-from ikeengine.outputs import IkeUpdown, LogLine
+from ikeengine.outputs import ChildUpdown, IkeUpdown, LogLine
 from ikeengine.registry import NotifyType
 from ikeengine.wire.payloads import Notify
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
@@ -247,8 +248,37 @@ def test_packets_never_arrive_before_their_sa(by: int) -> None:
     assert established(*hosts) != old
     assert all(flows)
     assert len(flows) > 5
+    net.run(10)
     for host in hosts:
         assert len(host.sas) == 2
+
+
+@pytest.mark.parametrize("by", [0, 1])
+def test_packets_under_way_when_the_old_one_is_deleted(by: int) -> None:
+    """What the initiator has sent on the old Child SA may arrive after its Delete: it is accepted for five seconds."""
+    net, *hosts = psk_pair()
+    net.initiate(hosts[0])
+    initiator, responder = hosts[by], hosts[1 - by]
+    old = initiator.sending_sa()
+    assert old is not None
+    net.command(initiator, Rekey(ike=("left", "right")[by], reauth=True))
+    net.settle(2)
+    established(initiator, responder)
+    assert accepts(responder, old.spi)
+    assert [child.state for child in responder.ikes()[0].children] == ["INSTALLED", "DELETED"]
+    assert [event.up for event in responder.events(ChildUpdown)] == [True, True, False]
+    assert len(responder.policies) == 1
+    net.run(10)
+    assert not accepts(responder, old.spi)
+    assert len(responder.sas) == 2
+    net.command(responder, Terminate(child="net"))
+    net.settle()
+    assert not responder.sas
+    assert not responder.policies
+
+
+def accepts(host: Host, spi: int) -> bool:
+    return any(sa.spi == spi and sa.direction is Direction.IN for sa in host.sas.values())
 
 
 @pytest.mark.parametrize("what", [Rekey(child="net"), Rekey(ike="left")])

@@ -14,8 +14,9 @@ from ikeengine.model.failure import Alert
 from ikeengine.model.secret import Secret
 from ikeengine.outputs import LogLine, Transmit
 from ikeengine.sa.uniqueness import REAUTHENTICATION
+from tests.engine.support import site
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
-from tests.engine.support.site import LEFT, PSK, RIGHT, connection, psk_pair
+from tests.engine.support.site import LEFT, PSK, RIGHT, pattern, psk_pair
 
 IKE_AUTH = 35
 NETS = ("10.1.0.0/24", "10.2.0.0/24")
@@ -33,7 +34,7 @@ def twin(net: Net, address: str = "192.0.2.11", seed: str = "twin", **changes: o
     host = net.add(address)
     host.endpoint._ctx.rng = SeededRng(seed)
     host.endpoint.credentials.add_shared(SharedKey("psk", PSK))
-    config = connection("left", RIGHT, "left.example.com", "right.example.com", NETS, **changes)
+    config = site.connection("left", RIGHT, "left.example.com", "right.example.com", NETS, **changes)
     host.endpoint.load_connection(config, net.now)
     net.pump(host)
     return host
@@ -146,8 +147,6 @@ def test_never_neither_sends_nor_obeys_initial_contact() -> None:
 
 def test_initial_contact_needs_to_know_whom_it_addresses() -> None:
     """With a wildcard as `remote.id` the initiator cannot tell whether it knows the peer."""
-    from tests.engine.support.site import pattern
-
     net, first, right = pair(Unique.NO)
     assert net.initiate(first).ok
     other = twin(net)
@@ -198,7 +197,7 @@ def test_r05_simultaneous_initiation(unique: Unique, seed: int) -> None:
     """Both sides begin at once. Both end with the same IKE SAs, and traffic flows; `replace` leaves one."""
     net, left, right = psk_pair(Net(seed, jitter=0.02 * seed), unique=unique)
     ops = {host.address: net.command(host, Initiate(child="net")) for host in (left, right)}
-    net.run(60)
+    net.run(90)
     assert {ike.spi_i for ike in left.ikes()} == {ike.spi_i for ike in right.ikes()}
     assert len(list(installed_pairs(left, right))) == len(left.children()) == len(right.children())
     assert traffic_flows(left, right)

@@ -272,8 +272,13 @@ def traffic_flows(a: Host, b: Host) -> bool:
 def _accepts(sender: Host, receiver: Host) -> bool:
     sa = sender.sending_sa()
     return sa is not None and any(
-        other.spi == sa.spi and other.direction is Direction.IN for other in receiver.sas.values()
+        _headers(other) == _headers(sa) and other.direction is Direction.IN for other in receiver.sas.values()
     )
+
+
+def _headers(sa: IpsecSa) -> list[tuple[int, int]]:
+    """The protocols and SPIs that packets show; a NAT may change the addresses."""
+    return [(each.protocol, each.spi) for each in (sa, sa.outermost)]
 
 
 def installed_pairs(a: Host, b: Host) -> Iterator[tuple[ChildStatus, ChildStatus]]:

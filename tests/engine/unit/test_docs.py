@@ -88,7 +88,7 @@ def test_the_readme_names_everything(pattern: str, prefix: str) -> None:
     text = (ROOT / "README.md").read_text()
     for path in ROOT.glob(pattern):
         name = path.parent.parent.name if path.name == "main.yml" else path.stem
-        assert f"{prefix}{name}" in text
+        assert re.search(rf"\b{re.escape(prefix + name)}\b", text), name
 
 
 @pytest.mark.parametrize(

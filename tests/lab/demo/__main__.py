@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -19,13 +20,17 @@ from tests.lab.demo import inventory, playbook
 from tests.lab.demo.playbook import PlaybookFailed, Recap
 from tests.lab.demo.topology import INTERNET, PREFIX, SITES, Topology, remove_leftovers
 from tests.lab.demo.wire import Capture
+from tests.lab.netns import Namespace, wait_until
+from tests.lab.traffic import Ping, iperf3
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build"
+DIRECTORY = Path("/tmp/keymesh-demo")
+LOCK = Path("/run/keymesh-demo.lock")
 MARKER = b"keymesh-secret!!"
 """What the clients send to each other; it must not be seen on the wire."""
 
-LOAD_SECONDS = 6
+TRANSFER_MEGABYTES = 50
 PING_INTERVAL = 0.01
 
 
@@ -78,7 +83,7 @@ class Demo:
 
     def traffic(self) -> str:
         """Ping and a bulk transfer between the clients, and a look at the capture between the gateways."""
-        if not self._client().ping(self.right.client_address, "-p", MARKER.hex(), "-s", "256", count=10):
+        if not self._client().ping(self.right.client_address, "-p", MARKER.hex(), "-s", "256", count=10, wait=10):
             raise DemoFailed(f"{self.left.client} cannot reach {self.right.client} through the tunnel")
         rate = self._transfer()
         assert self._capture is not None
@@ -90,20 +95,16 @@ class Demo:
 
     def rekey_under_load(self) -> str:
         """New keys for everything while packets flow, every one counted."""
-        count = int(LOAD_SECONDS / PING_INTERVAL)
-        ping = self._client().popen(
-            "ping", "-n", "-q", "-i", str(PING_INTERVAL), "-c", str(count), self.right.client_address,
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
         before = self._spis()
+        ping = Ping(self._client(), self.right.client_address, interval=PING_INTERVAL)
         self._play("keymesh.ike.rekey", "rekey", "-e", "ike_rekey_parent=true")
-        output, _ = ping.communicate(timeout=60)
+        self._wait_for_the_replaced_to_go()
+        received, lost = ping.stop()
         if before & self._spis():
             raise DemoFailed("the SAs were not replaced")
-        match = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-        if match is None or match[1] != match[2]:
-            raise DemoFailed(f"packets were lost while rekeying: {output}")
-        return f"IKE SA and Child SA replaced on {self.left.gateway}; {match[2]} of {match[1]} packets arrived, 0 lost"
+        if lost or not received:
+            raise DemoFailed(f"packets were lost while rekeying: {lost} of {received + len(lost)}")
+        return f"IKE SA and Child SA replaced on {self.left.gateway}; {received} packets arrived meanwhile, 0 lost"
 
     def status(self) -> None:
         """What a person reads."""
@@ -121,17 +122,12 @@ class Demo:
 
             return playbook.run(self.collections, self.inventory, name, self.directory / f"{log}.log", tell, *arguments)
 
-    def _client(self):
+    def _client(self) -> Namespace:
         return self.topology.hosts[self.left.client]
 
     def _transfer(self) -> float:
-        server = self.topology.hosts[self.right.client].popen(
-            "iperf3", "--server", "--one-off", stdout=subprocess.DEVNULL
-        )
-        time.sleep(0.5)
-        result = self._client().run("iperf3", "--client", self.right.client_address, "--time", "3", "--json")
-        server.wait(10)
-        return json.loads(result.stdout)["end"]["sum_received"]["bits_per_second"] / 1e6
+        server, address = self.topology.hosts[self.right.client], self.right.client_address
+        return iperf3(self._client(), server, address, megabytes=TRANSFER_MEGABYTES)
 
     def _engine(self, gateway: str, *arguments: str, capture: bool = True) -> str:
         host = self.directory / "hosts" / gateway
@@ -140,12 +136,14 @@ class Demo:
         result = subprocess.run([*prefix, *command], stdout=subprocess.PIPE if capture else None, text=True, check=True)
         return result.stdout or ""
 
-    def _sas(self) -> list[dict]:
-        return json.loads(self._engine(self.left.gateway, "sas", "--json"))
-
     def _spis(self) -> set[str]:
         """Every SPI in use on the left gateway; replaced SAs linger for a few seconds and do not count."""
-        return {spi for sa in self._sas() for spi in _spis_in_use(sa)}
+        sas = json.loads(self._engine(self.left.gateway, "sas", "--json"))
+        return {spi for sa in sas for spi in _spis_in_use(sa)}
+
+    def _wait_for_the_replaced_to_go(self) -> None:
+        """Until then packets that were still under way may arrive with the old keys."""
+        wait_until(lambda: "DELETED" not in self._engine(self.left.gateway, "sas", "--json"), interval=1)
 
     def _datapath(self) -> str:
         stats = json.loads(self._engine(self.left.gateway, "stats", "--json"))
@@ -234,16 +232,18 @@ def main() -> int:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         console.print("The demo makes network namespaces, which needs root and iproute2: sudo make demo")
         return 1
-    remove_leftovers()
-    directory = Path("/tmp/keymesh-demo")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    fetch_wheels(console, BUILD / "wheels")
-    demo = Demo(console, directory)
+    with alone(console):
+        return show(console, keep=options.keep)
+
+
+def show(console: Console, *, keep: bool) -> int:
+    """Build everything, tell the story, and remove everything unless it is to be kept."""
+    demo = Demo(console, fresh_directory())
     kept = False
     try:
+        fetch_wheels(console, demo.wheels)
         tell_story(demo)
-        if options.keep:
+        if keep:
             explain_how_to_explore(demo)
             kept = True
     except (DemoFailed, PlaybookFailed) as failure:
@@ -254,8 +254,28 @@ def main() -> int:
         if not kept:
             demo.topology.close()
     if not kept:
-        shutil.rmtree(directory)
+        shutil.rmtree(demo.directory)
     return 0
+
+
+@contextmanager
+def alone(console: Console) -> Iterator[None]:
+    """One demo at a time on a machine: they all have the same names."""
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("another demo runs on this machine; waiting for its end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fresh_directory() -> Path:
+    """An empty directory for the demo, with nothing left of the one before."""
+    remove_leftovers()
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(mode=0o700)
+    return DIRECTORY
 
 
 if __name__ == "__main__":

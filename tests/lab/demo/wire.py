@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import traffic
 from tests.lab.netns import Namespace
 
-_KINDS = {
-    "IKE": "udp port 500 or (udp port 4500 and udp[8:4] = 0)",
-    "ESP": "esp or (udp port 4500 and udp[8:4] != 0 and greater 60)",
-    "NAT keepalive": "udp port 4500 and less 60",
-    "ARP": "arp",
-}
+_KINDS = {"IKE": traffic.IKE, "ESP": traffic.ESP, "NAT keepalive": traffic.KEEPALIVE, "ARP": "arp"}
 """tcpdump filters of everything that may be there. Anything else is a leak."""
+_NOT_OURS = "ip6"
+"""The demo has IPv4 addresses only; what an interface sends to find routers with IPv6 is not of the sites."""
 
 
 @dataclass(frozen=True)
@@ -29,31 +26,16 @@ class Findings:
 
 
 class Capture:
-    """A running tcpdump on every interface of a namespace."""
+    """A running tcpdump on an interface of a namespace."""
 
     def __init__(self, where: Namespace, interface: str, path: Path) -> None:
         self._path = path
-        self._process = where.popen(
-            "tcpdump", "-i", interface, "-U", "-w", str(path), "--immediate-mode", "ip or arp",
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        deadline = time.monotonic() + 5
-        while not path.exists() or not path.stat().st_size:
-            if time.monotonic() > deadline:
-                raise TimeoutError("tcpdump does not start")
-            time.sleep(0.05)
+        self._running = ExitStack()
+        self._packets = self._running.enter_context(traffic.captured(where, path, interface))
 
     def stop(self, marker: bytes) -> Findings:
         """End the capture and look at it."""
-        time.sleep(0.3)
-        self._process.terminate()
-        self._process.wait(10)
-        packets = Counter({kind: self._count(expression) for kind, expression in _KINDS.items()})
-        allowed = " or ".join(f"({expression})" for expression in _KINDS.values())
-        return Findings(+packets, self._count(f"not ({allowed})"), marker in self._path.read_bytes())
-
-    def _count(self, expression: str) -> int:
-        result = subprocess.run(
-            ["tcpdump", "-n", "-r", str(self._path), expression], capture_output=True, text=True, check=True
-        )
-        return len(result.stdout.splitlines())
+        self._running.close()
+        packets = Counter({kind: self._packets.count(expression) for kind, expression in _KINDS.items()})
+        allowed = " or ".join(f"({expression})" for expression in (*_KINDS.values(), _NOT_OURS))
+        return Findings(+packets, self._packets.count(f"not ({allowed})"), marker in self._path.read_bytes())

@@ -135,7 +135,7 @@ class FakeDaemon:
 
     def _initiate(self, message: Message) -> Message:
         if self.meeting is not None:
-            self.meeting.wait(10)
+            self.meeting.wait(60)
         name = message.get("ike", "a--b")
         if self.initiate_error or name in self.unreachable_peers:
             return failed(self.initiate_error or f"{name}: giving up")

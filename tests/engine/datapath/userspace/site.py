@@ -170,21 +170,21 @@ def transfer(sender: Namespace, receiver: Namespace, address: str, size: int) ->
     arrived: list[bytes] = []
     with receiver.entered():
         listener = socket.create_server((address, 0), family=family)
-    listener.settimeout(20)
+    listener.settimeout(120)
 
     def receive() -> None:
         with listener, listener.accept()[0] as connection:
-            connection.settimeout(20)
+            connection.settimeout(120)
             while chunk := connection.recv(65536):
                 arrived.append(chunk)
 
     thread = threading.Thread(target=receive)
     thread.start()
     with sender.entered():
-        connection = socket.create_connection(listener.getsockname()[:2], timeout=20)
+        connection = socket.create_connection(listener.getsockname()[:2], timeout=120)
     with connection:
         connection.sendall(data)
-    thread.join(30)
+    thread.join(120)
     return b"".join(arrived) == data
 
 

@@ -6,8 +6,19 @@ import pytest
 
 from ikeengine.datapath.userspace.esp import EspSender
 from ikeengine.datapath.userspace.overhead import inner_mtu, segment_sizes
-from ikeengine.registry import EncrId, Protocol
-from tests.engine.datapath.userspace.samples import ENCAP, LEFT6, RIGHT6, SUITES, encr, make_sa, suite_name
+from ikeengine.model.sa import OuterAh
+from ikeengine.registry import EncrId, IntegId, Protocol
+from tests.engine.datapath.userspace.samples import (
+    ENCAP,
+    LEFT6,
+    RIGHT6,
+    SUITES,
+    encr,
+    integ,
+    key,
+    make_sa,
+    suite_name,
+)
 
 
 class Zeros:
@@ -35,6 +46,13 @@ def test_ah() -> None:
     _cipher, mac = next(suite for suite in SUITES if suite[1] is not None)
     sa = make_sa(suite=(encr(EncrId.AES_CBC, 128), mac), protocol=Protocol.AH, encap=None)
     assert 1500 - 20 - 12 - 64 <= inner_mtu(sa, 1500) <= 1500 - 20 - 12 - 12
+
+
+def test_ah_around_esp() -> None:
+    suite = encr(EncrId.AES_CBC, 128), integ(IntegId.HMAC_SHA2_256_128)
+    bundle = make_sa(suite=suite, encap=None, ah=OuterAh(1, suite[1], key(32)))
+    header = 12 + 16
+    assert inner_mtu(bundle, 1500) == inner_mtu(make_sa(suite=suite, encap=None), 1500 - header)
 
 
 def test_an_algorithm_that_only_the_kernel_knows() -> None:

@@ -45,7 +45,7 @@ class Raw:
             self.sockets[length].receive(lambda packet, tos: self.received.append((packet, tos)))
             return len(self.received) >= count
 
-        wait_until(arrived, timeout=5)
+        wait_until(arrived)
         return self.received
 
 
@@ -56,7 +56,7 @@ def raw(host) -> Iterator[Raw]:
         sockets = open_raw_sockets(MARK, drops)
         wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, ESP)
     with wire:
-        wire.settimeout(5)
+        wire.settimeout(60)
         yield Raw(sockets, drops, wire)
     for each in sockets.values():
         each.close()
@@ -98,7 +98,7 @@ def test_packets_that_pass_keep_every_octet(raw, host, length):
     packet = udp_packet(address, address, ports=(1000, 2000), data=b"in the clear")
     with host.entered(), socket.socket(socket.AF_INET6 if length == 16 else socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((address, 2000))
-        sock.settimeout(5)
+        sock.settimeout(60)
         raw.sockets[length].send_unprotected(packet)
         assert not raw.drops
         assert sock.recvfrom(100)[0] == b"in the clear"

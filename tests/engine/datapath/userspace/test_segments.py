@@ -42,7 +42,7 @@ def sockets():
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
     ):
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(2)
+        receiver.settimeout(60)
         yield sender, receiver
 
 

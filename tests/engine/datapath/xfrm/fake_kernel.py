@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -260,3 +261,11 @@ def use(monkeypatch, kernel: FakeKernel) -> None:
     monkeypatch.setattr(datapath, "NetlinkSocket", lambda family: FakeSocket(kernel))
     for module in (datapath, sad):
         monkeypatch.setattr(module, "EventSocket", lambda family, groups: FakeEvents(kernel, groups))
+
+
+def set_counters(kernel: FakeKernel, name: SaId, *, octets: int = 0, packets: int = 0, used: int = 0, stats=(0, 0, 0)):
+    """Say what a state has been through; `stats` are too old, replayed and not authentic packets."""
+    body = bytearray(kernel.states[name])
+    struct.pack_into("=4Q", body, 160, octets, packets, 1700000000, 1700000001 if packets else 0)
+    struct.pack_into("=3I", body, 192, *stats)
+    kernel.states[name] = bytes(body) + (attribute(Xfrma.LASTUSED, struct.pack("=Q", used)) if used else b"")

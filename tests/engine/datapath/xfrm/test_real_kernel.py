@@ -120,7 +120,7 @@ def test_ike_sockets_are_exempt(peer: Namespace, xfrm: NetlinkSocket, everything
     with peer.entered():
         receiver = socket.socket(family, socket.SOCK_DGRAM)
         receiver.bind((address, 500))
-        receiver.settimeout(2)
+        receiver.settimeout(60)
     with receiver, socket.socket(family, socket.SOCK_DGRAM) as ike, socket.socket(family, socket.SOCK_DGRAM) as other:
         if family == socket.AF_INET6:
             ike.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

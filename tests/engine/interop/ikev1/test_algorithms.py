@@ -45,6 +45,21 @@ def test_esp(site: Lab, initiator: str, proposal: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev1/rw-multi-ciphers")
+@pytest.mark.parametrize("which", [0, 1], ids=["carol", "dave"])
+def test_road_warriors_with_other_ciphers(site: Lab, initiator: str, which: int) -> None:
+    """Mirrors ikev1/rw-multi-ciphers: the gateway has proposals for each road warrior, who has one of them."""
+    ike, esp = ["aes128-sha256-modp2048", "3des-sha1-modp2048"], ["aes128-sha256", "3des-sha1"]
+    gateway = "charon" if initiator == "engine" else "engine"
+    warrior = {"proposals": [ike[which]], **child(esp_proposals=[esp[which]])}
+    many = {"proposals": ike, "remote_addrs": ["%any"], **child(esp_proposals=esp)}
+    connect(site, **{initiator: warrior, gateway: many})
+    site.daemon(initiator).initiate("net")
+    assert site.assert_same_ike()[0]["encr-alg"] == ("AES_CBC", "3DES_CBC")[which]
+    assert site.assert_same_child()[0]["encr-alg"] == ("AES_CBC", "3DES_CBC")[which]
+    site.assert_traffic()
+
+
 def test_default_proposals(site: Lab, initiator: str) -> None:
     """Our default list and charon's have something in common."""
     connect(site, proposals=["default"], **child(esp_proposals=["default"]))

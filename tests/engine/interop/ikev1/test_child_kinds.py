@@ -30,7 +30,7 @@ def test_protocols_and_ports(site: Lab, initiator: str) -> None:
     for name in ("icmp", "ssh"):
         site.daemon(initiator).initiate(name)
     site.assert_same_ike()
-    wait_until(lambda: len(site.charon.children()) == 2)
+    wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 2)
     found = {entry["name"]: entry for entry in site.engine.children()}
     assert found["icmp"]["local-ts"] == ["10.1.0.0/24[icmp]"]
     assert found["ssh"]["remote-ts"] == ["10.2.0.0/24[tcp/22]"]

@@ -11,8 +11,8 @@ from tests.engine.interop.ikev1.site import connect
 from tests.engine.interop.lab import Lab, child, lab
 from tests.lab.netns import wait_until
 
-QUICK_ENGINE = {"retransmit_timeout": 0.3, "retransmit_tries": 3, "retransmit_base": 1.2}
-QUICK_CHARON = {"retransmit_timeout": "0.3", "retransmit_tries": "3", "retransmit_base": "1.2"}
+QUICK_ENGINE = {"retransmit_timeout": 0.5, "retransmit_tries": 4, "retransmit_base": 1.2}
+QUICK_CHARON = {"retransmit_timeout": "0.5", "retransmit_tries": "4", "retransmit_base": "1.2"}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,7 @@ def test_dpd_keeps_a_living_peer(site: Lab, asks: str) -> None:
     connect(site, **{asks: {"dpd_delay": "1s", "dpd_timeout": "5s"}})
     site.engine.initiate("net")
     spi = site.engine.ike()["initiator-spi"]
-    time.sleep(2.5)
-    wait_until(lambda: "DPD" in site.charon.log() or "N(DPD" in site.charon.log())
+    wait_until(lambda: site.charon.log().count("N(DPD_ACK)") >= 2)
     assert site.assert_same_ike()[0]["initiator-spi"] == spi
     site.assert_traffic()
 

@@ -15,7 +15,7 @@ MAIN, AGGRESSIVE = "Main Mode Handshake returned", "Aggressive Mode Handshake re
 
 def scan(site: Lab, *options: str) -> str:
     """What ike-scan says of the engine, seen from the other gateway; charon has port 500 there."""
-    command = ["ike-scan", "--sport=5000", "--retry=2", "--timeout=300", TRANSFORM, *options, site.left.address]
+    command = ["ike-scan", "--sport=5000", "--retry=3", "--timeout=2000", TRANSFORM, *options, site.left.address]
     return site.right.gateway.run(*command).stdout
 
 

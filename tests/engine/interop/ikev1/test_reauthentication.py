@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.engine.interop.ikev1.site import connect
@@ -22,11 +20,12 @@ def test_replaced_in_time(site: Lab, initiator: str, who: str, which: str) -> No
     site.assert_same_ike()
     spi, seen = site.engine.child()["spi-in"], {site.engine.ike()["initiator-spi"]}
     with no_loss(site.left.client, site.right.host), no_loss(site.right.client, site.left.host):
-        for _ in range(10):
-            time.sleep(0.5)
-            seen |= {sa["initiator-spi"] for sa in site.engine.ikes()}
-    assert len(seen) >= 2
-    wait_until(lambda: len(site.engine.ikes()) == 1)
+
+        def enough() -> bool:
+            seen.update(sa["initiator-spi"] for sa in site.engine.ikes())
+            return len(seen) >= 3
+
+        wait_until(enough)
     assert site.engine.child()["spi-in"] == spi
     site.assert_traffic()
 
@@ -34,8 +33,8 @@ def test_replaced_in_time(site: Lab, initiator: str, who: str, which: str) -> No
 def test_charon_says_a_shorter_lifetime(site: Lab) -> None:
     """The engine would keep the SA for a long time; charon proposes little, and the engine replaces it in time."""
     times = {"rekey_time": "0s", "over_time": "0s", "rand_time": "0s"}
-    connect(site, engine={"reauth_time": "0s", **times}, charon={"reauth_time": "12s", **times})
+    connect(site, engine={"reauth_time": "0s", **times}, charon={"reauth_time": "60s", **times})
     site.charon.initiate("net")
     site.assert_same_ike()
     deadline = site.engine.ike()
-    assert 0 < int(deadline["rekey-time"]) <= 12
+    assert 0 < int(deadline["rekey-time"]) <= 60

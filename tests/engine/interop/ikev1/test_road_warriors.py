@@ -13,8 +13,8 @@ from tests.lab.certs import authority
 from tests.lab.control import Refused, Section
 from tests.lab.netns import wait_until
 
-QUICK_ENGINE = {"retransmit_timeout": 0.5, "retransmit_tries": 2, "retransmit_base": 1.2}
-QUICK_CHARON = {"retransmit_timeout": "0.5", "retransmit_tries": "2", "retransmit_base": "1.2"}
+QUICK_ENGINE = {"retransmit_timeout": 1.0, "retransmit_tries": 3, "retransmit_base": 1.2}
+QUICK_CHARON = {"retransmit_timeout": "1.0", "retransmit_tries": "3", "retransmit_base": "1.2"}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_keys_differ(site: Lab, initiator: str) -> None:
     connect(site)
     site.charon.load_psk(f"not {PSK}")
     with pytest.raises(Refused):
-        site.daemon(initiator).initiate("net", timeout=8)
+        site.daemon(initiator).initiate("net")
     if initiator == "engine":
         record = site.engine.failures(site.name)[0]
         assert record["advice"]

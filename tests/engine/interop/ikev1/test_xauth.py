@@ -100,6 +100,19 @@ def test_user_and_password(site: Lab, initiator: str, proof: str) -> None:
     site.assert_traffic()
 
 
+@pytest.mark.scenario("ikev1/xauth-id-rsa-aggressive")
+def test_aggressive_mode(site: Lab, initiator: str) -> None:
+    """Mirrors ikev1/xauth-id-rsa-aggressive: certificates in three messages, then carol's name and password."""
+    log_in(site, initiator, proof="rsa", aggressive="yes")
+    load_password(site)
+    site.daemon(initiator).initiate("net")
+    site.assert_same_ike()
+    site.assert_same_child()
+    assert "AGGRESSIVE" in site.charon.log()
+    assert site.peer(initiator).ike()["remote-xauth-id"] == CAROL
+    site.assert_traffic()
+
+
 def test_wrong_password(site: Lab, initiator: str) -> None:
     """Nothing comes up, both say so, and the engine says why and for whom."""
     log_in(site, initiator)
@@ -114,14 +127,16 @@ def test_wrong_password(site: Lab, initiator: str) -> None:
     assert PASSWORD not in site.engine.log()
 
 
+@pytest.mark.scenario("ikev1/xauth-rsa-radius", role="responder")
 @pytest.mark.parametrize("password", [PASSWORD, "something else"], ids=["right", "wrong"])
 def test_a_program_knows_the_password(site: Lab, password: str) -> None:
-    """The gateway asks `engine.xauth_command`, and has no password of its own."""
-    log_in(site, "charon", engine={"remote-2": {"auth": "xauth-radius"}})
+    """Mirrors ikev1/xauth-rsa-radius with `engine.xauth_command` instead of a server; the gateway has no password."""
+    log_in(site, "charon", proof="rsa", engine={"remote-2": {"auth": "xauth-radius"}})
     load_password(site, password, only="charon")
     if password == PASSWORD:
         site.charon.initiate("net")
         assert site.engine.ike()["remote-xauth-id"] == CAROL
+        site.assert_traffic()
     else:
         with pytest.raises(RuntimeError):
             site.charon.initiate("net")

@@ -135,7 +135,7 @@ class Gateway:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.datapath.prepare_socket(sock, nat_t=nat_t)
             sock.bind((address, port))
-        sock.settimeout(5)
+        sock.settimeout(60)
         return sock
 
     def send_again(self, packets: list[bytes]) -> None:
@@ -146,7 +146,7 @@ class Gateway:
             for packet in packets:
                 sock.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
 
-    def wait_for_event(self, timeout: float = 5) -> Acquire | SaExpired:
+    def wait_for_event(self, timeout: float = 60) -> Acquire | SaExpired:
         """The next event of the kernel."""
 
         def arrived() -> bool:
@@ -298,10 +298,10 @@ def transfer(source: Namespace, destination: Namespace, address: str, port: int 
     received = bytearray()
 
     def serve() -> None:
-        listener.settimeout(20)
+        listener.settimeout(120)
         connection, _ = listener.accept()
         with connection:
-            connection.settimeout(20)
+            connection.settimeout(120)
             while data := connection.recv(65536):
                 received.extend(data)
 
@@ -311,9 +311,9 @@ def transfer(source: Namespace, destination: Namespace, address: str, port: int 
     with source.entered():
         client = socket.socket(family)
     with client, listener:
-        client.settimeout(20)
+        client.settimeout(120)
         client.connect((address, port))
         client.sendall(payload)
         client.shutdown(socket.SHUT_WR)
-        server.join(30)
+        server.join(120)
     return len(received) if received == payload else -1

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.engine.interop.ikev1.site import connect
-from tests.engine.interop.lab import Lab, child, lab
+from tests.engine.interop.lab import Lab, child, lab, merged
+from tests.engine.interop.test_certificates import PUBKEY, equip, leafs
 from tests.engine.kernel.inside.test_child_kinds import AH, DATAPATHS, HOSTS, assert_hosts_reach_each_other
+from tests.lab.certs import authority
 from tests.lab.charon import NETLINK
 from tests.lab.traffic import captured
 
@@ -89,6 +91,27 @@ def test_compression(site: Lab, initiator: str, tmp_path: Path) -> None:
         assert site.right.client.ping(site.left.host, "-s", "1200", count=2)
     assert capture.count("esp") >= 20
     assert capture.count("esp and greater 800") == 0
+
+
+@pytest.mark.scenario("ikev1/host2host-cert")
+def test_host_to_host_with_certificates(site: Lab, initiator: str, tmp_path: Path) -> None:
+    """Mirrors ikev1/host2host-cert: the gateways themselves are the ends of the tunnel."""
+    mine, theirs = leafs("rsa2048")
+    equip(site.engine, mine, authority())
+    equip(site.charon, theirs, authority())
+    connect(
+        site,
+        engine=merged(child(**HOSTS), {"local": {"certs": [mine.pem]}}),
+        charon=merged(child(**HOSTS), {"local": {"certs": [theirs.pem]}}),
+        **PUBKEY,
+    )
+    site.daemon(initiator).initiate("net")
+    mine_sa, _theirs = site.assert_same_child()
+    assert mine_sa["mode"] == "TUNNEL"
+    with captured(site.left.gateway, tmp_path / "esp.pcap", direction="out") as capture:
+        assert_hosts_reach_each_other(site)
+    assert capture.count("esp or udp port 4500") >= 4
+    assert capture.count("icmp") == 0
 
 
 @pytest.mark.scenario("ikev1/net2net-psk")

@@ -44,7 +44,7 @@ def flood(pair: Pair, count: int) -> subprocess.Popen[str]:
 
 def lost(ping: subprocess.Popen[str]) -> tuple[int, int]:
     """Sent and lost pings, once the flood is over."""
-    output, _ = ping.communicate(timeout=60)
+    output, _ = ping.communicate(timeout=300)
     words = next(line for line in output.splitlines() if "transmitted" in line).split()
     return int(words[0]), int(words[0]) - int(words[3])
 
@@ -231,7 +231,7 @@ KILLED_ENGINE = """
     here, there = (ts("10.1.0.0/16"),), (ts("10.2.0.0/16"),)
     datapath.install_policies(PolicySet(1, PolicyAction.PROTECT, here, there, reqid=1, local=LEFT, remote=RIGHT))
     print("installed", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

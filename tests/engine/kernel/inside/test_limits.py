@@ -104,7 +104,7 @@ def test_volume_limits_are_reported_and_enforced(pair: Pair, limits: Limits):
 
 
 def test_the_safety_net_removes_an_sa_that_nobody_looks_after(pair: Pair):
-    tunnel = pair.connect(limits=Limits(hard_seconds=1))
+    tunnel = pair.connect(limits=Limits(hard_seconds=3))
     assert pair.left.datapath.usage(tunnel.out.id) is not None
     events = {pair.left.wait_for_event(), pair.left.wait_for_event()}
     assert events == {SaExpired(tunnel.out.id, hard=True), SaExpired(tunnel.back.id, hard=True)}
@@ -133,7 +133,7 @@ def test_last_use_grows_old(pair: Pair):
         usage = pair.left.datapath.usage(sa)
         assert usage is not None
         assert usage.last_use is not None
-        assert 1 <= usage.last_use < 10
+        assert 1 <= usage.last_use < 100
 
 
 @pytest.mark.parametrize(("copy_dscp", "outer"), [("out", 0xB8), ("yes", 0xB8), ("in", 0), ("no", 0)])

@@ -19,7 +19,9 @@ from tests.lab.traffic import Ping
 
 pytestmark = pytest.mark.scenario("ikev2/mobike")
 
-LOST_AT_MOST = 100
+LOST_AT_MOST = 500
+"""Pings in ten seconds, so that a busy machine does not matter."""
+
 UPDSA = 26
 """XFRM_MSG_UPDSA, which can change the ports of a state in place."""
 
@@ -75,7 +77,7 @@ def test_child_sa_survives_another_address(site: Lab, initiator: str, mover: str
     own.gateway.ip(f"address del {own.address}/24 dev eth0", f"address add {new}/24 dev eth0")
     side = "local-host" if mover == "engine" else "remote-host"
     wait_until(lambda: site.engine.ike()[side] == new)
-    wait_until(lambda: site.left.client.ping(site.right.host))
+    wait_until(lambda: site.left.client.ping(site.right.host, wait=2))
     received, lost = ping.stop()
     after, _theirs = site.assert_same_child()
     assert [after[key] for key in ("spi-in", "spi-out")] == [before[key] for key in ("spi-in", "spi-out")]

@@ -47,7 +47,7 @@ def test_a_tunnel_carries_ping_and_tcp(pair: Pair):
     assert usage.packets > 100
     assert usage.bytes > 200_000
     assert usage.last_use is not None
-    assert usage.last_use < 10
+    assert usage.last_use < 100
     assert (usage.replay_drops, usage.integrity_failures) == (0, 0)
 
 

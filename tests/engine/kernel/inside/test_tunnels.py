@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,12 +134,10 @@ def test_rekey_without_loss(site: Lab, rekeyed_by: str, mode: str) -> None:
     else:
         pings = (site.left.client, site.right.host), (site.right.client, site.left.host)
     with no_loss(*pings[0]), no_loss(*pings[1]):
-        time.sleep(0.3)
         for _ in range(2):
             site.rekey_child(rekeyed_by)
         site.rekey_ike(rekeyed_by)
         site.rekey_child(rekeyed_by)
-        time.sleep(0.3)
 
 
 VOLUMES = {
@@ -159,6 +156,5 @@ def test_rekey_by_volume(site: Lab, unit: str) -> None:
     site.engine.initiate("net")
     spi = site.engine.child()["spi-in"]
     with no_loss(site.left.client, site.right.host, at_least=LEAST_PINGS):
-        wait_until(lambda: [found["spi-in"] for found in site.engine.children()] not in ([], [spi]), 60)
-        time.sleep(0.3)
+        wait_until(lambda: [found["spi-in"] for found in site.engine.children()] not in ([], [spi]))
     wait_until(lambda: len(site.engine.children()) == len(site.charon.children()) == 1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.model.commands import Initiate
+from ikeengine.model.commands import Initiate, Terminate
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.secret import Secret
 from ikeengine.outputs import LogLine, Transmit
@@ -14,7 +14,7 @@ from ikeengine.registry import ExchangeType
 from tests.engine.support.certs import cert_pair, demands_certificate, root, trust
 from tests.engine.support.ikev1 import ikev1_pair, v1
 from tests.engine.support.pair import Host, Net, traffic_flows
-from tests.engine.support.site import LEFT, RIGHT
+from tests.engine.support.site import LEFT, PSK, RIGHT, pattern
 
 FLAG = "i_dont_care_about_security_and_use_aggressive_mode_psk"
 
@@ -186,3 +186,47 @@ def test_a_false_address_is_not_flooded(make) -> None:
     net.settle()
     octets = sum(len(sent.data) for _, sent in net.sent if sent.path.local == RIGHT)
     assert 0 < octets < 50 * len(first[0].data)
+
+
+# --- several pre-shared keys for the same two identities
+
+
+OTHER = SharedKey("other", Secret(b"the key of tomorrow, which nobody knows yet"))
+
+
+def test_an_initiator_tries_all_of_its_keys() -> None:
+    """The second message tells which one is right."""
+    net, left, right = psk()
+    left.endpoint.credentials.remove_shared("psk")
+    for key in (OTHER, SharedKey("psk", PSK)):
+        left.endpoint.credentials.add_shared(key)
+    assert net.initiate(left).ok
+    net.settle()
+    assert traffic_flows(left, right)
+
+
+def test_a_responder_can_only_try_the_first_and_says_so() -> None:
+    """The second message depends on the key, and comes before the peer has proven anything."""
+    net, left, right = psk()
+    right.endpoint.credentials.add_shared(OTHER)
+    assert net.initiate(left).ok
+    net.settle()
+    left.endpoint.credentials.remove_shared("psk")
+    left.endpoint.credentials.add_shared(OTHER)
+    net.command(left, Terminate(ike="left"))
+    net.settle()
+    assert not net.initiate(left).ok
+    net.run(60)
+    record = right.failures()[-1]
+    assert "2 pre-shared keys fit these identities equally well (psk, other)" in record.advice
+    assert "can try only the first one, psk" in record.advice
+    assert [line for line in right.events(LogLine) if "can try only the first one" in line.text]
+
+
+def test_the_key_with_the_better_owners_is_not_one_of_several() -> None:
+    net, left, right = psk()
+    owners = (pattern("left.example.com"), pattern("right.example.com"))
+    right.endpoint.credentials.add_shared(replace(OTHER, owners=owners))
+    left.endpoint.credentials.add_shared(OTHER)
+    assert net.initiate(left).ok
+    assert not [line for line in right.events(LogLine) if "can try only the first one" in line.text]

@@ -450,3 +450,18 @@ def test_nobody_learns_from_a_lost_status() -> None:
     net.rewrite = lambda datagram: None
     net.run(200)
     assert [record.phase for record in server.failures()] == ["XAUTH"]
+
+
+@pytest.mark.parametrize("who", ["client", "gateway"])
+def test_terminated_between_phase_1_and_the_end_of_xauth(who: str) -> None:
+    """Both sides are authenticated, so the peer is told and need not wait for the end of its patience."""
+    net, client, server = road_warrior()
+    reach_authenticated(net, client, server)
+    host = client if who == "client" else server
+    op = net.command(host, Terminate(ike_id=sa_of(host).unique_id))
+    done = net.done(host, op)
+    assert done is not None
+    assert done.ok
+    net.settle(1)
+    assert not client.endpoint.status()
+    assert not server.endpoint.status()

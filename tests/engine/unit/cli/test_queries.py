@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from ikeengine import __version__
+from tests.engine.unit.cli.conftest import SA
 
 SAS = """
 sa state from to spis algorithms rekey in
@@ -24,6 +25,17 @@ def test_sas_with_their_algorithms(busy: Any, run: Any) -> None:
     out = run("sas").out
     assert out.split() == SAS.split()
     assert [line.split()[0] for line in out.splitlines()] == ["sa", "site-b[3]", "net{7}"]
+
+
+def test_esp_within_ah(busy: Any, run: Any) -> None:
+    child = SA["site-b"]["child-sas"]["net-7"]
+    around = {"ah-spi-in": "a0000001", "ah-spi-out": "a0000002", "ah-integ-alg": "HMAC_SHA2_256_128"}
+    bundle = {key: value for key, value in (child | around).items() if key != "encap"}
+    sa = {"site-b": SA["site-b"] | {"child-sas": {"net-7": bundle}}}
+    busy.answers["list-sas"] = ([("list-sa", sa)], {})
+    line = " ".join(run("sas").out.splitlines()[2].split())
+    assert "c0000001_i c0000002_o, AH a0000001_i a0000002_o" in line
+    assert "ESP tunnel AES_GCM_16-256 within AH HMAC_SHA2_256_128" in line
 
 
 def test_sas_as_json_are_the_messages_of_vici(busy: Any, run: Any) -> None:

@@ -153,12 +153,20 @@ def test_defaults_come_after_what_is_written() -> None:
     assert format_proposal(draft.config.proposals[0]) == "3des-sha1-modp1024"
 
 
-def test_ah_around_esp_is_read_and_refused() -> None:
-    draft, errors = build(
-        f"version: 1\n{PSK}children: {{net: {{esp_proposals: aes128-sha256, ah_proposals: sha256}}}}\n"
-    )
+BOTH = f"{PSK}children: {{net: {{esp_proposals: aes128-sha256, ah_proposals: sha256}}}}\n"
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_ah_around_esp_is_for_ikev1_alone(version: int) -> None:
+    _draft, errors = build(f"version: {version}\n{BOTH}")
     assert len(errors) == 1
-    assert "a Child SA uses either AH or ESP" in errors[0]
+    assert "IKEv2 has no SA bundles" in errors[0]
+    assert "`version: 1`" in errors[0]
+
+
+def test_ah_around_esp() -> None:
+    draft, errors = build(f"version: 1\n{BOTH}")
+    assert errors == []
     child = draft.config.children["net"]
     assert [proposal.protocol.name for proposal in (*child.esp_proposals, *child.ah_proposals)] == ["ESP", "AH"]
 

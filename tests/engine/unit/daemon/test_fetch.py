@@ -88,7 +88,7 @@ def server() -> Iterator[Server]:
     running.server_close()
 
 
-def ask(uri: str, post: bytes = b"", *, timeout: float = 5.0, most: int = 1 << 20) -> AskFetch:
+def ask(uri: str, post: bytes = b"", *, timeout: float = 60.0, most: int = 1 << 20) -> AskFetch:
     return AskFetch(1, uri, post, most, timeout)
 
 
@@ -151,7 +151,7 @@ def run(*asked: AskFetch, fetcher: Fetcher | None = None) -> tuple[list[bytes | 
 
         for one in asked:
             used.fetch(one, answer)
-        await asyncio.wait_for(done.wait(), 20)
+        await asyncio.wait_for(done.wait(), 120)
         used.close()
         return answers, used
 
@@ -167,9 +167,9 @@ def test_one_fetch_for_all_who_ask(server: Server) -> None:
 
 def test_black_holes_do_not_delay_others(server: Server) -> None:
     """D11: what can be had comes first, and each failure says why."""
-    answers, fetcher = run(ask(server.uri("hole"), timeout=1.0), ask(server.uri("crl")), ask(server.uri("garbage")))
+    answers, fetcher = run(ask(server.uri("hole"), timeout=3.0), ask(server.uri("crl")), ask(server.uri("garbage")))
     assert CRL in answers[:2]
-    assert str(answers[2]) == "no answer within 1 s"
+    assert str(answers[2]) == "no answer within 3 s"
     assert fetcher.outcomes[("crl", "failed")] == 2
 
 

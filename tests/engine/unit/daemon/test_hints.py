@@ -12,6 +12,7 @@ from ikeengine.cli import explain
 from ikeengine.daemon.hints import hints
 from ikeengine.model.failure import Alert
 from ikeengine.model.sa import Usage
+from ikeengine.negotiate.proposals import parse_ah
 from ikeengine.observe.events import failure_fields
 from tests.engine.support.pair import Host
 from tests.engine.support.site import psk_pair
@@ -62,6 +63,15 @@ def test_in_udp_and_with_wrong_keys() -> None:
     assert "UDP 4500" in record.advice
     (record,) = hints(service(left, usage(0, integrity_failures=7), usage(5)))
     assert "7 packets came with a wrong checksum" in record.advice
+
+
+def test_ah() -> None:
+    """There is no UDP encapsulation that would help."""
+    ah = parse_ah("sha256")
+    (record,) = hints(service(host(child_esp_proposals=(ah,)), usage(0), usage(5)))
+    assert record.phase == "AH"
+    assert "IP protocol 51" in record.advice
+    assert "encap" not in record.advice
 
 
 def test_of_one_connection() -> None:

@@ -11,6 +11,7 @@ import pytest
 from ikeengine.daemon.icmp import describe
 from ikeengine.daemon.udp import UdpSockets
 from ikeengine.model.path import Path
+from tests.engine.unit.daemon.test_udp import free_ports
 from tests.lab.netns import wait_until
 
 
@@ -45,12 +46,12 @@ def test_real_error() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
-    sockets = UdpSockets(("127.0.0.1",), 15000, 15001)
+    sockets = UdpSockets(("127.0.0.1",), *free_ports("127.0.0.1"))
     seen: list[tuple[Path, str]] = []
     sockets.on_unreachable = lambda path, reason: seen.append((path, reason))
     sockets.open(lambda sock, nat_t: None)
     try:
-        sockets.send(b"hello", Path("127.0.0.1", 15000, "127.0.0.1", port))
+        sockets.send(b"hello", Path("127.0.0.1", sockets.port, "127.0.0.1", port))
         bound = next(bound for bound in sockets._bound if not bound.nat_t)
 
         def drained() -> bool:

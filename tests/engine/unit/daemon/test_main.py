@@ -20,7 +20,6 @@ import pytest
 import vici
 
 from ikeengine.daemon.host import make_run_dir
-from ikeengine.daemon.main import SHUTDOWN_TIMEOUT
 from ikeengine.errors import LocalMisuse
 from tests.engine.unit.daemon.test_udp import free_ports
 from tests.engine.unit.daemon.vici_rig import text
@@ -49,7 +48,7 @@ class Daemon:
         self._log = directory / "log"
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(directory / "notify"))
-        self.notify.settimeout(20)
+        self.notify.settimeout(120)
         mine, theirs = address[-1], peer[-1]
         self.connection = CONNECTION.format(
             name="gw", local=address, remote=peer, port=peer_port, mine=mine, theirs=theirs
@@ -87,7 +86,7 @@ class Daemon:
 
     def wait(self) -> int:
         assert self.process
-        return self.process.wait(20)
+        return self.process.wait(120)
 
     @property
     def log(self) -> str:
@@ -95,7 +94,7 @@ class Daemon:
 
     def session(self) -> vici.Session:
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(20)
+        sock.settimeout(120)
         sock.connect(str(self.socket_path))
         return vici.Session(sock)
 
@@ -128,7 +127,7 @@ def left(pair: tuple[Daemon, Daemon]) -> Daemon:
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -138,7 +137,7 @@ def test_two_daemons_bring_up_rekey_and_take_down_a_tunnel(pair: tuple[Daemon, D
     left, right = pair
     left.start()
     right.start()
-    assert left.ask("initiate", {"child": "net", "timeout": "20000"}) == {"success": "yes"}
+    assert left.ask("initiate", {"child": "net", "timeout": "60000"}) == {"success": "yes"}
     for daemon in pair:
         (entry,) = daemon.sas()
         assert entry["gw"]["state"] == "ESTABLISHED"
@@ -175,15 +174,14 @@ def test_a_second_sigterm_ends_the_waiting_for_a_peer_that_does_not_answer(pair:
     left, right = pair
     left.start()
     right.start()
-    left.ask("initiate", {"child": "net", "timeout": "20000"})
+    left.ask("initiate", {"child": "net", "timeout": "60000"})
     right.signal(signal.SIGKILL)
     right.wait()
     left.signal(signal.SIGTERM)
     assert left.heard()["STOPPING"] == "1"
     left.signal(signal.SIGTERM)
-    began = time.monotonic()
     assert left.wait() == 0
-    assert time.monotonic() - began < SHUTDOWN_TIMEOUT
+    assert "not every peer has answered" not in left.log
 
 
 def test_invalid_configuration_is_exit_2_with_every_error(left: Daemon) -> None:
@@ -234,7 +232,7 @@ def test_sighup_reloads_and_keeps_unchanged_sas(pair: tuple[Daemon, Daemon]) -> 
     left, right = pair
     left.start()
     right.start()
-    left.ask("initiate", {"child": "net", "timeout": "20000"})
+    left.ask("initiate", {"child": "net", "timeout": "60000"})
     (before,) = left.sas()
     second = CONNECTION.format(name="two", local=left.address, remote="127.0.0.13", port=500, mine=5, theirs=6)
     left.configure(left.connection + second)
@@ -289,7 +287,7 @@ def test_keys_are_logged_only_if_wanted(pair: tuple[Daemon, Daemon], tmp_path: P
     left.configure(left.connection, f", keylog: {tmp_path / 'keys'}")
     left.start()
     right.start()
-    left.ask("initiate", {"child": "net", "timeout": "20000"})
+    left.ask("initiate", {"child": "net", "timeout": "60000"})
     table = tmp_path / "keys" / "ikev2_decryption_table"
     assert stat.S_IMODE(table.stat().st_mode) == 0o600
     (entry,) = left.sas()
@@ -306,7 +304,7 @@ def test_the_key_log_begins_and_ends_at_a_reload(pair: tuple[Daemon, Daemon], tm
     left, right = pair
     left.start()
     right.start()
-    left.ask("initiate", {"child": "net", "timeout": "20000"})
+    left.ask("initiate", {"child": "net", "timeout": "60000"})
     for name in ("first", "second", ""):
         left.configure(left.connection, f", keylog: {tmp_path / name}" if name else "")
         assert left.ask("reload-settings") == {"success": "yes"}
@@ -334,7 +332,7 @@ def test_metrics(left: Daemon) -> None:
         endpoint = f"127.0.0.1:{sock.getsockname()[1]}"
     left.configure(left.connection, f", metrics: '{endpoint}'")
     left.start()
-    with urllib.request.urlopen(f"http://{endpoint}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{endpoint}/metrics", timeout=120) as answer:
         page = answer.read().decode()
     assert 'ikeengine_connection_up{connection="gw"} 0' in page
 

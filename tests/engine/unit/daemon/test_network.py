@@ -37,7 +37,7 @@ def watch(host: Namespace, changes: Callable[[], None], wanted: Callable[[HostAd
         await watching.start()
         try:
             changes()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not wanted(told[-1]):
                     await asyncio.sleep(0.01)
         finally:

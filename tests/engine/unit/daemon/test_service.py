@@ -202,7 +202,7 @@ def test_timer_fires_once_per_deadline_and_follows_an_earlier_one():
         fired = asyncio.Event()
         rig.core.on_timer = fired.set
         rig.service.pump()
-        await asyncio.wait_for(fired.wait(), 5)
+        await asyncio.wait_for(fired.wait(), 60)
         (call,) = rig.core.calls
         assert call[1] >= now + 0.02
 
@@ -216,7 +216,7 @@ def test_a_deadline_that_moved_back_does_not_call_the_core_early():
         rig.core.deadline = later = rig.service.now() + 0.06
         fired = asyncio.Event()
         rig.core.on_timer = fired.set
-        await asyncio.wait_for(fired.wait(), 5)
+        await asyncio.wait_for(fired.wait(), 60)
         assert [call[1] >= later for call in rig.core.calls] == [True]
 
     run(body)
@@ -348,7 +348,7 @@ def test_shut_down_waits_for_the_core_but_not_forever(answers: bool):
             rig.core.on_command = lambda op, command: None
         began = time.monotonic()
         await rig.service.shut_down(0.05)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
         assert rig.core.calls == [("command", Shutdown())]
         assert rig.datapath.calls[-1] == Call("stop")
 

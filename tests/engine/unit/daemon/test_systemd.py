@@ -15,7 +15,7 @@ from ikeengine.daemon.systemd import Notifier
 def manager(tmp_path: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(5)
+        sock.settimeout(60)
         yield sock
 
 
@@ -40,7 +40,7 @@ def test_messages(manager: socket.socket) -> None:
 def test_abstract_socket() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(f"\0ikeengine-test-{os.getpid()}")
-        sock.settimeout(5)
+        sock.settimeout(60)
         Notifier({"NOTIFY_SOCKET": f"@ikeengine-test-{os.getpid()}"}).watchdog()
         assert receive(sock) == {"WATCHDOG": "1"}
 

@@ -39,7 +39,7 @@ class Gateway(Daemon):
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ikeengine", "--socket", str(self.socket_path), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
     def ok(self, *arguments: str) -> str:
         done = self.cli(*arguments)

@@ -25,7 +25,7 @@ def free_ports(host: str = "127.0.0.1") -> tuple[int, int]:
 def plain_socket(address: str, port: int = 0) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((address, port))
-    sock.settimeout(5)
+    sock.settimeout(60)
     return sock
 
 
@@ -52,7 +52,7 @@ def with_sockets(listen: tuple[str, ...], body: Callable[[UdpSockets, Seen], Awa
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -22,12 +22,15 @@ from ikeengine.daemon.vici.peer import Peer
 from ikeengine.model.commands import Initiate, Rekey, Terminate
 from ikeengine.model.connection import Action, ChildConfig, Mode
 from ikeengine.model.failure import Alert, FailureRecord, Side
+from ikeengine.model.proposal import ChildSuite, Transform
 from ikeengine.model.sa import PolicyAction, PolicySet, Usage
 from ikeengine.model.secret import Secret
+from ikeengine.model.status import AhPair
 from ikeengine.negotiate.identities import parse_identity
 from ikeengine.negotiate.leases import Claim
 from ikeengine.observe.counters import NAMES
 from ikeengine.outputs import CommandDone, Counted, InstallPolicies, LogLine, StateChanged
+from ikeengine.registry import IntegId, Protocol, TransformType
 from tests.engine import pki
 from tests.engine.unit.daemon.data_strongswan import ALGORITHM_GROUPS, LIST_CONN, LIST_SA, LOAD_CONN
 from tests.engine.unit.daemon.fakes import NET_1, NET_2, child_status, connection, esp_sa, ike_status
@@ -121,6 +124,17 @@ def test_list_sas_is_what_strongswan_says(rig: ViciRig) -> None:
     assert text(answer) == LIST_SA
     assert list(text(answer)["gw-gw"]) == list(LIST_SA["gw-gw"])
     assert list(text(answer)["gw-gw"]["child-sas"]["net-net-3"]) == list(LIST_SA["gw-gw"]["child-sas"]["net-net-3"])
+
+
+def test_ah_around_esp_has_fields_of_its_own(rig: ViciRig) -> None:
+    sha256 = Transform(TransformType.INTEG, IntegId.HMAC_SHA2_256_128)
+    ah = AhPair(ChildSuite(Protocol.AH, None, sha256, None, esn=True), 0xA0000001, 0xA0000002)
+    rig.core.sas = [ike_status(children=(child_status(ah=ah),))]
+    (answer,) = rig.session().list_sas()
+    child = text(answer)["gw-gw"]["child-sas"]["net-net-3"]
+    expected = {"ah-spi-in": "a0000001", "ah-spi-out": "a0000002", "ah-integ-alg": "HMAC_SHA2_256_128", "ah-esn": "1"}
+    assert {key: value for key, value in child.items() if key.startswith("ah-")} == expected
+    assert (child["protocol"], child["spi-in"]) == ("ESP", "9568f927")
 
 
 def test_list_sas_of_a_connecting_sa(rig: ViciRig) -> None:

@@ -21,6 +21,7 @@ from ikeengine.errors import DatapathError
 from ikeengine.negotiate.identities import parse_identity
 from ikeengine.negotiate.leases import Claim, LeaseTable
 from ikeengine.outputs import DeleteAddress, InstallAddress, LeaseChanged, LogLine
+from tests.lab.needs import need_root
 from tests.lab.netns import Namespace
 from tests.lab.topology import unique_name
 
@@ -186,11 +187,10 @@ def test_systemd_resolved_is_told(tmp_path, monkeypatch):
 
 # --- on interfaces
 
-pytestmark_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
-
 
 @pytest.fixture
 def host() -> Iterator[Namespace]:
+    need_root()
     with Namespace(unique_name("vip")) as namespace:
         namespace.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other")
         namespace.run("ip", "link", "set", "eth0", "up")
@@ -204,7 +204,6 @@ def addresses(namespace: Namespace, interface: str = "eth0") -> list[str]:
     return [word for word in words if "/" in word]
 
 
-@pytestmark_root
 def test_addresses_come_and_go(host, tmp_path):
     installer = VirtualIpInstaller(tmp_path / "journal")
     installer.start()
@@ -221,7 +220,6 @@ def test_addresses_come_and_go(host, tmp_path):
     assert not (tmp_path / "journal").exists()
 
 
-@pytestmark_root
 def test_a_chosen_interface(host, tmp_path):
     installer = VirtualIpInstaller(None, "lo")
     installer.start()
@@ -235,7 +233,6 @@ def test_a_chosen_interface(host, tmp_path):
     missing.stop()
 
 
-@pytestmark_root
 def test_what_the_host_has_already_is_not_ours(host, tmp_path):
     host.run("ip", "addr", "add", "10.3.0.1/32", "dev", "eth0")
     installer = VirtualIpInstaller(tmp_path / "journal")
@@ -245,7 +242,6 @@ def test_what_the_host_has_already_is_not_ours(host, tmp_path):
     assert "10.3.0.1/32" in addresses(host)
 
 
-@pytestmark_root
 def test_what_a_killed_daemon_left_behind_is_removed(host, tmp_path):
     killed = VirtualIpInstaller(tmp_path / "journal")
     killed.start()
@@ -259,7 +255,6 @@ def test_what_a_killed_daemon_left_behind_is_removed(host, tmp_path):
     heir.stop()
 
 
-@pytestmark_root
 def test_the_core_hears_of_failures(host, tmp_path):
     told: list[tuple[int, str]] = []
     vips = VirtualIps(tmp_path / "journal")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 import struct
@@ -24,6 +23,7 @@ from ikeengine.outputs import IkeKeys
 from ikeengine.registry import EncrId, IntegId, Protocol, TransformType
 from tests.engine.support.site import psk_pair
 from tests.engine.unit.daemon.fakes import ENCR_CBC, INTEG, esp_sa
+from tests.lab.needs import need_programs
 
 IKE_CIPHERS = [
     (EncrId.AES_CBC, 128, 16, "AES-CBC-128 [RFC3602]"),
@@ -159,18 +159,14 @@ def test_traps_are_refused(tmp_path: Path, make: object) -> None:
 
 
 def tshark(tmp_path: Path, capture: Path, *options: str) -> tuple[str, str]:
-    program = shutil.which("tshark")
-    if program is None:
-        if "CI" in os.environ:
-            pytest.fail("tshark is not installed")
-        pytest.skip("tshark is not installed")
+    need_programs("tshark")
     environment = os.environ | {"WIRESHARK_CONFIG_DIR": str(tmp_path)}
     result = subprocess.run(
-        [program, "-r", str(capture), "-o", "esp.enable_encryption_decode:TRUE", *options],
+        ["tshark", "-r", str(capture), "-o", "esp.enable_encryption_decode:TRUE", *options],
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     return result.stdout, result.stderr
 

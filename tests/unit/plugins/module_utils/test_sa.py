@@ -105,3 +105,11 @@ def test_what_counts_as_established(daemon: FakeDaemon) -> None:
     assert states == {"CREATED": False, "INSTALLED": True, "REKEYING": True, "REKEYED": False, "DELETING": False}
     assert not _sa.established_sas([_sa.ike_sa("x", {"state": "CONNECTING"})], "x")
     assert not _sa.established_sas([_sa.ike_sa("x", {"state": "ESTABLISHED"})], "y")
+
+
+def test_an_sa_that_strongswan_works_on_is_listed(daemon: FakeDaemon) -> None:
+    """With `noblock` strongSwan would leave it out, and a module would take it for gone."""
+    daemon.establish_ike()
+    with ViciSession(daemon.socket) as session:
+        _sa.list_sas(session, "a--b")
+    assert daemon.requests[-1] == ("list-sas", {"ike": "a--b"})

@@ -192,7 +192,7 @@ def test_many_at_the_same_time(daemon: FakeDaemon) -> None:
     forecast = sa(daemon, names=NAMES, child="net", check_mode=True)
     assert forecast["changed"] and [one["sa"]["state"] for one in forecast["tunnels"]] == ["INSTALLED"] * len(NAMES)
     assert commands(daemon) == []
-    done = sa(daemon, names=NAMES, child="net", timeout=20)
+    done = sa(daemon, names=NAMES, child="net", timeout=120)
     assert done["changed"] and [one["name"] for one in done["tunnels"]] == NAMES
     assert all(one["changed"] and one["child"] == one["sa"]["name"] == "net" for one in done["tunnels"])
     assert not sa(daemon, names=NAMES, child="net")["changed"]

@@ -12,6 +12,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleError
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils import _lint, _lint_findings, _lint_pairs
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_tunnels import tunnels
@@ -55,6 +56,11 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
     "no address": ({"ike_address": None}, "inventory", "error", ["gw3"], "gw3"),
     "equal identities": ({"ike_id": "gw2"}, "identity-duplicate", "error", ["gw2", "gw3"], "same identity 'gw2'"),
     "overlap": ({"ike_subnets": ["10.0.0.0/14"]}, "subnets-overlap", "error", ["gw1", "gw3"], "10.0.1.0/24"),
+    "options that are none": ({"tunnels_child_options": ["30m"]}, "setting-invalid", "error", ["gw3"], "must be a dictionary, not ['30m']"),
+    "number": ({"engine_port": "five hundred"}, "setting-invalid", "error", ["gw3"], "a whole number, not 'five hundred'"),
+    "choice": ({"pki_key_type": "dsa"}, "setting-invalid", "error", ["gw3"], "one of ecdsa, rsa, ed25519, not 'dsa'"),
+    "items": ({"engine_capabilities": [["CAP_NET_RAW"]]}, "setting-invalid", "error", ["gw3"], "a list, each item a text"),
+    "secret": ({"pki_ca_passphrase": {"vault": "x"}}, "setting-invalid", "error", ["gw3"], "pki_ca_passphrase must be a text"),
     "different profile": ({"ike_proposal": "fips"}, "inventory", "error", ["gw1", "gw2", "gw3"], "ike_proposal differs"),
     "unknown word": (
         {"tunnels_connection_options": {"proposals": ["aes257gcm16-prfsha384-x25519"], "dpd_delay": "30s"}},
@@ -263,10 +269,44 @@ def test_what_is_wrong_everywhere_is_told_once(name: str) -> None:
     assert GOOD_KEY not in str(found)
 
 
+class Locked(dict):  # type: ignore[type-arg]
+    """Variables of a host, some of which cannot be read."""
+
+    REASONS = {
+        "psk_store": "'nobody' is undefined",
+        "engine_listen": "no facts yet",
+        "pki_vault_token": "Attempting to decrypt but no vault secrets found.",
+    }
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        if name in self and name in self.REASONS:
+            raise AnsibleError(self.REASONS[name])
+        return super().get(name, default)
+
+
+def test_what_cannot_be_read_is_named_with_its_host_and_a_remedy() -> None:
+    hosts = inventory()
+    hosts["gw2"] = Locked(hosts["gw2"], pki_vault_token="?", engine_listen="?")
+    (vault,) = lint(hosts)
+    assert (vault["rule"], vault["hosts"], vault["variable"]) == ("setting-unreadable", ["gw2"], "pki_vault_token")
+    assert "no vault secrets" in vault["message"] and "--vault-password-file" in vault["remedy"]
+    # What the check itself needs ends it.
+    hosts["gw2"]["psk_store"] = "?"
+    report = lint(hosts)
+    assert [one["variable"] for one in report] == ["pki_vault_token", "psk_store"]
+    assert report[1]["remedy"] == "correct its template, or define what it needs"
+
+
+def test_a_value_that_may_be_secret_is_not_told() -> None:
+    hosts = inventory()
+    hosts["gw3"]["psk_keys"] = ["do not tell"]
+    assert "do not tell" not in str(lint(hosts))
+
+
 def test_every_rule_has_a_broken_inventory() -> None:
     tested = {one[1] for one in BROKEN.values()} | {one[1] for one in EVERYBODY.values()}
     tested |= {one[1] for one in ON_GATEWAYS.values()}
-    elsewhere = {"identity-mismatch", "auth-mismatch"}
+    elsewhere = {"identity-mismatch", "auth-mismatch", "setting-unreadable"}
     assert tested | elsewhere == set(_lint_findings.RULES)
 
 

@@ -17,7 +17,7 @@ Data = t.Dict[str, t.Any]
 KEY = "0x" + "ab" * 32
 
 
-def fact(**mesh: t.Any) -> Data:
+def fact(networks: t.Sequence[str] = ("172.20.5.0/24", "172.20.6.0/24"), **mesh: t.Any) -> Data:
     """A gateway and a partner that is not ours."""
     definition = {"name": "partners", "topology": "pairs", "pairs": [["gw1", "partner"]], **mesh}
     hosts = {
@@ -26,7 +26,7 @@ def fact(**mesh: t.Any) -> Data:
             "ike_managed": False,
             "ike_address": "203.0.113.9",
             "ike_local_address": "10.0.0.9",
-            "ike_subnets": ["172.20.5.0/24", "172.20.6.0/24"],
+            "ike_subnets": list(networks),
         },
     }
     return mesh_filter.mesh(hosts, {"all": list(hosts)}, ["gw1"])
@@ -56,6 +56,17 @@ def test_for_swanctl() -> None:
         "#     secret = \"...\"",
     ):
         assert line in conf.splitlines()
+
+
+def test_ikev1() -> None:
+    legacy = {"proposal": "legacy_ikev1", "allow_weak": True}
+    single = fact(**legacy, networks=["172.20.5.0/24"])
+    found = peer_settings(single, "partner")
+    assert "  IKE version:    1, Main Mode" in found["text"].splitlines()
+    assert "    version = 1" in found["swanctl"].splitlines() and "aggressive" not in found["swanctl"]
+    found = peer_settings(fact(**legacy, networks=["172.20.5.0/24"], connection={"aggressive": "yes"}), "partner")
+    assert "  IKE version:    1, Aggressive Mode" in found["text"].splitlines()
+    assert "    aggressive = yes" in found["swanctl"].splitlines()
 
 
 def test_the_key_is_there_only_if_asked_for() -> None:

@@ -260,6 +260,16 @@ def test_ikev1() -> None:
     assert "3des is weak" in " ".join(errors([dict(FULL, proposal="legacy_ikev1")]))
 
 
+def test_ikev1_has_one_network_at_each_end() -> None:
+    mesh = dict(PAIRS, version=1, proposal="compat")
+    several: Data = {"ike_subnets": ["10.3.0.0/17", "10.3.128.0/17"]}
+    (first, second) = errors([mesh], gw3=several)
+    assert first.startswith("the mesh some: ike_subnets: gw1 and gw3 have 1 and 2 networks for each other, but IKEv1 has one at each end; name one")
+    assert "gw3 and gw4 have 2 and 1 networks" in second
+    assert tunnels("gw3", [mesh], gw3={"ike_subnets": {"some": ["10.3.0.0/16"], "other": several["ike_subnets"]}})["gw1"]["version"] == 1
+    assert tunnels("gw3", [PAIRS], gw3=several)["gw1"]["version"] == 2
+
+
 def test_profiles_of_ones_own() -> None:
     ours = {"ours": {"ike": ["aes128gcm16-prfsha256-x25519"], "esp": ["aes128gcm16-x25519"]}}
     mesh = dict(FULL, proposal="ours")
@@ -288,7 +298,7 @@ def test_profiles_of_ones_own() -> None:
         ([dict(STAR, hubs=[])], "the mesh star: hubs is not set"),
         ([dict(STAR, hubs=["gw9"])], "the mesh star: hubs: gw9 is not a member"),
         ([dict(PAIRS, pairs=[])], "the mesh some: pairs is not set"),
-        ([dict(PAIRS, pairs=[["gw1", "gw9"]])], "the mesh some: pairs: gw9 is not in the inventory"),
+        ([dict(PAIRS, pairs=[["gw1", "gw9"]])], "the mesh some: pairs: gw9 is not in the inventory; add it there, or take it out of pairs"),
         ([dict(PAIRS, pairs=[["gw1", "gw1"]])], "pairs: ['gw1', 'gw1'] must be two different hosts"),
         ([dict(PAIRS, pairs=[["gw1", "gw2"]], group="few")], "pairs: gw2 is not a member of the mesh's group"),
     ],

@@ -90,14 +90,14 @@ def test_only_one_end_writes(site: Site) -> None:
 
 def test_a_pair_whose_other_end_is_not_in_the_run_keeps_its_key(site: Site) -> None:
     done = site.step("begun", ["a", "b"])
-    assert done["a"].pairs == ["a--b"] and "c is not in this run" in done["a"].skipped["a--c"]
+    assert done["a"].pairs == ["a--b"] and "c is not in this run" in done["a"].kept["a--c"]
     assert list(site.keys("c")) == ["ike-a--c-1", "ike-b--c-1"]
 
 
 def test_given_keys(site: Site) -> None:
     site.options["keys"] = {"a--b": GIVEN, "a--c": [GIVEN + " later", GIVEN]}
     assert site.keys("a") == {"ike-a--b-1": GIVEN, "ike-a--c-1": GIVEN + " later", "ike-a--c-2": GIVEN}
-    assert "psk_keys" in site.step("begun")["a"].skipped["a--b"]
+    assert "psk_keys" in site.step("begun")["a"].kept["a--b"]
     for bad in ("short", [], 3, [GIVEN, "short"]):
         with pytest.raises(PskError, match="psk_keys: a--b"):
             site.keys("a", keys={"a--b": bad})
