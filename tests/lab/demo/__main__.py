@@ -31,7 +31,6 @@ MARKER = b"keymesh-secret!!"
 """What the clients send to each other; it must not be seen on the wire."""
 
 TRANSFER_MEGABYTES = 10
-"""All of it fits into the buffer of the capture, so that none of it is missed on a busy machine."""
 PING_INTERVAL = 0.01
 
 
