@@ -116,13 +116,15 @@ class Capture:
 
 @contextlib.contextmanager
 def captured(
-    namespace: Namespace, file: Path, interface: str = "eth0", *, direction: str = "inout"
+    namespace: Namespace, file: Path, interface: str = "eth0", *, direction: str = "inout", octets: int = 0
 ) -> Iterator[Capture]:
     """Record what an interface carries during the block; read the Capture after the block.
 
+    The less `octets` of each packet are kept, the more packets have room in the buffer; 0 keeps all of them.
+
     With the kernel's ESP choose the direction `out`: what comes in is seen twice, the second time decrypted.
     """
-    options = ["-Unn", "--immediate-mode", "-B", str(CAPTURE_BUFFER), "-Z", "root", "-Q", direction]
+    options = ["-Unn", "--immediate-mode", "-B", str(CAPTURE_BUFFER), "-Z", "root", "-Q", direction, "-s", str(octets)]
     command = ["tcpdump", *options, "-i", interface, "-w", str(file)]
     process = namespace.popen(*command, stderr=subprocess.PIPE)
     assert process.stderr is not None

@@ -30,7 +30,7 @@ LOCK = Path("/run/keymesh-demo.lock")
 MARKER = b"keymesh-secret!!"
 """What the clients send to each other; it must not be seen on the wire."""
 
-TRANSFER_MEGABYTES = 50
+TRANSFER_MEGABYTES = 10
 PING_INTERVAL = 0.01
 
 
