@@ -134,8 +134,10 @@ class PolicyStacks(Generic[K]):
         def order(one: PolicySet) -> tuple[int, bool]:
             return -self._priority(one, key), one.action is not PolicyAction.TRAP
 
-        # Thousands of road warriors may share an entry, so the others are not sorted again.
-        place = bisect_right(stack, order(policies), key=order)
+        # Thousands of road warriors may share an entry, so the others are not sorted again. Most come on top.
+        own = order(policies)
+        on_top = not stack or order(stack[-1]) <= own
+        place = len(stack) if on_top else bisect_right(stack, own, key=order)
         return (*stack[:place], policies, *stack[place:])
 
     def _owned_keys(self, owner: int) -> tuple[K, ...]:
