@@ -30,6 +30,7 @@ from tests.engine.interop.ikev1.site import connect
 from tests.engine.interop.lab import Lab, child, engines_lab
 from tests.engine.kernel.inside.test_child_kinds import HOSTS, assert_hosts_reach_each_other
 from tests.lab.netns import Namespace, veth, wait_until
+from tests.lab.topology import unique_name
 from tests.lab.traffic import captured, no_loss
 from tests.lab.userspace_host import RemoteDatapath
 
@@ -209,7 +210,7 @@ def ip_xfrm(host: Namespace, mode: Mode, *, with_ah: bool = True) -> None:
 @pytest.fixture
 def hosts() -> Iterator[tuple[Namespace, Namespace]]:
     """Two gateways with a cable between them, each with an address inside its own network."""
-    with Namespace("left") as left, Namespace("right") as right:
+    with Namespace(unique_name("left")) as left, Namespace(unique_name("right")) as right:
         veth(left, right)
         left.add_address("eth0", f"{LEFT}/24")
         right.add_address("eth0", f"{RIGHT}/24")

@@ -164,6 +164,6 @@ def install_by_hand(site: Lab) -> None:
 
 
 def sequence(site: Lab) -> list[str]:
-    """The lines with sequence numbers of all states."""
-    shown = site.left.gateway.run("ip", "-s", "xfrm", "state").stdout
-    return [line.strip() for line in shown.splitlines() if "oseq" in line]
+    """The lines with sequence numbers of both states; one without an SPI, of an earlier trap, may expire meanwhile."""
+    shown = [site.left.gateway.run("ip", "-s", "xfrm", "state", "list", "spi", spi).stdout for spi in (SPI_IN, SPI_OUT)]
+    return [line.strip() for one in shown for line in one.splitlines() if "oseq" in line]
