@@ -32,9 +32,13 @@ again, and wants to make its Child SAs anew before the old ones go."""
 
 
 def is_initial_contact(ctx: Context, sa: IkeSa) -> bool:
-    """Whether to say INITIAL_CONTACT, because we know of no other IKE SA with this peer."""
+    """Whether to say INITIAL_CONTACT, because we know of no other IKE SA with this peer.
+
+    What authenticates again knows of one. To look for that is not enough: a peer may encode its distinguished name
+    otherwise than we do.
+    """
     expected = sa.connection.remote[0].id.exact
-    if sa.connection.unique is Unique.NEVER or expected is None:
+    if sa.connection.unique is Unique.NEVER or expected is None or sa.replaces:
         return False
     return not _of_identities(ctx, sa, expected)
 

@@ -16,6 +16,7 @@ from ikeengine.model.secret import Secret
 from ikeengine.negotiate.selectors import parse_selector
 from ikeengine.outputs import ChildUpdown, IkeUpdown, LogLine
 from ikeengine.registry import NotifyType
+from ikeengine.sa import uniqueness
 from ikeengine.wire.payloads import Notify
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
 from tests.engine.support.site import PSK, RIGHT, psk_pair
@@ -29,6 +30,18 @@ def established(left: Host, right: Host) -> bytes:
     assert mine.spi_i == theirs.spi_i
     assert len(list(installed_pairs(left, right))) == len(left.children()) == len(right.children())
     return mine.spi_i
+
+
+def test_it_is_no_initial_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the old IKE SA is not found by its identities, as the peer has encoded its name in another way."""
+    net, left, _right = psk_pair()
+    net.initiate(left)
+    ctx = left.endpoint._ctx
+    (sa,) = ctx.table
+    monkeypatch.setattr(uniqueness, "_of_identities", lambda *_unused: [])
+    assert uniqueness.is_initial_contact(ctx, sa)
+    sa.replaces = b"12345678"
+    assert not uniqueness.is_initial_contact(ctx, sa)
 
 
 @pytest.mark.parametrize("unique", [Unique.NO, Unique.REPLACE, Unique.NEVER])
