@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ikeengine.ikev1.messages.received import Received
     from ikeengine.ikev1.sa import IkeSa
     from ikeengine.model.failure import FailureRecord
-    from ikeengine.sa.children.child import ChildSa
+    from ikeengine.sa.children.data import ChildSa
     from ikeengine.sa.context import Context
 
 

@@ -22,7 +22,7 @@ from ikeengine.sa.states import Answer
 from ikeengine.sa.table import SaTable
 
 if TYPE_CHECKING:
-    from ikeengine.sa.children.child import ChildSa
+    from ikeengine.sa.children.data import ChildSa
     from ikeengine.sa.ike_sa import IkeSa
     from ikeengine.sa.version import IkeVersion
 

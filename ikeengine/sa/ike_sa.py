@@ -18,7 +18,7 @@ from ikeengine.sa.task import Task, TaskKind
 from ikeengine.timers import Timer, TimerTable
 
 if TYPE_CHECKING:
-    from ikeengine.sa.children.child import ChildSa
+    from ikeengine.sa.children.data import ChildSa
     from ikeengine.sa.version import IkeVersion
 
 NO_SPI = bytes(8)

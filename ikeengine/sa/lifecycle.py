@@ -11,6 +11,7 @@ from ikeengine.outputs import IkeUpdown, OpId, StateChanged
 from ikeengine.sa import keepalive
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import Closing, Phase, SaState
@@ -72,7 +73,7 @@ def close(ctx: Context, sa: IkeSa, why: Closing, record: FailureRecord | None = 
     enter(ctx, sa, sa.state.of(Phase.CLOSED), why.value)
     wanted = _children_wanted_again(sa, why)
     for child in list(sa.children.values()):
-        child_sa.remove(ctx, sa, child, announce=child.state in child_sa.UP_STATES)
+        child_sa.remove(ctx, sa, child, announce=child.state in UP_STATES)
     sa.version.release(sa)
     virtual_ips.release(ctx, sa)
     sa.timers.clear()
@@ -126,9 +127,9 @@ def take_waiting(sa: IkeSa) -> tuple[OpId, ...]:
     return waiting
 
 
-def wanted_again(sa: IkeSa, child: child_sa.ChildSa, action: Action) -> list[Wanted]:
+def wanted_again(sa: IkeSa, child: ChildSa, action: Action) -> list[Wanted]:
     """What a `close_action` or `dpd_action` wants for a Child SA that was up."""
-    if child.state not in child_sa.UP_STATES:
+    if child.state not in UP_STATES:
         return []
     wanted = []
     if action in (Action.TRAP, Action.TRAP_START):
@@ -153,7 +154,7 @@ def _children_wanted_again(sa: IkeSa, why: Closing) -> list[Wanted]:
 
 def _wanted_anew(sa: IkeSa) -> list[Wanted]:
     """Everything that an IKE SA had; the commands that wait for it are done with the last Child SA."""
-    up = (child.config.name for child in sa.children.values() if child.state in child_sa.UP_STATES)
+    up = (child.config.name for child in sa.children.values() if child.state in UP_STATES)
     names = list(dict.fromkeys(up)) or [""]
     return [*(Wanted(sa.name, name) for name in names[:-1]), Wanted(sa.name, names[-1], ops=take_waiting(sa))]
 

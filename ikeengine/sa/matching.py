@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ikeengine.model.commands import Rekey, Terminate
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import Phase
 from ikeengine.sa.table import SaTable

@@ -24,7 +24,8 @@ from ikeengine.outputs import LogLine, OpId
 from ikeengine.sa import reasons
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import lifetime, ondemand, renewal, succession
-from ikeengine.sa.children.child import UP_STATES, find_expired
+from ikeengine.sa.children.child import find_expired
+from ikeengine.sa.children.data import UP_STATES
 from ikeengine.sa.children.traps import SHUNTS, TRAP_ACTIONS, TrapTable
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.ike_sa import IkeSa

@@ -9,7 +9,8 @@ from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.wire.numbers import NotifyType, ProtocolId
 from ikeengine.ikev1.wire.payloads import Notify
 from ikeengine.model.connection import ChildConfig
-from ikeengine.sa.children.child import RENEW_AT, ChildSa
+from ikeengine.sa.children.data import ChildSa
+from ikeengine.sa.children.ipsec_sas import RENEW_AT
 from ikeengine.sa.context import Context
 from ikeengine.timers import Timer
 

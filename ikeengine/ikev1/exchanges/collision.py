@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.sa.children import renewal
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.states import ChildState

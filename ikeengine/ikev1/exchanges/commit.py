@@ -38,7 +38,7 @@ from ikeengine.outputs import LogLine
 from ikeengine.registry import ExchangeType
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 
 

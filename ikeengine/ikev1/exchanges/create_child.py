@@ -23,7 +23,7 @@ from ikeengine.outputs import LogLine
 from ikeengine.sa import reasons
 from ikeengine.sa.children import child_reasons, renewal
 from ikeengine.sa.children.arrival import announce_up
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.task import TaskKind
 

@@ -14,7 +14,7 @@ from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType
 from ikeengine.sa import ike_sa
 from ikeengine.sa.children import succession
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.lifecycle import close
 from ikeengine.sa.states import ChildState, Closing

@@ -16,7 +16,7 @@ from ikeengine.ikev1.wire.payloads import Delete, Notify
 from ikeengine.outputs import Dropped, DropReason, LogLine
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.children import succession
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import close
 from ikeengine.sa.states import ChildState, Closing

@@ -38,7 +38,7 @@ from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
 from ikeengine.sa.children import nat_transport
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import LAST_PACKETS
 from ikeengine.sa.own_ke import OwnKe, generate

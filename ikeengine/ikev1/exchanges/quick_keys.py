@@ -17,8 +17,8 @@ from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.proposal import ChildSuite
 from ikeengine.model.status import AhPair
 from ikeengine.registry import Protocol
-from ikeengine.sa.children.child import ChildKeys
 from ikeengine.sa.children.cpi import CPI_OCTETS, new_cpi
+from ikeengine.sa.children.data import ChildKeys
 from ikeengine.sa.context import Context
 
 SPI_OCTETS = 4

@@ -24,7 +24,7 @@ from ikeengine.negotiate.selectors import is_subset, resolve
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children.arrival import make
-from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.data import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
 
 

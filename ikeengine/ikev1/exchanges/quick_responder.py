@@ -36,7 +36,7 @@ from ikeengine.sa import ike_sa
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal
 from ikeengine.sa.children.arrival import announce_up
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import generate
 from ikeengine.timers import Timer

@@ -13,6 +13,7 @@ from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.upkeep import dpd
 from ikeengine.ikev1.upkeep.successor import home
 from ikeengine.sa.children import child as child_sa
+from ikeengine.sa.children.data import UP_STATES
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import enter, supersede
 from ikeengine.sa.task import TaskKind
@@ -47,7 +48,7 @@ def _begin_anew(ctx: Context, old: IkeSa, heir: IkeSa) -> None:
     """The gateway has given other addresses, which the Child SAs do not fit to: the client makes its own again."""
     if heir.replaces == old.local_spi:
         for child in old.children.values():
-            if child.state in child_sa.UP_STATES:
+            if child.state in UP_STATES:
                 heir.queue.append(CreateChild(child.config))
         supersede(ctx, old)
 

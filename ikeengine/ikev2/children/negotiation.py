@@ -22,9 +22,9 @@ from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import nat_transport
 from ikeengine.sa.children.address_pairs import offered_for
 from ikeengine.sa.children.arrival import make
-from ikeengine.sa.children.child import ChildKeys, ChildSa
 from ikeengine.sa.children.choice import choose_config
 from ikeengine.sa.children.cpi import new_cpi
+from ikeengine.sa.children.data import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.own_ke import OwnKe, generate
 from ikeengine.wire.payloads import Ke, Notify, Payload, Sa, TsInitiator, TsResponder

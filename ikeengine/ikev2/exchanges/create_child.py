@@ -44,7 +44,7 @@ from ikeengine.sa.addresses import vip_reasons, virtual_ips
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import child_reasons, renewal
 from ikeengine.sa.children.arrival import announce_up, bring_up, count_twins
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.children.nearest import nearest_child
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.task import TaskKind

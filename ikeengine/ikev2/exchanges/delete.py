@@ -15,7 +15,7 @@ from ikeengine.registry import ExchangeType, NotifyType, Protocol
 from ikeengine.sa import ike_sa
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import succession
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.lifecycle import close, end_tasks, enter, wanted_again
 from ikeengine.sa.states import ChildState, Closing

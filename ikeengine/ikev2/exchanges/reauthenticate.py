@@ -17,7 +17,7 @@ from ikeengine.ikev2.states import IkeState
 from ikeengine.model.failure import FailureRecord
 from ikeengine.registry import ExchangeType
 from ikeengine.sa import ike_sa
-from ikeengine.sa.children.child import UP_STATES
+from ikeengine.sa.children.data import UP_STATES
 from ikeengine.sa.context import Context
 from ikeengine.sa.lifecycle import supersede
 from ikeengine.sa.upkeep.retries import initiate_delay

@@ -49,7 +49,7 @@ from ikeengine.ikev2.sa import IkeSa
 from ikeengine.outputs import ChildRekeyed
 from ikeengine.registry import ExchangeType, NotifyType
 from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children.child import ChildKeys, ChildSa
+from ikeengine.sa.children.data import ChildKeys, ChildSa
 from ikeengine.sa.children.renewal import mark_replaced
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.states import ChildState

@@ -8,7 +8,7 @@ from ikeengine.model.selector import TrafficSelector
 from ikeengine.outputs import ChildUpdown
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import renewal, tags
-from ikeengine.sa.children.child import UP_STATES, ChildKeys, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildKeys, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 

@@ -1,21 +1,14 @@
-"""A Child SA: a pair of IPsec SAs with their policies, and how they get into the datapath and out of it."""
+"""How a Child SA, its pair of IPsec SAs and their policies, gets into the datapath and out of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikeengine.crypto.rng import fraction
 from ikeengine.model.commands import SaExpired
-from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord
-from ikeengine.model.marks import NO_MARK, NO_TAGS, Tags
-from ikeengine.model.proposal import ChildSuite
-from ikeengine.model.sa import Direction, IpsecSa, Limits, OuterAh, PolicyAction, PolicySet, SaId, UdpEncap
-from ikeengine.model.secret import EMPTY, Secret
-from ikeengine.model.selector import TrafficSelector
-from ikeengine.model.status import AhPair, ChildStatus
-from ikeengine.negotiate.truncation import truncated
+from ikeengine.model.sa import Direction, PolicyAction, PolicySet, SaId
 from ikeengine.outputs import (
     AskConfirmation,
     ChildUpdown,
@@ -27,7 +20,8 @@ from ikeengine.outputs import (
     StateChanged,
     UpdateSa,
 )
-from ikeengine.registry import Protocol
+from ikeengine.sa.children import ipsec_sas
+from ikeengine.sa.children.data import UP_STATES, ChildKeys, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import ChildState
@@ -35,103 +29,6 @@ from ikeengine.timers import Timer
 
 PEER_HAS_ANSWER = 15.0
 """Seconds after which a peer surely has our answer, if nothing tells before: it would have asked again meanwhile."""
-
-RENEW_AT = 0.9
-"""Part of a limit of the peer after which we rekey, if our own configuration does not say so before."""
-
-UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
-"""States in which losing a Child SA means losing the tunnel."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChildKeys:
-    """Encryption and integrity keys of both directions, as seen from this host."""
-
-    encr_in: Secret
-    integ_in: Secret
-    encr_out: Secret
-    integ_out: Secret
-    ah_in: Secret = EMPTY
-    ah_out: Secret = EMPTY
-    """Of the AH around ESP."""
-
-
-@dataclass(slots=True)
-class ChildSa:
-    """One Child SA. Times are `now` values in seconds."""
-
-    config: ChildConfig
-    unique_id: int
-    reqid: int
-    suite: ChildSuite
-    mode: Mode
-    spi_in: int
-    spi_out: int
-    local_ts: tuple[TrafficSelector, ...]
-    remote_ts: tuple[TrafficSelector, ...]
-    installed_at: float
-    tags: Tags = NO_TAGS
-    state: ChildState = ChildState.INSTALLED
-    encap: bool = False
-    sa_in: SaId | None = None
-    sa_out: SaId | None = None
-    waiting_outbound: IpsecSa | None = None
-    """The outbound SA of a Child SA that the peer made by rekeying. It is installed when the old one is deleted:
-    only then the peer is known to have our response (RFC 7296 section 2.8)."""
-    cpi_in: int = 0
-    """Compression Parameter Indices of IPComp, 0 without (RFC 3173)."""
-    cpi_out: int = 0
-    ah: AhPair | None = None
-    """AH around the ESP, which has the SPIs above (IKEv1)."""
-    tfc_padding: int = 0
-    single_pair: bool = False
-    """Negotiated for one pair of addresses, and rekeyed for that one."""
-    more_possible: bool = False
-    """The peer allows more traffic than this, in other Child SAs (ADDITIONAL_TS_POSSIBLE)."""
-    replaced_by: int = 0
-    """Number of the Child SA that rekeyed this one."""
-    supersedes: int = 0
-    """Number of the Child SA that is to be deleted as soon as the datapath has this one."""
-    followed_by: int = 0
-    """Number of a Child SA for the same traffic that the peer made beside this one, and will keep."""
-    refused: int = 0
-    """How often the peer would not rekey it."""
-    most_bytes: int = 0
-    """Octets after which the peer ends it, whatever our configuration says; 0 for no such limit."""
-    waiting: tuple[OpId, ...] = ()
-    """Commands that are done when the datapath has this Child SA."""
-
-    def spis(self) -> Iterator[tuple[Protocol, int, int]]:
-        """Each protocol with its SPIs, in and out: one, or ESP and the AH around it."""
-        yield self.suite.protocol, self.spi_in, self.spi_out
-        if self.ah is not None:
-            yield self.ah.suite.protocol, self.ah.spi_in, self.ah.spi_out
-
-    def status(self, timers_of: IkeSa) -> ChildStatus:
-        """A snapshot for operators."""
-        return ChildStatus(
-            name=self.config.name,
-            unique_id=self.unique_id,
-            reqid=self.reqid,
-            state=self.state.value,
-            mode=self.mode,
-            protocol=self.suite.protocol,
-            encap=self.encap,
-            spi_in=self.spi_in,
-            spi_out=self.spi_out,
-            suite=self.suite,
-            installed_at=self.installed_at,
-            rekey_at=timers_of.timers.get(Timer.CHILD_REKEY, self.unique_id),
-            expires_at=timers_of.timers.get(Timer.CHILD_EXPIRE, self.unique_id),
-            local_ts=self.local_ts,
-            remote_ts=self.remote_ts,
-            sa_in=self.sa_in,
-            sa_out=self.sa_out,
-            tags=self.tags,
-            cpi_in=self.cpi_in,
-            cpi_out=self.cpi_out,
-            ah=self.ah,
-        )
 
 
 def enter(ctx: Context, sa: IkeSa, child: ChildSa, state: ChildState, story: str) -> None:
@@ -146,9 +43,9 @@ def install(ctx: Context, sa: IkeSa, child: ChildSa, keys: ChildKeys, *, delay_o
     `delay_outbound` is for the responder of a rekeying: it sends on the old SA until the peer has the new one.
     """
     child.encap = sa.encapsulates
-    limits = _limits(ctx, child)
-    inbound = _ipsec_sa(sa, child, Direction.IN, keys, limits)
-    outbound = _ipsec_sa(sa, child, Direction.OUT, keys, limits)
+    limits = ipsec_sas.limits(ctx, child)
+    inbound = ipsec_sas.ipsec_sa(sa, child, Direction.IN, keys, limits)
+    outbound = ipsec_sas.ipsec_sa(sa, child, Direction.OUT, keys, limits)
     child.sa_in, child.sa_out = inbound.id, outbound.id
     sa.children[child.unique_id] = child
     ctx.table.add_child(child.spi_in, child.unique_id, sa)
@@ -305,7 +202,7 @@ def move(ctx: Context, child: ChildSa, old: IkeSa, new: IkeSa) -> None:
 def update_path(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
     """The outer addresses or ports of the IKE SA have changed: move both SAs and the policies."""
     child.encap = sa.encapsulates
-    encap_in, encap_out = _encap(sa, child, Direction.IN), _encap(sa, child, Direction.OUT)
+    encap_in, encap_out = ipsec_sas.encap(sa, child, Direction.IN), ipsec_sas.encap(sa, child, Direction.OUT)
     local, remote = sa.traffic_path.local, sa.traffic_path.remote
     if child.sa_in is not None:
         ctx.emit(UpdateSa(child.unique_id, child.sa_in, remote, local, encap_in))
@@ -337,80 +234,3 @@ def _start_lifetime(ctx: Context, sa: IkeSa, child: ChildSa) -> None:
         sa.timers.set(Timer.CHILD_EXPIRE, ctx.now + config.life_time, child.unique_id)
     if config.inactivity:
         sa.timers.set(Timer.CHILD_IDLE, ctx.now + config.inactivity, child.unique_id)
-
-
-def _ipsec_sa(sa: IkeSa, child: ChildSa, direction: Direction, keys: ChildKeys, limits: Limits) -> IpsecSa:
-    inbound = direction is Direction.IN
-    config, path, tags = child.config, sa.traffic_path, child.tags
-    return IpsecSa(
-        direction=direction,
-        protocol=child.suite.protocol,
-        spi=child.spi_in if inbound else child.spi_out,
-        source=path.remote if inbound else path.local,
-        destination=path.local if inbound else path.remote,
-        mode=child.mode,
-        reqid=child.reqid,
-        encr=child.suite.encr,
-        encr_key=keys.encr_in if inbound else keys.encr_out,
-        integ=truncated(child.suite.integ, old=config.sha256_96),
-        integ_key=keys.integ_in if inbound else keys.integ_out,
-        encap=_encap(sa, child, direction),
-        esn=child.suite.esn,
-        replay_window=config.replay_window,
-        limits=limits,
-        copy_df=config.copy_df,
-        copy_ecn=config.copy_ecn,
-        copy_dscp=config.copy_dscp,
-        cpi=child.cpi_in if inbound else child.cpi_out,
-        tfc_padding=child.tfc_padding,
-        hw_offload=config.hw_offload,
-        mark=(tags.mark_in if config.mark_in_sa else NO_MARK) if inbound else tags.mark_out,
-        set_mark=tags.set_mark_in if inbound else tags.set_mark_out,
-        if_id=tags.if_id_in if inbound else tags.if_id_out,
-        interface=sa.connection.interface_name,
-        local_ts=child.local_ts,
-        remote_ts=child.remote_ts,
-        ah=_outer_ah(child, child.ah, keys, direction) if child.ah is not None else None,
-    )
-
-
-def _outer_ah(child: ChildSa, pair: AhPair, keys: ChildKeys, direction: Direction) -> OuterAh:
-    inbound = direction is Direction.IN
-    return OuterAh(
-        spi=pair.spi_in if inbound else pair.spi_out,
-        integ=truncated(pair.suite.integ, old=child.config.sha256_96),
-        integ_key=keys.ah_in if inbound else keys.ah_out,
-        esn=pair.suite.esn,
-    )
-
-
-def _encap(sa: IkeSa, child: ChildSa, direction: Direction) -> UdpEncap | None:
-    if not child.encap:
-        return None
-    path = sa.traffic_path
-    if direction is Direction.IN:
-        return UdpEncap(path.remote_port, path.local_port)
-    return UdpEncap(path.local_port, path.remote_port)
-
-
-def _limits(ctx: Context, child: ChildSa) -> Limits:
-    config, most = child.config, child.most_bytes
-    soft = _soft(ctx, config.rekey_bytes, config.rand_bytes)
-    return Limits(
-        soft_bytes=_least(soft, int(most * RENEW_AT)),
-        hard_bytes=_least(config.life_bytes, most),
-        soft_packets=_soft(ctx, config.rekey_packets, config.rand_packets),
-        hard_packets=config.life_packets,
-        # Twice the lifetime: the kernel drops the SA only if the daemon did not.
-        hard_seconds=int(2 * config.life_time),
-    )
-
-
-def _least(ours: int, peers: int) -> int:
-    """The smaller of two limits, where 0 is none."""
-    return min(ours, peers) if ours and peers else ours or peers
-
-
-def _soft(ctx: Context, limit: int, rand: int) -> int:
-    """A volume after which to rekey, less a random part, so that not all Child SAs are rekeyed at once."""
-    return max(1, limit - int(rand * fraction(ctx.rng))) if limit else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.model.sa import SaId, Usage
 from ikeengine.outputs import AskUsage, LogLine
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import Answer, ChildState

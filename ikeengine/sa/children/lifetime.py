@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikeengine.sa.children import child as child_sa
 from ikeengine.sa.children import inactivity, renewal
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.task import TaskKind, is_queued

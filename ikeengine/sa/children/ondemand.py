@@ -10,7 +10,7 @@ from ikeengine.model.connection import ChildConfig, ConnectionConfig
 from ikeengine.negotiate.selectors import is_host
 from ikeengine.outputs import LogLine, OpId
 from ikeengine.sa.children.address_pairs import covers
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.children.traps import PacketKey, Trap, TrapTable
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.ike_sa import IkeSa

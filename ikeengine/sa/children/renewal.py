@@ -11,7 +11,7 @@ from dataclasses import replace
 from ikeengine.model.connection import ChildConfig
 from ikeengine.outputs import DeletePolicies
 from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import ChildState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikeengine.sa.children import child as child_sa
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.lifecycle import wanted_again

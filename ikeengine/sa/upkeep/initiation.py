@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ikeengine.model.connection import ChildConfig, ConnectionConfig
 from ikeengine.model.path import IKE_PORT
 from ikeengine.outputs import AskPath
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.context import Context
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import Answer, Phase

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ikeengine.model.connection import ChildConfig, ConnectionConfig
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import LogLine
-from ikeengine.sa.children.child import UP_STATES, ChildSa
+from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.children.traps import SHUNTS
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.ike_sa import IkeSa

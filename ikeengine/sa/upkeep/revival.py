@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikeengine.model.connection import ConnectionConfig, Mode
 from ikeengine.negotiate.addresses import is_fixed
 from ikeengine.outputs import OpId
-from ikeengine.sa.children.child import UP_STATES
+from ikeengine.sa.children.data import UP_STATES
 from ikeengine.sa.context import Context, Wanted
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.task import pending

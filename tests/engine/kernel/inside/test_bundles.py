@@ -122,6 +122,16 @@ def test_nothing_is_left_of_it(site: Lab) -> None:
         assert gateway.run("ip", "xfrm", "state").stdout == ""
 
 
+def test_a_killed_engine_leaves_states_that_the_next_one_removes(site: Lab) -> None:
+    """Those of both protocols; in userspace there are none."""
+    begin(site)
+    site.engine.kill()
+    left = site.left.gateway.run("ip", "xfrm", "state").stdout
+    assert left.count("proto ah") == left.count("proto esp")
+    site.engine.start()
+    assert site.left.gateway.run("ip", "xfrm", "state").stdout == ""
+
+
 @pytest.mark.parametrize("with_ah", [True, False], ids=["into", "out-of"])
 def test_a_change_of_the_configuration(site: Lab, with_ah: bool) -> None:
     """Between plain ESP and a bundle, by loading both sides again."""

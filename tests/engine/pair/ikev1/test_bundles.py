@@ -17,7 +17,7 @@ from ikeengine.model.failure import Alert, Side
 from ikeengine.negotiate.proposals import parse_ah, parse_esp
 from ikeengine.outputs import ChildRekeyed, Transmit
 from ikeengine.registry import Protocol
-from ikeengine.sa.children.child import ChildSa
+from ikeengine.sa.children.data import ChildSa
 from tests.engine.support.forge import deliver
 from tests.engine.support.forge_v1 import informational, open_for, the_sa
 from tests.engine.support.ikev1 import ikev1_pair
