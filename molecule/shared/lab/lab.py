@@ -9,6 +9,7 @@ Each gateway is a systemd-nspawn container in a network namespace; one more name
 ROOT, which they all see under the same path, each has a directory with `python3`, the interpreter for Ansible.
 """
 
+import contextlib
 import hashlib
 import ipaddress
 import json
@@ -85,6 +86,7 @@ class Lab:
         for host in names:
             if os.path.exists(self._path(host, "leader")):
                 self._stop(host, journals)
+                remove_control_groups(self.prefix + host)
         for line in run("ip", "netns", "list").splitlines():
             if line.startswith(self.prefix):
                 run("ip", "netns", "delete", line.split()[0])
@@ -137,6 +139,9 @@ class Lab:
         command += [f"systemd.mask={unit}" for unit in MASKED]
         # The containers get the kind of control groups that the machine has.
         unified = "1" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "0"
+        groups = control_groups(self.prefix + host)
+        for group in groups:
+            os.makedirs(group, exist_ok=True)
         with open(self._path(host, "console"), "wb") as console:
             return subprocess.Popen(
                 command,
@@ -144,6 +149,7 @@ class Lab:
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
+                preexec_fn=lambda: join(groups),
                 # Their network is their own, and so are its settings in the kernel.
                 env={
                     **os.environ,
@@ -283,6 +289,30 @@ def child_of(process):
     children = subprocess.run(["pgrep", "--parent", str(process)], capture_output=True, text=True, check=False).stdout
     programs = {int(child): command_line(child).split() for child in children.split()}
     return next((child for child, words in programs.items() if words and "nspawn" not in words[0]), None)
+
+
+def control_groups(name):
+    """The directories of a control group for one container, in each hierarchy that systemd uses.
+
+    Containers in the same one would share the groups of their services too, and remove them under each other.
+    """
+    roots = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+    return [os.path.join(root, name) for root in roots if os.path.exists(os.path.join(root, "cgroup.procs"))]
+
+
+def join(groups):
+    """Go into control groups."""
+    for group in groups:
+        with open(os.path.join(group, "cgroup.procs"), "w", encoding="ascii") as file:
+            file.write("0")
+
+
+def remove_control_groups(name):
+    """Remove them with all below, as far as nothing is in them any more."""
+    for group in control_groups(name):
+        for directory, _below, _files in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
 
 
 def is_running(leader):
