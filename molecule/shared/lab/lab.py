@@ -144,12 +144,11 @@ class Lab:
             os.makedirs(group, exist_ok=True)
         with open(self._path(host, "console"), "wb") as console:
             return subprocess.Popen(
-                command,
+                within(groups, command),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
-                preexec_fn=lambda: join(groups),
                 # Their network is their own, and so are its settings in the kernel.
                 env={
                     **os.environ,
@@ -300,11 +299,10 @@ def control_groups(name):
     return [os.path.join(root, name) for root in roots if os.path.exists(os.path.join(root, "cgroup.procs"))]
 
 
-def join(groups):
-    """Go into control groups."""
-    for group in groups:
-        with open(os.path.join(group, "cgroup.procs"), "w", encoding="ascii") as file:
-            file.write("0")
+def within(groups, command):
+    """A command line that runs another one in control groups."""
+    enter = "".join(f"echo $$ >{group}/cgroup.procs; " for group in groups)
+    return ["sh", "-c", f'{enter}exec "$@"', "sh", *command]
 
 
 def remove_control_groups(name):
