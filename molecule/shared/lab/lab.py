@@ -164,6 +164,8 @@ class Lab:
         for host, leader in leaders.items():
             self._write(host, "leader", str(leader))
             self._wait(host, lambda leader=leader: is_running(leader))
+            # Every host has it; here it would come with the first service that wants a /tmp of its own.
+            run(*inside(leader), "mkdir", "--parents", "--mode=1777", "/var/tmp")
             self._serve([*inside(leader), "/usr/bin/python3"], self._path(host, "python"), self._path("library"))
             self._write_interpreter(host, leader)
         for host in leaders:

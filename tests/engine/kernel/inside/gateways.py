@@ -146,6 +146,15 @@ class Gateway:
             for packet in packets:
                 sock.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
 
+    def wait_for_usage(self, sa: SaId, **expected: int) -> None:
+        """Wait until the counters of an SA are these."""
+
+        def counted() -> bool:
+            usage = self.datapath.usage(sa)
+            return usage is not None and {name: getattr(usage, name) for name in expected} == expected
+
+        wait_until(counted)
+
     def wait_for_event(self, timeout: float = 60) -> Acquire | SaExpired:
         """The next event of the kernel."""
 
