@@ -108,7 +108,7 @@ class SaManager:
         before = self._present()
         if not before or self.check_mode:
             return Outcome(bool(before), before, [])
-        self._terminate()
+        self._terminate(before)
         if self.wanted.wait and not self._until(lambda: not self._left_of(before)):
             raise SaFailure(self._explain(f"{self._label()} is still there after {self.wanted.timeout:g} s", []))
         return Outcome(True, before, self._left_of(before))
@@ -149,7 +149,7 @@ class SaManager:
                 return  # The peer was faster.
             raise SaFailure(self._explain(str(error), events)) from error
 
-    def _terminate(self) -> None:
+    def _terminate(self, before: t.Sequence[Data]) -> None:
         message = {
             "child": self.wanted.child,
             "ike": self.wanted.name,
@@ -159,7 +159,7 @@ class SaManager:
         try:
             self.session.request("terminate", message, self._patience())
         except ViciCommandFailed as error:
-            if self._present():
+            if self._left_of(before):
                 raise SaFailure(self._explain(str(error), [])) from error
 
     def _rekey(self, old: t.Sequence[Data]) -> None:

@@ -45,6 +45,7 @@ class FakeDaemon:
         self.answer_delay: t.Optional[threading.Event] = None
         self.failures: t.Optional[Message] = None
         self.before_list: t.Callable[[], None] = lambda: None
+        self.before_terminate: t.Callable[[], t.Any] = lambda: None
         self.after_terminate: t.Callable[[], t.Any] = lambda: None
         self.plan_answer: t.Optional[Message] = None
         self.apply_answer: t.Optional[Message] = None
@@ -146,7 +147,9 @@ class FakeDaemon:
         return OK
 
     def _terminate(self, message: Message) -> Message:
+        self.before_terminate()
         if not self.ike:
+            self.after_terminate()
             return failed("no matching SAs to terminate found", matches="0")
         for number, sa in list(self.ike.items()):
             if not message.get("child"):

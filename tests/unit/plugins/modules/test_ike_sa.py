@@ -58,6 +58,17 @@ def test_absent_while_the_peer_begins_again(daemon: FakeDaemon, state: str, gone
     assert gone or "is still there after 1 s" in done["msg"]
 
 
+@pytest.mark.parametrize(("state", "gone"), [("CONNECTING", True), ("ESTABLISHED", False)])
+def test_absent_while_the_peer_gives_up_and_begins_again(daemon: FakeDaemon, state: str, gone: bool) -> None:
+    """The daemon finds nothing to terminate; what the peer tries after that is not what was to go."""
+    daemon.establish_ike(state="CONNECTING")
+    daemon.before_terminate = daemon.ike.clear
+    daemon.after_terminate = lambda: daemon.establish_ike(state=state)
+    done = sa(daemon, state="absent", force=True)
+    assert done["failed"] is not gone
+    assert gone or "no matching SAs" in done["msg"]
+
+
 def test_force_reaches_the_daemon(daemon: FakeDaemon) -> None:
     daemon.establish_ike()
     sa(daemon, state="absent", force=True)
