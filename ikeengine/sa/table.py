@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ikeengine.limits import FragmentMemory, HalfOpenLimits
 from ikeengine.model.identity import Identity
 from ikeengine.model.path import Path
+from ikeengine.negotiate.identities import canonical
 
 if TYPE_CHECKING:
     from ikeengine.sa.ike_sa import IkeSa
-
-Identities = tuple[Identity | None, Identity | None]
 
 
 class SaTable:
@@ -34,7 +33,7 @@ class SaTable:
         self._child_owners: dict[int, IkeSa] = {}
         self._child_spis: dict[int, int] = {}
         self._by_init: dict[tuple[str, int, bytes], bytes] = {}
-        self._by_identities: dict[Identities, dict[bytes, IkeSa]] = {}
+        self._by_identities: dict[Hashable, dict[bytes, IkeSa]] = {}
         self._by_name: dict[str, dict[bytes, IkeSa]] = {}
         self.limits = HalfOpenLimits()
         self.fragments = FragmentMemory()
@@ -66,20 +65,20 @@ class SaTable:
             self._by_init.pop((sa.init_path.remote, sa.init_path.remote_port, sa.spi_i), None)
         self._by_spi.pop(sa.local_spi, None)
         _discard(self._by_name, sa.name, sa.local_spi)
-        _discard(self._by_identities, (sa.local_id, sa.peer_identity), sa.local_spi)
+        _discard(self._by_identities, _pair(sa.local_id, sa.peer_identity), sa.local_spi)
 
     def established(self, sa: IkeSa) -> None:
         """Both identities of an IKE SA are proven, and with them its connection."""
         self._by_name.setdefault(sa.name, {})[sa.local_spi] = sa
-        self._by_identities.setdefault((sa.local_id, sa.peer_identity), {})[sa.local_spi] = sa
+        self._by_identities.setdefault(_pair(sa.local_id, sa.peer_identity), {})[sa.local_spi] = sa
 
     def of_identities(self, local: Identity | None, remote: Identity | None) -> list[IkeSa]:
-        """The established IKE SAs between two identities."""
+        """The established IKE SAs between two identities, however a peer may encode its distinguished name."""
         return list(self.look_through(local, remote))
 
     def look_through(self, local: Identity | None, remote: Identity | None) -> Iterable[IkeSa]:
         """The same for a search that may end early, and changes nothing: there may be thousands."""
-        return self._by_identities.get((local, remote), {}).values()
+        return self._by_identities.get(_pair(local, remote), {}).values()
 
     def of_connection(self, name: str) -> list[IkeSa]:
         """The IKE SAs of a connection: those that we initiate, and every established one."""
@@ -121,6 +120,10 @@ class SaTable:
 
     def __len__(self) -> int:
         return len(self._by_spi)
+
+
+def _pair(local: Identity | None, remote: Identity | None) -> Hashable:
+    return tuple(None if identity is None else canonical(identity) for identity in (local, remote))
 
 
 def _discard(index: dict[Any, dict[bytes, IkeSa]], key: object, local_spi: bytes) -> None:

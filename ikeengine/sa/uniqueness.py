@@ -32,11 +32,7 @@ again, and wants to make its Child SAs anew before the old ones go."""
 
 
 def is_initial_contact(ctx: Context, sa: IkeSa) -> bool:
-    """Whether to say INITIAL_CONTACT, because we know of no other IKE SA with this peer.
-
-    What authenticates again knows of one. To look for that is not enough: a peer may encode its distinguished name
-    otherwise than we do.
-    """
+    """Whether to say INITIAL_CONTACT, because we know of no other IKE SA with this peer; what replaces one knows it."""
     expected = sa.connection.remote[0].id.exact
     if sa.connection.unique is Unique.NEVER or expected is None or sa.replaces:
         return False

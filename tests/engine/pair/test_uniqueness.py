@@ -11,8 +11,12 @@ from ikeengine.model.commands import Initiate
 from ikeengine.model.connection import Unique
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert
+from ikeengine.model.identity import Identity
 from ikeengine.model.secret import Secret
+from ikeengine.negotiate.identities import parse_identity
 from ikeengine.outputs import LogLine, Transmit
+from ikeengine.registry import IdType
+from ikeengine.sa.table import SaTable
 from ikeengine.sa.uniqueness import REAUTHENTICATION
 from tests.engine.support import site
 from tests.engine.support.pair import Host, Net, installed_pairs, traffic_flows
@@ -242,3 +246,19 @@ def test_r05_initial_contact_is_of_no_use_before_authentication() -> None:
     net.run(60)
     assert ids(right) == before
     assert traffic_flows(first, right)
+
+
+def test_a_peer_that_encodes_its_distinguished_name_otherwise() -> None:
+    """Our CN=moon is a PrintableString; the same name in UTF-8, as in a certificate, is the same peer."""
+    net, left, _right = psk_pair()
+    net.initiate(left)
+    (sa,) = left.endpoint._ctx.table
+    sa.remote_id = Identity(IdType.ID_DER_ASN1_DN, bytes.fromhex("300f310d300b06035504030c046d6f6f6e"))
+    moon = parse_identity("CN=moon")
+    assert sa.remote_id != moon
+    table = SaTable()
+    table.established(sa)
+    assert table.of_identities(sa.local_id, moon) == [sa]
+    assert table.of_identities(sa.local_id, parse_identity("CN=sun")) == []
+    table.remove(sa)
+    assert table.of_identities(sa.local_id, moon) == []
