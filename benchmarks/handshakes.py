@@ -1,9 +1,10 @@
 """How many IKEv2 handshakes per second, and at what cost of CPU: the engine and strongSwan's charon side by side.
 
 Each scenario starts two fresh daemons in two network namespaces and brings up IKE SAs with one Child SA each, over
-real UDP sockets, with a pre-shared key. Run as root:
+real UDP sockets, with a pre-shared key. The scenarios take turns for several rounds, so that what else the machine
+does meets all of them. Run as root:
 
-    python -m benchmarks.handshakes [--count 1000] [--parallel 32] [--json]
+    python -m benchmarks.handshakes [--count 1000] [--rounds 5] [--parallel 32] [--json]
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import harmonic_mean, mean
 from typing import Any
 
 from vici.protocol import Message, Packet
@@ -35,7 +37,9 @@ ESP_PROPOSAL = "aes128gcm16"
 ADDRESSES = ("192.0.2.1", "192.0.2.2")
 NETS = ("10.1.0.0/24", "10.2.0.0/24")
 INSIDE = ("10.1.0.1/24", "10.2.0.1/24")
-SCENARIOS = (("charon", "charon"), ("engine", "charon"), ("charon", "engine"), ("engine", "engine"))
+Kinds = tuple[str, str]
+"""What plays the initiator, and what the responder."""
+SCENARIOS: tuple[Kinds, ...] = (("charon", "charon"), ("engine", "charon"), ("charon", "engine"), ("engine", "engine"))
 WARM_UP = 100
 TIMEOUT = 30
 
@@ -58,7 +62,7 @@ ENGINE_SETTINGS = {
 
 @dataclass(frozen=True)
 class Result:
-    """One scenario. CPU is user plus system time of the daemon, in milliseconds per handshake."""
+    """One scenario, in one round or all. CPU is user plus system time of the daemon, in milliseconds per handshake."""
 
     initiator: str
     responder: str
@@ -66,6 +70,15 @@ class Result:
     per_second: float
     initiator_cpu_ms: float
     responder_cpu_ms: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """CPU of the engine relative to charon in the same role: over all rounds, in the best and in the worst of them."""
+
+    total: float
+    lowest: float
+    highest: float
 
 
 class Client:
@@ -146,7 +159,7 @@ def load(control: Control, side: int) -> None:
 
 
 @contextmanager
-def daemons(kinds: tuple[str, str], directory: Path, datapath: str) -> Iterator[tuple[Any, Any]]:
+def daemons(kinds: Kinds, directory: Path, datapath: str) -> Iterator[tuple[Any, Any]]:
     """Two daemons that are connected and configured: initiator and responder."""
     with Namespace(unique_name("initiator")) as left, Namespace(unique_name("responder")) as right:
         veth(left, right)
@@ -165,18 +178,56 @@ def daemons(kinds: tuple[str, str], directory: Path, datapath: str) -> Iterator[
                 control.kill()
 
 
-def measure(kinds: tuple[str, str], count: int, parallel: int, directory: Path, datapath: str) -> Result:
-    """One scenario."""
-    with daemons(kinds, directory, datapath) as pair:
-        asyncio.run(drive(pair[0].socket_path, WARM_UP, parallel))
-        before = [cpu_seconds(control.pid) for control in pair]
-        seconds = asyncio.run(drive(pair[0].socket_path, count, parallel))
-        cpu = [(cpu_seconds(control.pid) - start) * 1000 / count for control, start in zip(pair, before, strict=True)]
-    return Result(*kinds, count, round(count / seconds, 1), round(cpu[0], 3), round(cpu[1], 3))
+def measure(kinds: Kinds, pair: tuple[Any, Any], count: int, parallel: int) -> Result:
+    """One round of one scenario."""
+    before = [cpu_seconds(control.pid) for control in pair]
+    seconds = asyncio.run(drive(pair[0].socket_path, count, parallel))
+    cpu = [(cpu_seconds(control.pid) - start) * 1000 / count for control, start in zip(pair, before, strict=True)]
+    return Result(*kinds, count, count / seconds, *cpu)
 
 
-def ratios(results: list[Result]) -> dict[str, float]:
+def measure_all(wanted: list[Kinds], options: argparse.Namespace, directory: Path) -> list[list[Result]]:
+    """The results of each round."""
+    with ExitStack() as stack:
+        pairs = {kinds: stack.enter_context(daemons(kinds, directory, options.datapath)) for kinds in wanted}
+        for pair in pairs.values():
+            asyncio.run(drive(pair[0].socket_path, WARM_UP, options.parallel))
+        count = max(1, options.count // options.rounds)
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            print(f"round {number} of {options.rounds}", file=sys.stderr)
+            rounds.append([measure(kinds, pair, count, options.parallel) for kinds, pair in pairs.items()])
+        return rounds
+
+
+def together(rounds: list[list[Result]]) -> list[Result]:
+    """Each scenario over all rounds, which have the same number of handshakes."""
+    return [
+        Result(
+            same[0].initiator,
+            same[0].responder,
+            sum(one.handshakes for one in same),
+            round(harmonic_mean(one.per_second for one in same), 1),
+            round(mean(one.initiator_cpu_ms for one in same), 3),
+            round(mean(one.responder_cpu_ms for one in same), 3),
+        )
+        for same in zip(*rounds, strict=True)
+    ]
+
+
+def ratios(rounds: list[list[Result]]) -> dict[str, Ratio]:
     """CPU of the engine relative to charon in the same role, each against charon as the peer, and of both roles."""
+    total = _ratios(together(rounds))
+    each = [_ratios(results) for results in rounds]
+    return {
+        role: Ratio(
+            round(ratio, 2), round(min(found[role] for found in each), 2), round(max(found[role] for found in each), 2)
+        )
+        for role, ratio in total.items()
+    }
+
+
+def _ratios(results: list[Result]) -> dict[str, float]:
     by_kinds = {(result.initiator, result.responder): result for result in results}
     reference = by_kinds.get(("charon", "charon"))
     if reference is None:
@@ -184,31 +235,33 @@ def ratios(results: list[Result]) -> dict[str, float]:
     found = {}
     first, second = by_kinds.get(("engine", "charon")), by_kinds.get(("charon", "engine"))
     if first is not None:
-        found["initiator"] = round(first.initiator_cpu_ms / reference.initiator_cpu_ms, 2)
+        found["initiator"] = first.initiator_cpu_ms / reference.initiator_cpu_ms
     if second is not None:
-        found["responder"] = round(second.responder_cpu_ms / reference.responder_cpu_ms, 2)
+        found["responder"] = second.responder_cpu_ms / reference.responder_cpu_ms
     if first is not None and second is not None:
         ours = first.initiator_cpu_ms + second.responder_cpu_ms
-        found["initiator and responder"] = round(ours / (reference.initiator_cpu_ms + reference.responder_cpu_ms), 2)
+        found["initiator and responder"] = ours / (reference.initiator_cpu_ms + reference.responder_cpu_ms)
     return found
 
 
-def print_table(results: list[Result]) -> None:
+def print_table(rounds: list[list[Result]]) -> None:
     """The results for people."""
     print(f"{'initiator':10} {'responder':10} {'handshakes/s':>13} {'initiator ms':>13} {'responder ms':>13}")
-    for result in results:
+    for result in together(rounds):
         print(
             f"{result.initiator:10} {result.responder:10} {result.per_second:13.1f}"
             f" {result.initiator_cpu_ms:13.3f} {result.responder_cpu_ms:13.3f}"
         )
-    for role, ratio in ratios(results).items():
-        print(f"CPU of the engine as {role}: {ratio} times that of charon")
+    for role, ratio in ratios(rounds).items():
+        spread = f"between {ratio.lowest:.2f} and {ratio.highest:.2f} in single rounds"
+        print(f"CPU of the engine as {role}: {ratio.total:.2f} times that of charon ({spread})")
 
 
 def main() -> None:
     """Run the scenarios that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000, help="handshakes per scenario (default 1000)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns in which they are made (default 5)")
     parser.add_argument("--parallel", type=int, default=32, help="handshakes under way at a time (default 32)")
     parser.add_argument("--datapath", default="userspace", help="datapath of the engine (default userspace)")
     parser.add_argument("--only", help="one scenario, such as engine-charon (initiator first)")
@@ -218,12 +271,12 @@ def main() -> None:
         sys.exit(reason)
     wanted = [kinds for kinds in SCENARIOS if options.only in (None, "-".join(kinds))]
     with tempfile.TemporaryDirectory(prefix="ikeengine-bench-") as name:
-        directory = Path(name)
-        results = [measure(kinds, options.count, options.parallel, directory, options.datapath) for kinds in wanted]
+        rounds = measure_all(wanted, options, Path(name))
     if options.json:
-        print(json.dumps({"results": [asdict(result) for result in results], "ratios": ratios(results)}, indent=2))
+        found = {role: asdict(ratio) for role, ratio in ratios(rounds).items()}
+        print(json.dumps({"results": [asdict(result) for result in together(rounds)], "ratios": found}, indent=2))
     else:
-        print_table(results)
+        print_table(rounds)
 
 
 def missing() -> str:
