@@ -6,11 +6,11 @@ and a datapath output only if it failed, with `Endpoint.complete(op, DatapathErr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from ikeengine.model.connection import XauthBackend
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path
 from ikeengine.model.pool import Lease
 from ikeengine.model.proposal import Transform
@@ -21,7 +21,7 @@ from ikeengine.model.status import ChildStatus, IkeStatus
 OpId = int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Transmit:
     """Send a datagram. The shell adds the non-ESP marker on the NAT-T port (RFC 3948 section 2.2), not the core.
 
@@ -33,7 +33,7 @@ class Transmit:
     keepalive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class InstallSa:
     """Install one unidirectional SA."""
 
@@ -41,7 +41,7 @@ class InstallSa:
     sa: IpsecSa
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UpdateSa:
     """Move an SA to other outer addresses or ports, keeping its sequence numbers."""
 
@@ -52,14 +52,14 @@ class UpdateSa:
     encap: UdpEncap | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DeleteSa:
     """Remove one unidirectional SA. Deleting an SA that is gone already is not an error."""
 
     sa: SaId
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class InstallPolicies:
     """Install or, for a known owner, replace the policies of one Child SA or trap."""
 
@@ -67,14 +67,14 @@ class InstallPolicies:
     policies: PolicySet
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DeletePolicies:
     """Remove the policies of an owner; what another owner wants for the same selectors comes back into force."""
 
     owner: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class InstallAddress:
     """Give this host a virtual IP address, on the interface that has the address `beside` unless configured otherwise.
 
@@ -86,14 +86,14 @@ class InstallAddress:
     beside: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DeleteAddress:
     """Take a virtual IP address away again."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class InstallNameServers:
     """Use the name servers of a peer: for these domains (RFC 8598), or for all names if there are none."""
 
@@ -104,14 +104,14 @@ class InstallNameServers:
     """The address that the name servers are reached from."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DeleteNameServers:
     """Do not use the name servers of this owner any more."""
 
     owner: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LeaseChanged:
     """A virtual IP address of a pool was given to a peer, or given back."""
 
@@ -120,7 +120,7 @@ class LeaseChanged:
     ike_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskSignature:
     """Sign `data` with the private key `key_id` (see `crypto.sign.key_id`). Answer: the signature as bytes."""
 
@@ -131,7 +131,7 @@ class AskSignature:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskXauth:
     """Ask the program `engine.xauth_command` whether a password of XAUTH is right.
 
@@ -147,7 +147,7 @@ class AskXauth:
     """Address of the client."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskPath:
     """Find a way to a peer: resolve host names and choose the source address.
 
@@ -163,7 +163,7 @@ class AskPath:
     attempt: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskFetch:
     """Fetch a CRL, or an OCSP response if there is a request to `post`, within `timeout` seconds.
 
@@ -177,7 +177,7 @@ class AskFetch:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskRoutes:
     """Ask with which source address each of these peer addresses can be reached; never resolves a name.
 
@@ -190,7 +190,7 @@ class AskRoutes:
     remotes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskUsage:
     """Ask the datapath for the counters of an SA. Answer: `model.sa.Usage` or None."""
 
@@ -198,7 +198,7 @@ class AskUsage:
     sa: SaId
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AskConfirmation:
     """Say when every output before this one is carried out. Answer: None."""
 
@@ -223,7 +223,7 @@ class DropReason(Enum):
     FRAGMENT = "fragment"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Dropped:
     """A datagram was ignored."""
 
@@ -232,7 +232,7 @@ class Dropped:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class StateChanged:
     """An IKE or Child SA changed its state. `story` is the prose of the table row that did it.
 
@@ -248,7 +248,7 @@ class StateChanged:
     child: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeUpdown:
     """An IKE SA was established or is gone (VICI event ike-updown)."""
 
@@ -256,7 +256,7 @@ class IkeUpdown:
     ike: IkeStatus
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildUpdown:
     """A Child SA was established or is gone (VICI event child-updown)."""
 
@@ -265,7 +265,7 @@ class ChildUpdown:
     child: ChildStatus
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeRekeyed:
     """An IKE SA was replaced by a rekeyed one (VICI event ike-rekey)."""
 
@@ -273,7 +273,7 @@ class IkeRekeyed:
     new: IkeStatus
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeMoved:
     """An IKE SA moves with its Child SAs (VICI event ike-update). `ike` is as it was, `path` is new."""
 
@@ -281,7 +281,7 @@ class IkeMoved:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildRekeyed:
     """A Child SA was replaced by a rekeyed one (VICI event child-rekey)."""
 
@@ -290,14 +290,14 @@ class ChildRekeyed:
     new: ChildStatus
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Failed:
     """A negotiation failed; the record says why."""
 
     record: FailureRecord
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LogLine:
     """Something worth telling the operator. `level` is a strongSwan log level, -1 to 4; `group` as in charon."""
 
@@ -308,7 +308,7 @@ class LogLine:
     ike_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Counted:
     """A strongSwan counter (`ike-init-in-req`, `child-rekey`, ...) goes up by one, globally and per connection."""
 
@@ -316,7 +316,7 @@ class Counted:
     connection: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeKeys:
     """Keys for the Wireshark table; only emitted when `EngineSettings.keylog` is on."""
 
@@ -330,7 +330,7 @@ class IkeKeys:
     integ: Transform | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IsakmpKeys:
     """The key of an IKEv1 SA for its Wireshark table; only emitted when `EngineSettings.keylog` is on."""
 
@@ -339,7 +339,7 @@ class IsakmpKeys:
     """What both sides encrypt with (RFC 2409 appendix B)."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CrlVerified:
     """A CRL that was fetched or sent by a peer proved right and is new: worth a file (`engine.cache_crls`)."""
 
@@ -349,7 +349,7 @@ class CrlVerified:
     is_delta: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CommandDone:
     """A command has ended. `reason` is empty on success, else one sentence for the operator."""
 

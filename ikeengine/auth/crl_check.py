@@ -8,7 +8,6 @@ used; a certificate that has only such ones has an unknown status.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ikeengine.auth.status import Status, Verdict
@@ -18,12 +17,13 @@ from ikeengine.crypto.crl import REMOVED, Crl, Revoked
 from ikeengine.crypto.general_names import GeneralName, NameKind
 from ikeengine.crypto.revocation_pointers import ALL_REASONS, DistributionPoint
 from ikeengine.errors import AuthFailed
+from ikeengine.model.immutable import immutable
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of a CA and of this host may differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Subject:
     """The certificate in question, and those whose keys may sign its CRLs: its issuer first."""
 

@@ -7,15 +7,15 @@ size is bounded by what one certificate says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.policy_extensions import ANY_POLICY, Policies
 from ikeengine.errors import AuthFailed
 from ikeengine.model.failure import Alert
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PolicyRules:
     """The inputs of RFC 5280 section 6.1.1 c, e, f and g: what the relying party demands of a path."""
 
@@ -28,7 +28,7 @@ class PolicyRules:
 ANY_RULES = PolicyRules()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Node:
     """A policy of one level: what the next certificate calls it, and the policies of the anchor's domain behind it."""
 

@@ -25,6 +25,7 @@ from ikeengine.errors import AuthFailed
 from ikeengine.model.connection import FETCH_SCHEMES, Revocation
 from ikeengine.model.credentials import Authority
 from ikeengine.model.failure import Alert
+from ikeengine.model.immutable import immutable
 
 MAX_FETCHES = 8
 """Most documents that one check asks for."""
@@ -32,7 +33,7 @@ UNKNOWN = "revocation-unknown"
 """The `check` of the AuthFailed for a certificate whose status cannot be learned but must be known."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Fetch:
     """A document that is wanted: an OCSP response if there is a request to post, else a CRL."""
 
@@ -45,7 +46,7 @@ class Fetch:
         return MAX_RESPONSE_OCTETS if self.post else MAX_CRL_OCTETS
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Surroundings:
     """What a check may use besides the chain."""
 

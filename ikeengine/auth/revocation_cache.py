@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ikeengine.auth.status import Status
@@ -12,6 +11,7 @@ from ikeengine.crypto import names
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.crl import Crl, Scope
 from ikeengine.crypto.ocsp import OcspResponse
+from ikeengine.model.immutable import immutable
 
 MAX_CRLS = 256
 MAX_CRL_OCTETS = 128 << 20
@@ -24,7 +24,7 @@ _CrlKey = tuple[bytes, tuple[names.Rdn, ...], Scope, bool]
 _OcspKey = tuple[bytes, int]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Answer:
     response: OcspResponse
     status: Status

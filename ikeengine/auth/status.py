@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from ikeengine.model.immutable import immutable
 
 
 class Verdict(Enum):
@@ -15,7 +16,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Status:
     """A verdict and where it comes from. `until`: when to look again; None if the answer is not to be kept."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 
 from ikeengine.cli.text import number, sections, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
+from ikeengine.model.immutable import immutable
 
 DOWN = "down"
 POLICIES = "policies"
@@ -16,7 +17,7 @@ LIVE_STATES = ("ESTABLISHED", "REKEYING", POLICIES)
 INSTALLED_STATES = ("INSTALLED", "REKEYING", "UPDATING")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Tunnel:
     """One Child SA, or a configured one that is down. Times are seconds, volumes bytes."""
 
@@ -37,7 +38,7 @@ class Tunnel:
         return self.state.upper() in INSTALLED_STATES or self.mode in SHUNTS
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Gateway:
     """One IKE SA, or a configured connection that has none."""
 

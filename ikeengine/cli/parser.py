@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ikeengine import __version__
 from ikeengine.cli import arguments
 from ikeengine.cli.arguments import DEFAULT_SOCKET
+from ikeengine.model.immutable import immutable
 
 _EPILOG = """\
 exit codes: 0 done, 1 the operation failed, 2 wrong usage or invalid configuration, 3 the daemon cannot be reached
@@ -22,7 +22,7 @@ examples:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Command:
     """One sub-command. `handler` is `module:function`, imported when it runs."""
 

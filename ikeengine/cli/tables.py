@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ikeengine.cli.text import printable
+from ikeengine.model.immutable import immutable
 
 STYLES = {"good": "green", "bad": "bold red", "busy": "yellow", "dim": "dim", "name": "bold", "": ""}
 _GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Cell:
     """A text and what it means: `good`, `bad`, `busy`, `dim`, `name` or nothing."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.config.certificates import CertificateSource
@@ -11,6 +10,7 @@ from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Option, Values
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.model.connection import LocalAuth, RemoteAuth
+from ikeengine.model.immutable import immutable
 
 CERTIFICATES, AUTHORITIES, PUBLIC_KEYS = "x509", "x509ca", "pubkey"
 """Directories that relative file names start from, as in swanctl's own directory."""
@@ -18,7 +18,7 @@ CERTIFICATES, AUTHORITIES, PUBLIC_KEYS = "x509", "x509ca", "pubkey"
 Chain = tuple[Certificate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LocalRound:
     """One round of ours with the places of its options and its certificates."""
 
@@ -32,7 +32,7 @@ class LocalRound:
         return tuple(chain[0] for chain in self.chains)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RemoteRound:
     """One round of the peer with the places of its options."""
 
@@ -55,7 +55,7 @@ def _rounds(values: Values, kind: str) -> list[Values]:
     return sorted(values.named(kind).values(), key=lambda section: section[options.ROUND]) or [values.one(kind)]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Loader:
     """Loads the certificates and public keys of one authentication round."""
 

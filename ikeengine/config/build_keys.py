@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ikeengine.config.configuration import PrivateKeyFile
@@ -16,10 +15,11 @@ from ikeengine.crypto.containers import Container, load_pkcs12
 from ikeengine.crypto.sign import PrivateKey
 from ikeengine.errors import IkeError
 from ikeengine.model.credentials import Authority
+from ikeengine.model.immutable import immutable
 from ikeengine.model.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PrivateKeys:
     """The private keys, their identifiers, whether one of them could not be loaded, and what came with them."""
 
@@ -32,7 +32,7 @@ class PrivateKeys:
     """Authorities of the containers, which are trusted."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Loaded:
     """What one section has given."""
 

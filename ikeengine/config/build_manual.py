@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ikeengine.config.build_credentials import build_manual_keys
 from ikeengine.config.inline import ConfigFiles
@@ -13,6 +12,7 @@ from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Option, Values
 from ikeengine.crypto.encr import ENCR
 from ikeengine.crypto.integ import INTEG
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import Proposal, Transform
 from ikeengine.model.sa import Direction, IpsecSa, PolicyAction, PolicySet
 from ikeengine.model.secret import EMPTY, Secret
@@ -24,7 +24,7 @@ from ikeengine.registry import EncrId, Protocol, TransformType
 Selectors = tuple[TrafficSelector, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Algorithms:
     protocol: Protocol
     encr: Transform | None

@@ -15,17 +15,18 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ikeengine.config.file_trees import copy_tree, make_equal
+from ikeengine.model.immutable import immutable
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Pending:
     """A change that waits for its confirmation. `deadline` is on CLOCK_BOOTTIME, in seconds, of the boot `boot`."""
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from ikeengine.config.problems import ConfigError
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
+from ikeengine.model.immutable import immutable
 from ikeengine.model.pool import PoolConfig
 from ikeengine.model.secret import Secret
 from ikeengine.model.selector import SelectorTemplate
 from ikeengine.model.static import StaticEntry
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PrivateKeyFile:
     """A private key (`secrets.private<suffix>`): the file's octets, PEM or DER, already checked to be loadable."""
 
@@ -26,7 +27,7 @@ class PrivateKeyFile:
     password: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class EngineConfig:
     """The `engine` section. `settings` is for the core, the rest for the daemon."""
 
@@ -74,7 +75,7 @@ class EngineConfig:
         return self.settings.port_nat_t
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Configuration:
     """Everything that a configuration file or directory says."""
 

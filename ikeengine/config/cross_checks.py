@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikeengine.auth.x509 import matches_identity
 from ikeengine.config.build_auth import LocalRound, RemoteRound
@@ -15,11 +14,12 @@ from ikeengine.crypto.keys import PublicKey
 from ikeengine.model.connection import AuthKind, Mode
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import packed
 from ikeengine.negotiate.identities import address_identity, canonical, format_identity, matches
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Credentials:
     """What the sections `secrets` and `authorities` offer."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 from typing import Any
 
@@ -11,6 +11,7 @@ from ikeengine.config.configuration import Configuration, EngineConfig
 from ikeengine.config.durations import format_duration
 from ikeengine.model.connection import ChildConfig, ConnectionConfig, LocalAuth, RemoteAuth
 from ikeengine.model.identity import Identity, IdentityPattern
+from ikeengine.model.immutable import immutable
 from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.pool import PoolConfig
 from ikeengine.model.proposal import Proposal
@@ -34,7 +35,7 @@ class PlanAction(Enum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PlanEntry:
     """What a reload does to one connection, with the changed options in words."""
 

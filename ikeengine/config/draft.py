@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.config.build_auth import LocalRound, RemoteRound
 from ikeengine.config.schema import Values
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Draft:
     """A connection that is not checked yet."""
 

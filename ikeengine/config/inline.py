@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ikeengine.config.problems import Problems
 from ikeengine.config.schema import Option, Values
 from ikeengine.config.secrets import mode_complaint
+from ikeengine.model.immutable import immutable
 from ikeengine.model.secret import EMPTY, Secret
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ConfigFiles:
     """Where the configuration comes from: its directory, the modes of its files, and whose secrets are taken."""
 

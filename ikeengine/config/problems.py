@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 
 
 class Mark(NamedTuple):
@@ -22,7 +22,7 @@ class Mark(NamedTuple):
 NOWHERE = Mark()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ConfigError:
     """One thing wrong in a configuration. `key` is a path such as `connections.site-b.children.net.esp_proposals`."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence as AnySequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ikeengine.config.problems import NOWHERE, Mark
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Scalar:
     """One value. Octets that are no UTF-8 are kept as surrogate escapes."""
 
@@ -21,7 +21,7 @@ class Scalar:
     mark: Mark = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Sequence:
     """A list of values."""
 
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     mark: Mark = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Mapping:
     """A section: keys in the order of the file, no key twice."""
 

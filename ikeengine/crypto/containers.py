@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from ikeengine.crypto.certificate import Certificate
 from ikeengine.crypto.keys import WRONG_KIND
 from ikeengine.crypto.sign import LibraryPrivateKey
 from ikeengine.errors import AuthFailed, LocalMisuse
+from ikeengine.model.immutable import immutable
 from ikeengine.model.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Container:
     """What was in a container. `key` is PKCS#8 without encryption."""
 

@@ -26,6 +26,7 @@ from ikeengine.crypto.revocation_pointers import (
 )
 from ikeengine.crypto.signed import check_signed, signed_part
 from ikeengine.errors import AuthFailed
+from ikeengine.model.immutable import immutable
 
 MAX_CRL_OCTETS = 8 << 20
 """More than 200,000 revoked certificates."""
@@ -36,7 +37,7 @@ _CRITICAL = b"\x01\x01\xff"
 """BOOLEAN TRUE, without which no extension is critical."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Scope:
     """What a CRL covers (RFC 5280 section 5.2.5, issuingDistributionPoint); the default is everything."""
 
@@ -49,7 +50,7 @@ class Scope:
     indirect: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Revoked:
     """One entry: since when, and why in the words of RFC 5280 section 5.3.1."""
 

@@ -6,7 +6,6 @@ The nonce of a packet is a salt, the last octets of the key material, followed b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -14,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import EncrId
 
 _IV_OCTETS = 8
@@ -30,7 +30,7 @@ class Aead(Protocol):
         """The plaintext of ciphertext and tag."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AeadAlgorithm:
     """One combined-mode cipher with one key length."""
 

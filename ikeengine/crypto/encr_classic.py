@@ -7,13 +7,13 @@ DES-CBC (RFC 2405) is here for IKEv1 peers that know nothing else. All are combi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ikeengine.crypto.cbc import Cbc
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import EncrId
 
 _FIRST_COUNTER = b"\0\0\0\x01"
@@ -29,7 +29,7 @@ class Classic(Protocol):
         """Plaintext as long as the data, which must fill whole blocks."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ClassicAlgorithm:
     """One cipher with one key length."""
 

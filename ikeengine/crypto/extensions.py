@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
@@ -10,9 +10,10 @@ from cryptography import x509
 from ikeengine.crypto.general_names import GeneralName, read_general_names
 from ikeengine.crypto.policy_extensions import NO_POLICIES, Policies, read_policy_extension
 from ikeengine.crypto.revocation_pointers import NO_POINTERS, Pointers, read_pointer
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NameConstraints:
     """Subtrees in which the names of a CA's certificates must, or must not be (RFC 5280 section 4.2.1.10)."""
 
@@ -20,7 +21,7 @@ class NameConstraints:
     excluded: tuple[GeneralName, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Extensions:
     """What the extensions of a certificate say. Absent ones are None or empty; OIDs are dotted text."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 
 from cryptography import x509
 
 from ikeengine.crypto import names
+from ikeengine.model.immutable import immutable
 
 MAX_NAMES = 512
 """Most alternative names, and most subtrees of name constraints; keeps comparing them cheap."""
@@ -26,7 +26,7 @@ class NameKind(Enum):
     OTHER = "other name"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class GeneralName:
     """A name in a certificate. `value` is text in UTF-8, DER for DN, packed for IP (with the mask in a constraint)."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from ikeengine.crypto import mac
 from ikeengine.crypto.mac import Mac
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import IntegId, PrfId
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IntegAlgorithm:
     """One integrity algorithm. `key_octets` is fixed; the code is truncated to `icv_octets`."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikeengine.crypto.encr import ENCR
 from ikeengine.crypto.integ import INTEG
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import ChildSuite, Transform
 from ikeengine.model.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildKeyMaterial:
     """The keys of a Child SA: `_i` for traffic from the initiator of its exchange to the responder, `_r` back."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikeengine.crypto.keymat import ChildKeyMaterial, child_octets, encr_octets, integ_octets, pieces
 from ikeengine.crypto.prf import PRF
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import ChildSuite, IkeSuite
 from ikeengine.model.secret import Secret
 
 __all__ = ["ChildKeyMaterial", "IkeKeyMaterial", "child_keys", "ike_keys", "rekeyed_ike_keys"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeKeyMaterial:
     """The seven keys of an IKE SA. The `sk_a` keys are empty with combined-mode ciphers; `sk_e` keys include salts."""
 

@@ -22,6 +22,7 @@ from ikeengine.crypto.der_object import DerObject, unusable
 from ikeengine.crypto.keys import PublicKey
 from ikeengine.crypto.signed import Parameters, Signed, check_signed
 from ikeengine.errors import AuthFailed
+from ikeengine.model.immutable import immutable
 
 MAX_RESPONSE_OCTETS = 64 << 10
 MAX_SINGLES = 64
@@ -54,7 +55,7 @@ def make_request(certificate: Certificate, issuer: Certificate, nonce: bytes) ->
     return builder.add_extension(x509.OCSPNonce(nonce), critical=False).build().public_bytes(Encoding.DER)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Single:
     """The status of one certificate. `revoked` is set if it is revoked; neither that nor good means unknown."""
 

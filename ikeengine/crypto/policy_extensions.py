@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
 
 from ikeengine.crypto import der
+from ikeengine.model.immutable import immutable
 
 ANY_POLICY = "2.5.29.32.0"
 MAX_POLICIES = 128
@@ -18,7 +18,7 @@ MAX_SKIP = 255
 _POLICY_MAPPINGS = x509.ObjectIdentifier("2.5.29.33")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Policies:
     """What a certificate says about policies; OIDs are dotted text, None is an absent extension or field."""
 

@@ -6,13 +6,13 @@ RFC 5280 sections 4.2.1.13, 4.2.1.15 and 4.2.2.1; RFC 6960 section 4.2.2.2.1.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ikeengine.crypto.general_names import GeneralName, NameKind, read_general_names
+from ikeengine.model.immutable import immutable
 
 MAX_POINTS = 32
 """Most distribution points of one certificate."""
@@ -23,7 +23,7 @@ ALL_REASONS = frozenset(reason.value for reason in x509.ReasonFlags if reason no
 """What a CRL may be limited to; a CRL without such a limit covers all of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DistributionPoint:
     """Where one CRL is, or one part of it.
 
@@ -37,7 +37,7 @@ class DistributionPoint:
     crl_issuers: tuple[GeneralName, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Pointers:
     """The pointers of a certificate. `ocsp_no_check`: its holder is an OCSP responder that needs no check itself."""
 

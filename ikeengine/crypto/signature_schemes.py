@@ -12,11 +12,12 @@ Choices that an operator may want to know:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from ikeengine.crypto import der
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import AuthMethod, HashId
 
 HASHES = (HashId.SHA2_256, HashId.SHA2_384, HashId.SHA2_512, HashId.IDENTITY)
@@ -51,7 +52,7 @@ _MGF1 = "1.2.840.113549.1.1.8"
 _NULL = der.element(der.NULL, b"")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SignatureScheme:
     """One way to sign. `kind` is the kind of key; `algorithm_identifier` is empty for methods older than RFC 7427."""
 
@@ -169,7 +170,7 @@ BY_METHOD: dict[AuthMethod, tuple[SignatureScheme, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Constraint:
     """One key kind of a constraint: `pubkey` is any kind; no hashes means any hash."""
 

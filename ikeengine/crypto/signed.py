@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography import x509
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ikeengine.crypto.keys import PublicKey
+from ikeengine.model.immutable import immutable
 
 _ALLOWED_HASHES = (
     hashes.SHA256,
@@ -26,7 +26,7 @@ _ALLOWED_HASHES = (
 Parameters = PKCS1v15 | PSS | ECDSA | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Signed:
     """The signed octets, the signature, and how it was made."""
 

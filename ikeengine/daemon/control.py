@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ikeengine.daemon.credentials import Credentials, certificate_of
 from ikeengine.daemon.observer import Observer
@@ -17,11 +16,12 @@ from ikeengine.daemon.vici.commands import COMMANDS
 from ikeengine.daemon.vici.request import CommandFailed, Handler, Request
 from ikeengine.daemon.vici.session import Runner, Session
 from ikeengine.errors import IkeError
+from ikeengine.model.immutable import immutable
 
 _READ_ONLY = ("get-", "list-", "version", "stats", "plan", "failures")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Control:
     """What commands may use."""
 

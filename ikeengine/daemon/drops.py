@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from ikeengine.config.diff import PlanAction, PlanEntry
 from ikeengine.model.connection import ConnectionConfig
+from ikeengine.model.immutable import immutable
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.negotiate.identities import format_identity
 from ikeengine.sa.children.traps import SHUNTS
@@ -15,7 +15,7 @@ _GONE = ("REKEYED", "DELETING", "DELETED", "DESTROYING")
 """What is on its way out already is not taken down by us."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Drop:
     """An SA that goes: an IKE SA with all its Child SAs, or one Child SA, whose IKE SA stays.
 

@@ -10,8 +10,9 @@ import logging
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from ikeengine.model.immutable import immutable
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ _TIMEOUT = 5
 """Seconds that systemd-resolved has for its answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Offer:
     """What one peer offers."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Container, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink import rtnl
 from pyroute2.netlink.exceptions import NetlinkError
+
+from ikeengine.model.immutable import immutable
 
 SETTLING = 0.1
 """Seconds without another event before the network is looked at; strongSwan's number."""
@@ -43,7 +44,7 @@ _NOT_READY = 0x08 | 0x40  # IFA_F_DADFAILED, IFA_F_TENTATIVE
 Changed = Callable[["HostAddresses"], None]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class InterfaceFilter:
     """`interfaces_use` and `interfaces_ignore`; `own` are tunnel devices of ours."""
 
@@ -60,7 +61,7 @@ class InterfaceFilter:
         return interface in self.use if self.use else interface not in self.ignore
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class HostAddresses:
     """Usable addresses with their interfaces. Those of loopback interfaces are reached over every other one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ikeengine.config.configuration import Configuration, EngineConfig
@@ -18,6 +18,7 @@ from ikeengine.daemon.statics import Statics
 from ikeengine.errors import DatapathError
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.failure import Alert, FailureRecord
+from ikeengine.model.immutable import immutable
 from ikeengine.model.pool import PoolConfig
 from ikeengine.outputs import Event, Failed
 
@@ -25,7 +26,7 @@ _STEPS = ((PlanAction.ADD, PlanAction.CHILD), (PlanAction.REPLACE,), (PlanAction
 """What is easily undone comes first: what it costs to find out that the datapath refuses something is little then."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Plan:
     """What a reload changes: one entry per connection, lines about credentials and the engine, and SAs that go."""
 

@@ -12,7 +12,6 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -27,6 +26,7 @@ from ikeengine.datapath.userspace.outer import (
 )
 from ikeengine.datapath.userspace.segments import CONTROL_SPACE, join_datagrams, send_datagrams, split
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path, packed
 
 NON_ESP_MARKER = bytes(4)
@@ -52,7 +52,7 @@ EspReceiver = Callable[[bytes, Path, int | None], None]
 Prepare = Callable[[socket.socket, bool], None]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class BoundSocket:
     """One socket. `address` is empty where it is bound to every address of its family."""
 

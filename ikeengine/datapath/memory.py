@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikeengine.datapath.base import DatapathHost
 from ikeengine.datapath.policies import PolicyStacks, SelectorPair, selector_pairs
 from ikeengine.datapath.userspace.spd import order_of
 from ikeengine.errors import DatapathError
 from ikeengine.model.commands import Acquire, SaExpired
+from ikeengine.model.immutable import immutable
 from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.path import Path
 from ikeengine.model.sa import IpsecSa, PolicySet, SaId, UdpEncap, Usage
 from ikeengine.model.selector import TrafficSelector
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Call:
     """One call that the datapath has seen, and what it was about."""
 

@@ -17,6 +17,7 @@ from ikeengine.ikev1.states import IkeState
 from ikeengine.ikev1.wire.algorithms import AuthMethod
 from ikeengine.model.connection import ConnectionConfig
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.sa import ike_sa
@@ -46,7 +47,7 @@ class Keyring:
     """Name of the pre-shared key that they come from."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Role:
     """How a side of Main Mode or of Aggressive Mode proves its identity."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.ikev1 import tasks
@@ -22,12 +21,13 @@ from ikeengine.ikev1.sa import IkeSa
 from ikeengine.ikev1.states import IkeState as S
 from ikeengine.ikev1.states import Trigger as On
 from ikeengine.ikev1.wire.rules import Step
+from ikeengine.model.immutable import immutable
 from ikeengine.sa.children import inactivity
 from ikeengine.sa.context import Context
 from ikeengine.sa.states import Answer
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Row:
     """One row: who handles it, the states that may follow (besides staying), and the story in one line.
 

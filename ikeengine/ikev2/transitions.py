@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ikeengine.ikev2 import tasks
@@ -19,12 +18,13 @@ from ikeengine.ikev2.mobike import roaming
 from ikeengine.ikev2.sa import IkeSa
 from ikeengine.ikev2.states import IkeState as S
 from ikeengine.ikev2.states import Trigger as On
+from ikeengine.model.immutable import immutable
 from ikeengine.sa.children import inactivity
 from ikeengine.sa.context import Context
 from ikeengine.sa.states import Answer
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Row:
     """One row: who handles it, the states that may follow (besides staying), and the story in one line."""
 

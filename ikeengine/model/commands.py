@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path
 from ikeengine.model.sa import SaId
 from ikeengine.model.selector import TrafficSelector
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Initiate:
     """Establish a Child SA, or only the IKE SA when `child` is empty. `ike` may be empty if `child` is unique."""
 
@@ -17,7 +16,7 @@ class Initiate:
     ike: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Terminate:
     """Close SAs by name or unique number. `force` does not wait for the peer's answer."""
 
@@ -28,7 +27,7 @@ class Terminate:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Rekey:
     """Rekey SAs by name or unique number; `reauth` makes a new IKE SA from scratch instead."""
 
@@ -39,7 +38,7 @@ class Rekey:
     reauth: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Packet:
     """The selectors of one packet: its own addresses, protocol and ports."""
 
@@ -47,7 +46,7 @@ class Packet:
     destination: TrafficSelector
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Acquire:
     """The datapath saw a packet that matches a trap policy."""
 
@@ -65,7 +64,7 @@ class Acquire:
         return Packet(self.source, self.destination)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Install:
     """Set the trap of a child, or put its shunt into force. `ike` may be empty if `child` is unique."""
 
@@ -73,7 +72,7 @@ class Install:
     ike: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Uninstall:
     """Take the trap or shunt of a child back. SAs that it has brought up stay."""
 
@@ -81,7 +80,7 @@ class Uninstall:
     ike: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SaExpired:
     """The datapath reports that an SA reached a volume or time limit."""
 
@@ -89,7 +88,7 @@ class SaExpired:
     hard: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NatMappingChanged:
     """The datapath saw an authentic UDP-encapsulated packet of a peer from another address or port than before."""
 
@@ -98,7 +97,7 @@ class NatMappingChanged:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnknownSpi:
     """The datapath got a packet for an SA that it does not have. `path` leads to its sender."""
 
@@ -106,14 +105,14 @@ class UnknownSpi:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NetworkChanged:
     """The addresses or routes of this host are others than before. `addresses` are all that a peer may reach us at."""
 
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Unreachable:
     """A datagram could not be sent, or an ICMP error came for one. Nobody has authenticated it."""
 
@@ -121,7 +120,7 @@ class Unreachable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Shutdown:
     """Delete every SA and accept nothing new. Done when all Deletes are answered or given up."""
 

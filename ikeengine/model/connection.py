@@ -6,10 +6,11 @@ those of swanctl.conf(5). Durations are seconds, 0 switches the timer off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from ikeengine.model.identity import ANY_IDENTITY, Identity, IdentityPattern
+from ikeengine.model.immutable import immutable
 from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.marks import NO_IF_ID, NO_MARK_OPTION, IfIdOption, MarkOption
 from ikeengine.model.path import IKE_PORT
@@ -122,7 +123,7 @@ class XauthBackend(Enum):
     RADIUS = "radius"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LocalAuth:
     """How we authenticate (`local` section). `certs` are DER; `id` None: from the certificate, else our address."""
 
@@ -137,7 +138,7 @@ class LocalAuth:
     """Our user name for XAUTH is the data of this identity; None: of `id`."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RemoteAuth:
     """What we demand from the peer (`remote` section). Empty `cacerts` means any loaded authority."""
 
@@ -156,7 +157,7 @@ class RemoteAuth:
     xauth: XauthBackend = XauthBackend.GENERIC
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildConfig:
     """One `children.<name>` section."""
 
@@ -206,7 +207,7 @@ class ChildConfig:
     """Truncate HMAC-SHA-256 to 96 instead of 128 bits, as drafts before RFC 4868 said."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ConnectionConfig:
     """One `connections.<name>` section."""
 
@@ -281,7 +282,7 @@ class ConnectionConfig:
         return AuthKind.PUBKEY if self.version == 2 and kind is AuthKind.PSK else kind
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class EngineSettings:
     """The daemon-wide knobs that the core obeys (`engine` section; names of strongswan.conf's charon section)."""
 

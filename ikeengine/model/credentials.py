@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.model.identity import IdentityPattern
+from ikeengine.model.immutable import immutable
 from ikeengine.model.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SharedKey:
     """A pre-shared key and the identities it is for (`secrets.ike<suffix>`). No owners: for everybody."""
 
@@ -17,7 +16,7 @@ class SharedKey:
     owners: tuple[IdentityPattern, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Authority:
     """A trusted certification authority (`authorities.<name>`). `certificate` is DER."""
 

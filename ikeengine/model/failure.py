@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from ikeengine.model.immutable import immutable
 
 
 class Side(Enum):
@@ -50,7 +51,7 @@ class Alert(Enum):
     VIP_FAILURE = "vip-failure"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class FailureRecord:
     """Why a negotiation failed. Outlives the SA; kept per connection."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import IdType
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Identity:
     """One IKE identity: the type and the octets of an ID payload (RFC 7296 section 3.5).
 
@@ -18,7 +17,7 @@ class Identity:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IdentityPattern:
     """What a configuration accepts as an identity: `%any`, an exact identity, or one with wildcards.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from ikeengine.model.immutable import immutable
 
 
 class Allot(Enum):
@@ -21,7 +22,7 @@ class Allot(Enum):
 WHOLE_MARK = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Mark:
     """A mark and the bits of it that count. Neither is set: no mark."""
 
@@ -38,7 +39,7 @@ class Mark:
 NO_MARK = Mark()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MarkOption:
     """A mark as configured: `42`, `0x2a/0xff`, `%unique`, `%unique-dir`, `%same`."""
 
@@ -55,7 +56,7 @@ class MarkOption:
         return f"{self.allot.value or f'0x{self.value:x}'}/0x{self.mask:x}"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IfIdOption:
     """An XFRM interface ID as configured: a number, `%unique` or `%unique-dir`; 0 for none."""
 
@@ -75,7 +76,7 @@ NO_MARK_OPTION = MarkOption()
 NO_IF_ID = IfIdOption()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Tags:
     """The marks and interface IDs of one Child SA, with all numbers chosen."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CpAttribute
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PoolAttribute:
     """A configuration attribute that clients get together with an address; `value` is as on the wire."""
 
@@ -16,7 +15,7 @@ class PoolAttribute:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PoolConfig:
     """One `pools.<name>` section. Addresses are packed, of 4 or 16 octets."""
 
@@ -37,7 +36,7 @@ class PoolConfig:
         return same_family and self.first <= address <= self.last  # type: ignore[operator]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Lease:
     """An address that an identity has (`online`), or had and gets again when it comes back."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import Protocol, TransformType
 
 ADDITIONAL_KE = tuple(TransformType(number) for number in range(TransformType.ADDKE1, TransformType.ADDKE7 + 1))
 """The transform types of additional key exchanges (RFC 9370 section 4.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Transform:
     """One transform. `key_length` is in bits, None where the attribute is absent.
 
@@ -24,7 +23,7 @@ class Transform:
     unknown_attributes: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Proposal:
     """One proposal: alternatives per transform type, for one protocol. `spi` is empty in IKE_SA_INIT."""
 
@@ -38,7 +37,7 @@ class Proposal:
         return tuple(t for t in self.transforms if t.type == kind)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeSuite:
     """The algorithms of one IKE SA. `integ` is None for combined-mode ciphers."""
 
@@ -50,7 +49,7 @@ class IkeSuite:
     """The additional key exchanges in their order (RFC 9370)."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildSuite:
     """The algorithms of one Child SA. `ke` is None without PFS; `encr` is None for AH; `esn` is the negotiated bit."""
 

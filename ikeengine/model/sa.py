@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from ikeengine.model.connection import Mode
+from ikeengine.model.immutable import immutable
 from ikeengine.model.marks import NO_MARK, NO_TAGS, Mark, Tags
 from ikeengine.model.proposal import Transform
 from ikeengine.model.secret import EMPTY, Secret
@@ -30,7 +31,7 @@ class PolicyAction(Enum):
     DROP = "drop"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UdpEncap:
     """UDP encapsulation of ESP (RFC 3948)."""
 
@@ -38,7 +39,7 @@ class UdpEncap:
     destination_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Limits:
     """Volume limits of an SA, 0 for none. The datapath reports them as `SaExpired`; time limits are the core's own."""
 
@@ -50,7 +51,7 @@ class Limits:
     """A safety net in the kernel for the case that the daemon is gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SaId:
     """What names an SA in a datapath: protocol, destination address and SPI (RFC 4301 section 4.1)."""
 
@@ -59,7 +60,7 @@ class SaId:
     spi: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OuterAh:
     """AH around the packets of an ESP SA: both are one bundle (RFC 2401 section 4.3, transport adjacency)."""
 
@@ -69,7 +70,7 @@ class OuterAh:
     esn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IpsecSa:
     """One unidirectional SA, or with `ah` a bundle of two that are always used together."""
 
@@ -145,7 +146,7 @@ FIRST_PRIORITY = 1
 """Nothing comes before a policy of this priority."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PolicySet:
     """All policies of one Child SA (out, in and, in tunnel mode, fwd), for every pair of its selectors.
 
@@ -176,7 +177,7 @@ class PolicySet:
     """For operators: `connection/child` of a trap or shunt."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Usage:
     """Counters of one unidirectional SA."""
 

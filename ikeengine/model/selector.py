@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ikeengine.model.immutable import immutable
 
 ANY_PROTOCOL = 0
 ANY_PORTS = (0, 65535)
 OPAQUE_PORTS = (65535, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TrafficSelector:
     """A range of addresses, an IP protocol and a range of ports.
 
@@ -29,7 +29,7 @@ class TrafficSelector:
         return len(self.first) == 16
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DynamicSelector:
     """`dynamic` in a configuration: the IKE endpoint's own address (or its virtual IP), once known."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ikeengine.model.immutable import immutable
 from ikeengine.model.sa import IpsecSa, PolicySet
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class StaticEntry:
     """SAs and policies that belong together. Owner and reqid are 0 where whoever installs them is to choose."""
 

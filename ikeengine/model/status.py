@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.model.connection import Mode
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.model.marks import NO_TAGS, Tags
 from ikeengine.model.path import Path
 from ikeengine.model.proposal import ChildSuite, IkeSuite
@@ -14,7 +13,7 @@ from ikeengine.model.selector import TrafficSelector
 from ikeengine.registry import Protocol
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AhPair:
     """The pair of AH SAs around the ESP of a Child SA (IKEv1)."""
 
@@ -23,7 +22,7 @@ class AhPair:
     spi_out: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildStatus:
     """One Child SA. `state` is strongSwan's name (INSTALLED, REKEYING, REKEYED, DELETING, ...)."""
 
@@ -52,7 +51,7 @@ class ChildStatus:
     tags: Tags = NO_TAGS
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IkeStatus:
     """One IKE SA. `state` is strongSwan's name (CONNECTING, ESTABLISHED, REKEYING, REKEYED, DELETING)."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
@@ -21,6 +20,7 @@ from ikeengine.crypto import names
 from ikeengine.crypto.der import DerError
 from ikeengine.errors import LocalMisuse
 from ikeengine.model.identity import ANY_IDENTITY, Identity, IdentityPattern
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import packed
 from ikeengine.registry import IdType
 
@@ -216,7 +216,7 @@ def _address(text: str) -> bytes | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Exact:
     """Only this identity."""
 
@@ -226,7 +226,7 @@ class _Exact:
         return PERFECT if same_identity(self.identity, identity) else NONE
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Suffix:
     """Names or email addresses that end in something, after at least one octet."""
 
@@ -238,7 +238,7 @@ class _Suffix:
         return PERFECT - 1 if fits and identity.data.lower().endswith(self.suffix) else NONE
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Name:
     """Distinguished names, where an attribute may be anything."""
 
@@ -251,7 +251,7 @@ class _Name:
         return NONE if count is None else max(PERFECT - count, WORST_WILDCARD)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Range:
     """Addresses from `first` to `last`."""
 

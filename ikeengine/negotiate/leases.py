@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.model.pool import Lease, PoolConfig
 
 MAX_OFFLINE = 65536
 """Addresses of one pool that are remembered for identities that are gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Claim:
     """Who wants an address. `holder` is the number of its IKE SA, `peer` the address that it comes from."""
 

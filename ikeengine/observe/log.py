@@ -10,10 +10,11 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TextIO
 
+from ikeengine.model.immutable import immutable
 from ikeengine.observe.events import TOLD, Story, story
 from ikeengine.observe.limiter import RateLimiter
 from ikeengine.outputs import Dropped, Event, Failed, LogLine
@@ -32,7 +33,7 @@ _DATAPATHS = "ikeengine.datapath"
 _STORY = "ikeengine_story"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LogSettings:
     """How to log. `levels` overrides `default` per group, as charon's filelog does; -1 silences a group."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ikeengine.model.connection import ConnectionConfig, Mode
+from ikeengine.model.immutable import immutable
 from ikeengine.model.sa import SaId, Usage
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.observe.counters import GLOBAL, Counters
@@ -21,7 +22,7 @@ KINDS, OUTCOMES = ("crl", "ocsp"), ("fetched", "failed")
 _UP = ("INSTALLED", "REKEYING", "REKEYED")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Snapshot:
     """What the metrics are made of."""
 

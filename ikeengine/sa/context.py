@@ -14,6 +14,7 @@ from ikeengine.limits import Attempts
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.failure import FailureRecord
+from ikeengine.model.immutable import immutable
 from ikeengine.model.secret import Secret
 from ikeengine.negotiate.leases import LeaseTable
 from ikeengine.outputs import CommandDone, Counted, Failed, OpId, Output
@@ -42,7 +43,7 @@ LOWEST_CHILD_SPI = 0x100
 """RFC 4303 section 2.1 reserves the SPIs 1 to 255."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PendingOp:
     """An Ask that is under way: which IKE SA waits for it, and for what.
 
@@ -54,7 +55,7 @@ class PendingOp:
     subject: object = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Wanted:
     """A Child SA that somebody wants up: the endpoint initiates it, now or after `delay` seconds.
 

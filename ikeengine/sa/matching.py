@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ikeengine.model.commands import Rekey, Terminate
+from ikeengine.model.immutable import immutable
 from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.ike_sa import IkeSa
 from ikeengine.sa.states import Phase
@@ -14,7 +14,7 @@ from ikeengine.sa.table import SaTable
 _ENDING = (Phase.REKEYED, Phase.DELETING)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Match:
     """An SA that a command applies to; `child` is None for the IKE SA itself."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.crypto.kex import ADDITIONAL_KEX, KeyExchange
 from ikeengine.crypto.rng import Rng
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OwnKe:
     """`group` is the key exchange method (transform type 4), `public` goes into our KE payload."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.crypto.rng import Rng, fraction
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Retransmission:
     """When to send a request again: after timeout * base ** tries, at most `limit`, less `jitter` percent."""
 

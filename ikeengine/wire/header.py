@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import ExchangeType
 from ikeengine.wire.codepoints import EXCHANGES
 
@@ -22,7 +22,7 @@ HEADER_LAYOUT: Final = Struct("!8s8sBBBBII")
 """SPIi, SPIr, Next Payload, versions, Exchange Type, Flags, Message ID, Length."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Header:
     """The fields of the IKE header. `length` is that of the whole message in octets.
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from ikeengine.errors import InvalidSyntax, LocalMisuse, UnsupportedCriticalPayload
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import PayloadType
 from ikeengine.wire.caps import MAX_BODY, MAX_FRAGMENTS, MAX_MESSAGE, MAX_PAYLOADS
 from ikeengine.wire.codepoints import PAYLOAD_TYPES
@@ -42,7 +42,7 @@ CLEAR_READERS: Final[dict[int, Callable[[Reader], KnownPayload]]] = {
 """The payloads of IKE_SA_INIT. No exchange has others outside SK, so their readers never see what anybody may send."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class EncryptedBody:
     """The SK or SKF payload of a message. `start` is the offset of its IV in the message.
 
@@ -54,7 +54,7 @@ class EncryptedBody:
     fragment: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ParsedMessage:
     """A message whose clear part is decoded and whose encrypted part, if any, is located."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from ikeengine.errors import InvalidSyntax, UnsupportedCriticalPayload
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import ExchangeType, NotifyType, PayloadType
 from ikeengine.wire.caps import (
     MAX_CERTREQS,
@@ -19,7 +19,7 @@ from ikeengine.wire.caps import (
 from ikeengine.wire.payloads import Notify, Payload, UnknownPayload
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Rule:
     """How often a payload may be in a message."""
 
@@ -36,7 +36,7 @@ def up_to(maximum: int) -> Rule:
     return Rule(0, maximum)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Row:
     """The rules of one exchange in one direction. A payload without a rule must not be there.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from functools import lru_cache
 
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 
 MAX_SEGMENT = 512 * 1024
 """Octets of one packet, without its length field; the limit of strongSwan."""
@@ -53,7 +54,7 @@ _NAMED = {PacketType.CMD_REQUEST, PacketType.EVENT_REGISTER, PacketType.EVENT_UN
 _WITH_MESSAGE = {PacketType.CMD_REQUEST, PacketType.CMD_RESPONSE, PacketType.EVENT}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Packet:
     """One packet. `name` is the command or event, empty where the type has none."""
 
@@ -62,7 +63,7 @@ class Packet:
     message: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ReceivedPacket:
     """A decoded packet; its message holds octets."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from dataclasses import dataclass
+
+from ikeengine.model.immutable import immutable
 
 _UCRED = struct.Struct("=iII")
 _GID = struct.Struct("=I")
@@ -14,7 +15,7 @@ _GROUPS_SPACE = 1024
 """Octets: the most that Python asks the kernel for, enough for 256 groups."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Peer:
     """The process at the other end, as the kernel knows it since it connected."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ikeengine.daemon.vici.codec import Message, Value
 from ikeengine.daemon.vici.messages import Section
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 
 if TYPE_CHECKING:
     from ikeengine.daemon.control import Control
@@ -23,7 +23,7 @@ class CommandFailed(LocalMisuse):
         self.more = more or {}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Request:
     """One command of a client."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RouteSettings:
     """Where our routes are, and the bit of the firewall mark that exempts our own packets from them."""
 
@@ -14,7 +16,7 @@ class RouteSettings:
     mark: int = 0x1000
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UserspaceSettings:
     """The TUN device and the routes into it. `mtu` leaves room for ESP and UDP headers in a path of 1500 octets."""
 

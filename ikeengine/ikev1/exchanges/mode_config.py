@@ -11,10 +11,10 @@ The pools, and who has which address, are those of IKEv2 (`negotiate.leases`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, summarize_address_range
 
 from ikeengine.ikev1.wire.attributes import Attribute
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import packed
 from ikeengine.model.pool import Lease, PoolAttribute, PoolConfig
 from ikeengine.model.selector import SelectorTemplate, TrafficSelector
@@ -51,7 +51,7 @@ _WITH_MASK = 8
 _WHOLE_HOST = 128
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Given:
     """What a gateway gives to a client, checked. Networks and addresses are text."""
 

@@ -35,6 +35,7 @@ from ikeengine.ikev1.wire.payloads import Id, Ke, Nonce, Payload, Sa
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.connection import ChildConfig, Mode
 from ikeengine.model.failure import FailureRecord, Side
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import ExchangeType
 from ikeengine.sa import reasons
 from ikeengine.sa.children import nat_transport
@@ -63,7 +64,7 @@ class Offer:
     """What the Child SAs are for; with Unity that is less than what is offered."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Agreement:
     """What both sides have agreed on."""
 

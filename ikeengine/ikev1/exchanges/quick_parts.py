@@ -7,7 +7,6 @@ own ones of each, and so is everything that becomes of it later.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ikeengine.errors import InvalidSyntax, NoProposalChosen
@@ -20,6 +19,7 @@ from ikeengine.ikev1.proposals.wishes import Spis, Wishes
 from ikeengine.ikev1.sa import IkeSa
 from ikeengine.model.commands import Packet
 from ikeengine.model.connection import ChildConfig
+from ikeengine.model.immutable import immutable
 from ikeengine.negotiate.selectors import is_subset, resolve
 from ikeengine.sa.addresses import virtual_ips
 from ikeengine.sa.children import child as child_sa
@@ -28,7 +28,7 @@ from ikeengine.sa.children.data import ChildKeys, ChildSa
 from ikeengine.sa.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Part:
     """One Child SA as we want it, with our numbers for it."""
 
@@ -48,7 +48,7 @@ class Common(NamedTuple):
     """Whether we have begun it."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Agreed:
     """One Child SA as both sides want it."""
 

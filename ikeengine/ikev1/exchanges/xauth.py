@@ -13,7 +13,7 @@ needs the password in the clear at the gateway, or one-time passwords.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikeengine.auth.passwords import Passwords
 from ikeengine.errors import AuthFailed, PeerIncompatible
@@ -21,6 +21,7 @@ from ikeengine.ikev1.wire.attributes import Attribute
 from ikeengine.ikev1.wire.numbers import XauthAttribute, XauthStatus, XauthType
 from ikeengine.model.connection import XauthBackend
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.model.secret import Secret
 from ikeengine.registry import IdType
 
@@ -37,7 +38,7 @@ _STATUS, _MESSAGE = XauthAttribute.XAUTH_STATUS, XauthAttribute.XAUTH_MESSAGE
 _CHECK = "XAUTH"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Login:
     """What a client proves itself with, or what a gateway has been told so far."""
 
@@ -50,6 +51,9 @@ class Login:
     def complete(self) -> bool:
         """Whether there is something to check. An empty password never is right, but it is an answer."""
         return bool(self.user) and self.password is not None
+
+
+NO_LOGIN = Login()
 
 
 def is_xauth(attributes: Iterable[Attribute]) -> bool:
@@ -111,7 +115,7 @@ def acknowledgement() -> tuple[Attribute, ...]:
 # --- the gateway's side
 
 
-def request(known: Login = Login()) -> tuple[Attribute, ...]:
+def request(known: Login = NO_LOGIN) -> tuple[Attribute, ...]:
     """A REQUEST for what is not known yet."""
     missing = [] if known.user else [_NAME]
     missing += [_PASSWORD] if known.password is None else []

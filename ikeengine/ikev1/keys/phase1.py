@@ -5,18 +5,17 @@ The PRF is always the HMAC version of the negotiated hash (RFC 2409 section 4): 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.crypto.des_keys import is_weak
 from ikeengine.crypto.keymat import encr_octets
 from ikeengine.crypto.prf import hash_prf
 from ikeengine.errors import LocalMisuse
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import Transform
 from ikeengine.model.secret import Secret
 from ikeengine.registry import EncrId
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PhaseOneKeys:
     """What an ISAKMP SA keeps: to derive other keys, to authenticate messages and to encrypt them."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from ikeengine.ikev1.messages import vendor_ids
@@ -11,13 +10,14 @@ from ikeengine.ikev1.messages.vendor_ids import VendorIdentity
 from ikeengine.ikev1.wire.algorithms import EncapsulationMode
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.ikev1.wire.payloads import NatD
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path, packed
 
 HashFunction = Callable[[bytes], bytes]
 """The hash algorithm that phase 1 has negotiated."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NatTraversal:
     """One way to do NAT traversal: who announces the vendor ID uses these numbers."""
 

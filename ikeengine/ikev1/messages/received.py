@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.message import FLAG_COMMIT, Chain
 from ikeengine.ikev1.wire.payloads import Payload
 from ikeengine.ikev1.wire.rules import Step
+from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path
 from ikeengine.wire.header import read_header
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _P = TypeVar("_P", bound=Payload)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Received:
     """A message that has passed the rules; one that is encrypted has proven its HASH, if that needs no signature."""
 

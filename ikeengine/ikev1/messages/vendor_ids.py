@@ -5,11 +5,12 @@ Most are the MD5 of a text, as each entry says. A version or capabilities may fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from ikeengine.model.immutable import immutable
 
-@dataclass(frozen=True, slots=True)
+
+@immutable
 class VendorIdentity:
     """A vendor ID that we know."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ikeengine.auth.credentials import own_identity as identity_of
 from ikeengine.crypto.certificate import Certificate
@@ -17,13 +16,14 @@ from ikeengine.ikev1.wire.algorithms import AuthMethod
 from ikeengine.ikev1.wire.payloads import Cert, CertReq, Payload
 from ikeengine.model.connection import ConnectionConfig, SendCert
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CertEncoding
 from ikeengine.sa.context import Context
 from ikeengine.sa.peer import certificates
 from ikeengine.sa.reasons import identity_text
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OwnCredential:
     """Our identity; with a signature also the certificate whose key makes it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikeengine.auth.demands import check_demands
 from ikeengine.auth.x509 import matches_identity
@@ -18,12 +18,13 @@ from ikeengine.ikev1.wire.message import Chain
 from ikeengine.ikev1.wire.payloads import Cert, Signature
 from ikeengine.model.connection import ConnectionConfig, RemoteAuth
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CertEncoding
 from ikeengine.sa.context import Context
 from ikeengine.sa.peer.certificates import peer_chain
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Believed:
     """A peer that has proven its identity, if its certificates are not revoked."""
 

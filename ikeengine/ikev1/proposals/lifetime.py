@@ -7,7 +7,6 @@ replaces SAs in its own time. The shorter one counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ikeengine.errors import InvalidSyntax
@@ -15,6 +14,7 @@ from ikeengine.ikev1.wire.algorithms import LifeType, Phase1Attribute, Phase2Att
 from ikeengine.ikev1.wire.attributes import Attribute, numeric, read_attributes, write_attributes
 from ikeengine.ikev1.wire.caps import MAX_TRANSFORM_ATTRIBUTES
 from ikeengine.ikev1.wire.numbers import ProtocolId
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 SHORTEST = 10
@@ -25,7 +25,7 @@ _KILOBYTE = 1024
 _MOST = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Lifetime:
     """Seconds and kilobytes after which an SA must be gone; 0 is no limit."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from ikeengine.ikev1.proposals.child_transforms import groups, suites
 from ikeengine.ikev1.proposals.lifetime import Lifetime
 from ikeengine.ikev1.proposals.modes import Encapsulation
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import ChildSuite, Proposal
 from ikeengine.registry import Protocol
 
@@ -15,7 +15,7 @@ Spis = Mapping[Protocol, bytes]
 """Our inbound SPIs, four octets each; that of IPCOMP is the CPI in two octets."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Wishes:
     """A Child SA as we want it. `proposals` are for ESP or for AH alone; `ah` are for AH around ESP."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 _ATTRIBUTE = Struct("!HH")
@@ -19,7 +19,7 @@ MAX_NUMBER: Final = 8
 """Octets of the longest value that is read as a number; a lifetime has four."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Attribute:
     """One attribute. What `kind` means depends on where it is.
 

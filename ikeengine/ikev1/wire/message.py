@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, TypeVar
 
@@ -15,6 +14,7 @@ from ikeengine.errors import InvalidSyntax, LocalMisuse
 from ikeengine.ikev1.wire.caps import MAX_TRAILING
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.ikev1.wire.payloads import READERS, KnownPayload, Payload, UnknownPayload
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.caps import MAX_BODY, MAX_MESSAGE, MAX_PAYLOADS
 from ikeengine.wire.header import HEADER_LAYOUT, HEADER_LENGTH, Header, read_header
 from ikeengine.wire.reader import Reader
@@ -43,7 +43,7 @@ CLEAR_READERS: Final[Mapping[int, Callable[[Reader], KnownPayload]]] = {
 _P = TypeVar("_P", bound=Payload)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Chain:
     """Payloads with the octets that they came as."""
 
@@ -79,7 +79,7 @@ class Chain:
         return next(at for at, candidate in enumerate(self.payloads) if candidate is payload)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ParsedMessage:
     """A message whose payloads are decoded, or which is encrypted: then `ciphertext` is all behind the header."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -11,6 +10,7 @@ from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.caps import MAX_NAT_D, MAX_SAS
 from ikeengine.ikev1.wire.numbers import PayloadType
 from ikeengine.ikev1.wire.payloads import Payload, UnknownPayload
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.caps import MAX_CERTREQS, MAX_CERTS, MAX_DELETES, MAX_NOTIFIES, MAX_VENDOR_IDS
 
 
@@ -36,7 +36,7 @@ class Step(Enum):
     FRAGMENT = "fragment"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Rule:
     """How often a payload may be in a message."""
 
@@ -53,7 +53,7 @@ def up_to(maximum: int) -> Rule:
     return Rule(0, maximum)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Row:
     """The rules of one message. A payload without a rule must not be there."""
 

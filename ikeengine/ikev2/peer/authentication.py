@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikeengine.auth import x509
 from ikeengine.auth.credentials import own_identity
@@ -19,6 +18,7 @@ from ikeengine.ikev2.sa import Handshake, IkeSa
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import IkeSuite
 from ikeengine.negotiate.identities import address_identity, format_identity, matches
 from ikeengine.outputs import AskSignature
@@ -32,7 +32,7 @@ ACCEPTED_HASHES = (HashId.SHA2_256, HashId.SHA2_384, HashId.SHA2_512, HashId.IDE
 """What we announce in SIGNATURE_HASH_ALGORITHMS. Never SHA-1 (RFC 7427 section 4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OwnCredential:
     """Who we are on an IKE SA, and what proves it."""
 

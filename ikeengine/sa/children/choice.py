@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikeengine.errors import TsUnacceptable
 from ikeengine.model.connection import ChildConfig, Mode
+from ikeengine.model.immutable import immutable
 from ikeengine.model.selector import TrafficSelector
 from ikeengine.negotiate.selectors import is_subset, narrow, resolve
 from ikeengine.sa.addresses import virtual_ips
@@ -20,7 +21,7 @@ Offered = tuple[Selectors, Selectors]
 _SAME, _WITHIN, _OVERLAPS = 3, 2, 1
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildChoice:
     """A child that fits an offer, with the narrowed selectors. `fit` is the better the higher."""
 

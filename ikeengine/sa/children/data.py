@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ikeengine.model.connection import ChildConfig, Mode
+from ikeengine.model.immutable import immutable
 from ikeengine.model.marks import NO_TAGS, Tags
 from ikeengine.model.proposal import ChildSuite
 from ikeengine.model.sa import IpsecSa, SaId
@@ -22,7 +23,7 @@ UP_STATES = (ChildState.INSTALLED, ChildState.REKEYING)
 """States in which losing a Child SA means losing the tunnel."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChildKeys:
     """Encryption and integrity keys of both directions, as seen from this host."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CertEncoding, PayloadType
 from ikeengine.wire.codepoints import CERT_ENCODINGS
 from ikeengine.wire.reader import Reader
@@ -13,7 +13,7 @@ from ikeengine.wire.reader import Reader
 _LAYOUT = Struct("!B")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Cert:
     """A certificate or related data, undecoded.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CertEncoding, PayloadType
 from ikeengine.wire.codepoints import CERT_ENCODINGS
 from ikeengine.wire.reader import Reader
@@ -21,7 +21,7 @@ _HASHED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CertReq:
     """The certificates that the sender prefers. For X.509, `authorities` is a run of 20-octet hashes.
 

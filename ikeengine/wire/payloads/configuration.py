@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CpAttribute, CpType, PayloadType
 from ikeengine.wire.caps import MAX_CP_ATTRIBUTES
 from ikeengine.wire.codepoints import CP_TYPES, cp_attribute
@@ -33,7 +33,7 @@ VALUE_LENGTHS: Final[dict[int, frozenset[int]]] = {
 """Octets that a value may have (RFC 7296 section 3.15.1); attributes that are not here take any."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CpAttributeValue:
     """One attribute. In a request an empty value asks for one.
 
@@ -48,7 +48,7 @@ class CpAttributeValue:
     value: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Configuration:
     """A request for configuration, or the answer.
 

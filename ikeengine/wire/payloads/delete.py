@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import PayloadType, Protocol
 from ikeengine.wire.codepoints import PROTOCOLS
 from ikeengine.wire.reader import Reader
@@ -16,7 +16,7 @@ _LAYOUT = Struct("!BBH")
 SPI_LENGTH: Final[dict[int, int]] = {Protocol.IKE: 0, Protocol.AH: 4, Protocol.ESP: 4}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Delete:
     """SAs that the sender no longer has: the IKE SA itself (no SPIs), or Child SAs by the sender's inbound SPIs.
 

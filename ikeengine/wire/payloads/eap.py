@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import EapCode, PayloadType
 from ikeengine.wire.reader import Reader
 
@@ -15,7 +16,7 @@ _WITH_TYPE: Final = frozenset({EapCode.REQUEST, EapCode.RESPONSE})
 _WITHOUT_TYPE: Final = frozenset({EapCode.SUCCESS, EapCode.FAILURE})
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Eap:
     """One whole EAP message in `data`, its own header included.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import IdType, PayloadType
 from ikeengine.wire.codepoints import ID_TYPES
 from ikeengine.wire.reader import Reader
@@ -17,7 +17,7 @@ _LAYOUT = Struct("!B3s")
 ADDRESS_LENGTH: Final[dict[int, int]] = {IdType.ID_IPV4_ADDR: 4, IdType.ID_IPV6_ADDR: 16}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Identification:
     """What IDi and IDr share.
 
@@ -51,14 +51,14 @@ class Identification:
         return self.body
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IdInitiator(Identification):
     """IDi: who the initiator says it is."""
 
     type: ClassVar[PayloadType] = PayloadType.IDI
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IdResponder(Identification):
     """IDr: who the responder says it is, or in a request, whom the initiator wants to talk to."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import PayloadType
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!H2x")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Ke:
     """The public value of a key exchange method (a `KeId`). Whether the value is valid, the method itself judges.
 

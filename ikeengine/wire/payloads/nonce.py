@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import PayloadType
 from ikeengine.wire.caps import MAX_NONCE, MIN_NONCE
 from ikeengine.wire.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Nonce:
     """Random octets, 16 to 256 of them.
 

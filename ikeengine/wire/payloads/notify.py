@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import NotifyType, PayloadType, Protocol
 from ikeengine.wire.codepoints import PROTOCOLS, notify_type
 from ikeengine.wire.reader import Reader
@@ -13,7 +13,7 @@ from ikeengine.wire.reader import Reader
 _LAYOUT = Struct("!BBH")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Notify:
     """An error or a status. `protocol` means nothing where `spi` is empty; it is kept as received.
 

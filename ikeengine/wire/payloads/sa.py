@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import Proposal, Transform
 from ikeengine.registry import PayloadType, Protocol, TransformAttribute
 from ikeengine.wire.caps import MAX_ATTRIBUTES, MAX_CACHED_TRANSFORM, MAX_PROPOSALS, MAX_TRANSFORMS
@@ -31,7 +31,7 @@ _KEY_LENGTH: Final = _FIXED_FORMAT | TransformAttribute.KEY_LENGTH
 SPI_LENGTHS: Final[dict[int, tuple[int, ...]]] = {Protocol.IKE: (0, 8), Protocol.AH: (4,), Protocol.ESP: (4,)}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Sa:
     """Proposals, the most preferred first; in an answer the chosen one alone.
 

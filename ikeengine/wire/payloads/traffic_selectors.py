@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
+from ikeengine.model.immutable import immutable
 from ikeengine.model.selector import OPAQUE_PORTS, TrafficSelector
 from ikeengine.registry import PayloadType, TsType
 from ikeengine.wire.reader import Reader
@@ -20,7 +20,7 @@ _IPV4_HEAD: Final = (TsType.TS_IPV4_ADDR_RANGE, _SELECTOR.size + _IPV4.size)
 _IPV6_HEAD: Final = (TsType.TS_IPV6_ADDR_RANGE, _SELECTOR.size + _IPV6.size)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnknownSelector:
     """A selector of a type that we do not know, as received. It never matches anything.
 
@@ -34,7 +34,7 @@ class UnknownSelector:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TrafficSelectors:
     """What TSi and TSr share.
 
@@ -87,14 +87,14 @@ class TrafficSelectors:
         return _LAYOUT.pack(len(parts)) + b"".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TsInitiator(TrafficSelectors):
     """TSi: traffic at the initiator's end of the Child SA."""
 
     type: ClassVar[PayloadType] = PayloadType.TSI
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TsResponder(TrafficSelectors):
     """TSr: traffic at the responder's end of the Child SA."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import PayloadType
 from ikeengine.wire.codepoints import PAYLOAD_TYPES
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnknownPayload:
     """Kept as received and otherwise skipped. The codec never returns one whose critical bit is set."""
 

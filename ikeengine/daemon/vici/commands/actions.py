@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ikeengine.daemon.vici.bridge import log_section
 from ikeengine.daemon.vici.messages import Section
 from ikeengine.daemon.vici.request import SUCCESS, CommandFailed, Handler, Request
 from ikeengine.model.commands import Initiate, Install, Rekey, Terminate, Uninstall
+from ikeengine.model.immutable import immutable
 from ikeengine.model.status import IkeStatus
 from ikeengine.observe.events import failure_fields
 from ikeengine.outputs import CommandDone, LogLine
@@ -21,7 +21,7 @@ from ikeengine.outputs import CommandDone, LogLine
 _DEFAULT_LOG_LEVEL = 1
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Target:
     """Which SAs a command is for."""
 

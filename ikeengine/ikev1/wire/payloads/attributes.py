@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
 from ikeengine.ikev1.wire.attributes import Attribute, read_attributes, write_attributes
 from ikeengine.ikev1.wire.caps import MAX_CONFIG_ATTRIBUTES
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CpType
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!BxH")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Attributes:
     """A request for configuration or XAUTH, or the answer.
 

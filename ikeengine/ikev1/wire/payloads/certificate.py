@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.registry import CertEncoding
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!B")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Cert:
     """A certificate or related data, undecoded.
 

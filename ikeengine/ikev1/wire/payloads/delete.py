@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
@@ -10,6 +9,7 @@ from ikeengine.errors import InvalidSyntax, LocalMisuse
 from ikeengine.ikev1.wire.caps import MAX_DELETE_SPIS
 from ikeengine.ikev1.wire.numbers import Doi, PayloadType, ProtocolId
 from ikeengine.ikev1.wire.payloads.notify import DOIS
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!IBBH")
@@ -22,7 +22,7 @@ SPI_LENGTHS: Final[dict[int, frozenset[int]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Delete:
     """SAs that the sender no longer has: ISAKMP SAs by their cookies, others by the sender's inbound SPIs.
 

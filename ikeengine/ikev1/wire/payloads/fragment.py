@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 LAYOUT = Struct("!HBB")
@@ -15,7 +15,7 @@ LAYOUT = Struct("!HBB")
 _LAST_FRAGMENT: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Fragment:
     """Octets `number`, counted from 1, of a message whose fragments all have the same `id`.
 

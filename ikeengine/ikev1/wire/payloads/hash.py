@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Hash:
     """HASH_I and HASH_R of phase 1, HASH(1) to HASH(3) of phase 2.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
@@ -10,6 +9,7 @@ from ikeengine import registry
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.numbers import IdType, PayloadType
 from ikeengine.model.identity import Identity
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!BBH")
@@ -25,7 +25,7 @@ LENGTHS: Final[dict[int, int]] = {
 """Octets of an address, of an address and its mask, of the first and the last address."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Id:
     """Who the sender is (phase 1), or for which traffic an SA is (phase 2).
 

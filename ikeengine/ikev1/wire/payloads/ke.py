@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Ke:
     """The public value of the group that the SA payload negotiates. Whether it is valid, the group itself judges.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NatD:
     """The hash of an address and port as the sender sees it: first the receiver's, then the sender's own.
 

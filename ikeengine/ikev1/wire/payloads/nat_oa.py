@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, Self
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.numbers import IdType, PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!B3x")
@@ -16,7 +16,7 @@ _LENGTHS: Final[dict[int, int]] = {IdType.ID_IPV4_ADDR: 4, IdType.ID_IPV6_ADDR: 
 _KINDS: Final = {length: kind for kind, length in _LENGTHS.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NatOa:
     """An address as its host knows it, in transport mode: NAT-OAi first, then NAT-OAr.
 

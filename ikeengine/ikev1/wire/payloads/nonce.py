@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.caps import MAX_NONCE, MIN_NONCE
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Nonce:
     """Random octets, 8 to 256 of them (RFC 2409 section 5).
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.numbers import Doi, NotifyType, PayloadType, ProtocolId
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.reader import Reader
 
 _LAYOUT = Struct("!IBBH")
@@ -15,7 +15,7 @@ _LAYOUT = Struct("!IBBH")
 DOIS: Final = frozenset({Doi.ISAKMP, Doi.IPSEC})
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Notify:
     """An error or a status about the SA that `protocol` and `spi` name.
 

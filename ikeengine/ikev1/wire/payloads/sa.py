@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from struct import Struct
@@ -12,6 +11,7 @@ from ikeengine.errors import InvalidSyntax
 from ikeengine.ikev1.wire.attributes import Attribute, read_attributes, write_attributes
 from ikeengine.ikev1.wire.caps import MAX_ISAKMP_SPI, MAX_SA_ATTRIBUTES, MAX_TRANSFORM_ATTRIBUTES
 from ikeengine.ikev1.wire.numbers import Doi, PayloadType, ProtocolId, Situation
+from ikeengine.model.immutable import immutable
 from ikeengine.wire.caps import MAX_PROPOSALS, MAX_TRANSFORMS
 from ikeengine.wire.reader import Reader
 
@@ -30,7 +30,7 @@ SPI_LENGTHS: Final[dict[int, frozenset[int]]] = {
 """RFC 2408 section 3.5; a CPI has two octets, but peers may send four (RFC 3173 section 3.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TransformPayload:
     """One transform with its attributes in their order.
 
@@ -49,7 +49,7 @@ class TransformPayload:
     attributes: tuple[Attribute, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ProposalPayload:
     """One protocol with alternative transforms.
 
@@ -68,7 +68,7 @@ class ProposalPayload:
     spi: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Sa:
     """Proposals, the most preferred first; in an answer the chosen one, with one transform for each protocol.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikeengine.ikev1.wire.numbers import PayloadType
+from ikeengine.model.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnknownPayload:
     """Kept as received and otherwise skipped."""
 
