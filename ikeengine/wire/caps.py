@@ -23,8 +23,8 @@ MAX_TRANSFORMS: Final = 1024
 """Transforms in one SA payload, over all its proposals."""
 MAX_ATTRIBUTES: Final = 16
 """Attributes of one transform; only one is known, the key length."""
-MAX_CACHED_TRANSFORM: Final = 16
-"""A longer transform is decoded anew each time instead of being remembered."""
+MAX_CACHED_TRANSFORMS: Final = 512
+"""Longer transforms of a proposal are decoded anew each time instead of being remembered."""
 MAX_CP_ATTRIBUTES: Final = 256
 """Attributes in one Configuration payload."""
 

@@ -107,7 +107,7 @@ def write_chain(payloads: Sequence[Payload]) -> tuple[int, bytes]:
         length = len(body)
         if length > MAX_BODY:
             raise LocalMisuse(f"payload {payload.type.name} of {length} octets does not fit")
-        critical = _CRITICAL if isinstance(payload, UnknownPayload) and payload.critical else 0
+        critical = _CRITICAL if type(payload) is UnknownPayload and payload.critical else 0
         parts += body, GENERIC_HEADER.pack(following, critical, length + GENERIC_LENGTH)
         following = payload.type
     parts.reverse()
@@ -133,8 +133,7 @@ def _read_payloads(
     while kind not in _CHAIN_ENDS:
         if len(payloads) == MAX_PAYLOADS:
             raise InvalidSyntax(f"more than {MAX_PAYLOADS} payloads")
-        following, flags, length = body.unpack(GENERIC_HEADER)
-        part = body.sub(length - GENERIC_LENGTH)
+        following, flags, _length, part = body.structure(GENERIC_HEADER)
         read = readers.get(kind)
         if read is None:
             payloads.append(_read_unknown(kind, flags, part))
@@ -157,8 +156,7 @@ def _read_unknown(kind: int, flags: int, part: Reader) -> UnknownPayload:
 
 
 def _read_encrypted(kind: int, body: Reader) -> EncryptedBody:
-    first, _unused, length = body.unpack(GENERIC_HEADER)
-    part = body.sub(length - GENERIC_LENGTH)
+    first, _flags, _length, part = body.structure(GENERIC_HEADER)
     fragment = _read_fragment(first, part) if kind == PayloadType.SKF else None
     return EncryptedBody(first, part.offset, fragment)
 

@@ -146,6 +146,10 @@ RULES: Final[Mapping[tuple[ExchangeType, bool], Row]] = {
 }
 """By exchange and direction. What is not here is not supported."""
 
+_REQUIRED: Final = {
+    key: tuple(kind for kind, rule in row.payloads.items() if rule.minimum) for key, row in RULES.items()
+}
+
 _CONCLUSIVE: Final = frozenset({NotifyType.COOKIE, NotifyType.REDIRECT})
 """Status notifies that answer IKE_SA_INIT by themselves (RFC 7296 section 2.6, RFC 5685)."""
 
@@ -161,7 +165,8 @@ def check(
     A response with an error notify may leave out everything else. If it consists of notifies alone, it is accepted
     even in the clear: the caller knows that such an answer proves nothing (RFC 7296 section 2.21).
     """
-    row = RULES.get((exchange, is_response))
+    key = exchange, is_response
+    row = RULES.get(key)
     if row is None:
         raise InvalidSyntax(f"exchange {exchange.name} is not supported")
     if len(clear_payloads) + len(protected_payloads) > MAX_PAYLOADS:
@@ -175,19 +180,20 @@ def check(
     if wrong:
         raise InvalidSyntax(f"{exchange.name}: {_names(wrong)} {'in the clear' if row.protected else 'encrypted'}")
     if not refused:
-        _check_presence(exchange, row, right)
+        _check_presence(exchange, _REQUIRED[key], row.together, right)
 
 
 def _count(row: Row, payloads: Iterable[Payload]) -> dict[PayloadType, int]:
+    rules = row.payloads
     counts: dict[PayloadType, int] = {}
     for payload in payloads:
-        if isinstance(payload, UnknownPayload):
+        kind = payload.type
+        rule = rules.get(kind)
+        if rule is None and isinstance(payload, UnknownPayload):
             if payload.critical:
                 raise UnsupportedCriticalPayload(payload.payload_type)
             continue
-        kind = payload.type
         count = counts[kind] = counts.get(kind, 0) + 1
-        rule = row.payloads.get(kind)
         if rule is None or count > rule.maximum:
             raise InvalidSyntax(f"{count} payloads {kind.name} where {rule.maximum if rule else 0} can be")
     return counts
@@ -195,16 +201,24 @@ def _count(row: Row, payloads: Iterable[Payload]) -> dict[PayloadType, int]:
 
 def _refuses(payloads: Iterable[Payload]) -> bool:
     """Whether a notify says that the request was not done, or not yet."""
-    return any(isinstance(p, Notify) and (p.kind.is_error or p.kind in _CONCLUSIVE) for p in payloads)
+    for payload in payloads:
+        if type(payload) is Notify and (payload.kind.is_error or payload.kind in _CONCLUSIVE):
+            return True
+    return False
 
 
-def _check_presence(exchange: ExchangeType, row: Row, counts: Mapping[PayloadType, int]) -> None:
-    for kind, rule in row.payloads.items():
-        if rule.minimum and kind not in counts:
+def _check_presence(
+    exchange: ExchangeType,
+    required: Iterable[PayloadType],
+    together: frozenset[PayloadType],
+    counts: Mapping[PayloadType, int],
+) -> None:
+    for kind in required:
+        if kind not in counts:
             raise InvalidSyntax(f"{exchange.name} without payload {kind.name}")
-    present = row.together & counts.keys()
-    if present and present != row.together:
-        raise InvalidSyntax(f"{exchange.name} with only some of {_names(row.together)}")
+    present = together.intersection(counts)
+    if present and present != together:
+        raise InvalidSyntax(f"{exchange.name} with only some of {_names(together)}")
 
 
 def _names(kinds: Iterable[PayloadType]) -> str:

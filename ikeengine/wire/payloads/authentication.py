@@ -32,8 +32,8 @@ class Auth:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        (method,) = body.unpack(_LAYOUT)
-        return cls(AUTH_METHODS[method], body.rest())
+        method, data = body.unpack_all(_LAYOUT)
+        return cls(AUTH_METHODS[method], data)
 
     def write(self) -> bytes:
         """Encode the body."""

@@ -32,8 +32,8 @@ class Cert:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        (encoding,) = body.unpack(_LAYOUT)
-        return cls(CERT_ENCODINGS[encoding], body.rest())
+        encoding, data = body.unpack_all(_LAYOUT)
+        return cls(CERT_ENCODINGS[encoding], data)
 
     def write(self) -> bytes:
         """Encode the body."""

@@ -35,8 +35,7 @@ class Identification:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax, also for an address of the wrong length."""
-        kind, reserved = body.unpack(_LAYOUT)
-        data = body.rest()
+        kind, reserved, data = body.unpack_all(_LAYOUT)
         if len(data) != ADDRESS_LENGTH.get(kind, len(data)):
             raise InvalidSyntax(f"an address identity of {len(data)} octets")
         return cls(Identity(ID_TYPES[kind], data), reserved)

@@ -31,8 +31,8 @@ class Ke:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        (group,) = body.unpack(_LAYOUT)
-        return cls(group, body.rest())
+        group, data = body.unpack_all(_LAYOUT)
+        return cls(group, data)
 
     def write(self) -> bytes:
         """Encode the body."""

@@ -10,7 +10,7 @@ from ikeengine.errors import InvalidSyntax
 from ikeengine.model.immutable import immutable
 from ikeengine.model.proposal import Proposal, Transform
 from ikeengine.registry import PayloadType, Protocol, TransformAttribute
-from ikeengine.wire.caps import MAX_ATTRIBUTES, MAX_CACHED_TRANSFORM, MAX_PROPOSALS, MAX_TRANSFORMS
+from ikeengine.wire.caps import MAX_ATTRIBUTES, MAX_CACHED_TRANSFORMS, MAX_PROPOSALS, MAX_TRANSFORMS
 from ikeengine.wire.codepoints import PROTOCOLS, TRANSFORM_TYPES
 from ikeengine.wire.reader import Reader
 
@@ -85,32 +85,33 @@ def _read_proposal(body: Reader) -> tuple[Proposal, bool]:
         raise InvalidSyntax(f"an SPI of {spi_size} octets for protocol {protocol}")
     part = body.sub(length - _PROPOSAL.size)
     spi = part.take(spi_size)
-    transforms = _read_transforms(part, count)
-    part.finish()
+    octets = part.rest()
+    transforms = (_cached_transforms if len(octets) <= MAX_CACHED_TRANSFORMS else _read_transforms)(octets, count)
     return Proposal(PROTOCOLS[protocol], transforms, spi, number), marker == _MORE_PROPOSALS
 
 
-def _read_transforms(part: Reader, count: int) -> tuple[Transform, ...]:
+def _read_transforms(octets: bytes, count: int) -> tuple[Transform, ...]:
     if not count:
         raise InvalidSyntax("a proposal without transforms")
+    body = Reader(octets)
     transforms: list[Transform] = []
     for left in range(count - 1, -1, -1):
-        marker, length = part.unpack(_SUBSTRUCTURE)
+        marker, _length, part = body.structure(_SUBSTRUCTURE)
         if marker != (_MORE_TRANSFORMS if left else _LAST):
             raise InvalidSyntax(f"a proposal says {count} transforms, its chain says otherwise")
-        octets = part.take(length - _SUBSTRUCTURE.size)
-        transforms.append((_cached_transform if length <= MAX_CACHED_TRANSFORM else _read_transform)(octets))
+        transforms.append(_read_transform(part))
+    body.finish()
     return tuple(transforms)
 
 
-def _read_transform(octets: bytes) -> Transform:
-    body = Reader(octets)
-    kind, number = body.unpack(_TRANSFORM_BODY)
-    key_length, unknown = _read_attributes(body.rest())
+_cached_transforms = lru_cache(maxsize=256)(_read_transforms)
+"""Most peers offer and accept what others did before them."""
+
+
+def _read_transform(body: Reader) -> Transform:
+    kind, number, attributes = body.unpack_all(_TRANSFORM_BODY)
+    key_length, unknown = _read_attributes(attributes)
     return Transform(TRANSFORM_TYPES[kind], number, key_length, unknown)
-
-
-_cached_transform = lru_cache(maxsize=1024)(_read_transform)
 
 
 def _read_attributes(octets: bytes) -> tuple[int | None, bytes]:
