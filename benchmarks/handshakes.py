@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -133,11 +134,17 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def daemon(kind: str, namespace: Namespace, directory: Path, datapath: str) -> Any:
+def daemon(kind: str, namespace: Namespace, directory: Path, options: argparse.Namespace) -> Any:
     """A daemon that is not started yet."""
     if kind == "charon":
         return charon.Charon(namespace, directory, CHARON_SETTINGS)
-    return engine.Engine(namespace, directory, ENGINE_SETTINGS, datapath=datapath)
+    return engine.Engine(namespace, directory, ENGINE_SETTINGS, datapath=options.datapath, python=options.python)
+
+
+def usual_python() -> str:
+    """The interpreter of the distribution, which gateways have, as charon is that of the distribution; else our own."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return shutil.which(f"python{version}", path="/usr/bin") or sys.executable
 
 
 def load(control: Control, side: int) -> None:
@@ -159,7 +166,7 @@ def load(control: Control, side: int) -> None:
 
 
 @contextmanager
-def daemons(kinds: Kinds, directory: Path, datapath: str) -> Iterator[tuple[Any, Any]]:
+def daemons(kinds: Kinds, directory: Path, options: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
     """Two daemons that are connected and configured: initiator and responder."""
     with Namespace(unique_name("initiator")) as left, Namespace(unique_name("responder")) as right:
         veth(left, right)
@@ -167,7 +174,7 @@ def daemons(kinds: Kinds, directory: Path, datapath: str) -> Iterator[tuple[Any,
         for side, namespace in enumerate((left, right)):
             namespace.add_address("eth0", f"{ADDRESSES[side]}/24")
             namespace.add_address("lo", INSIDE[side])
-            pair.append(daemon(kinds[side], namespace, directory / f"{kinds[0]}-{kinds[1]}-{side}", datapath))
+            pair.append(daemon(kinds[side], namespace, directory / f"{kinds[0]}-{kinds[1]}-{side}", options))
         try:
             for side, control in enumerate(pair):
                 control.start()
@@ -189,7 +196,7 @@ def measure(kinds: Kinds, pair: tuple[Any, Any], count: int, parallel: int) -> R
 def measure_all(wanted: list[Kinds], options: argparse.Namespace, directory: Path) -> list[list[Result]]:
     """The results of each round."""
     with ExitStack() as stack:
-        pairs = {kinds: stack.enter_context(daemons(kinds, directory, options.datapath)) for kinds in wanted}
+        pairs = {kinds: stack.enter_context(daemons(kinds, directory, options)) for kinds in wanted}
         for pair in pairs.values():
             asyncio.run(drive(pair[0].socket_path, WARM_UP, options.parallel))
         count = max(1, options.count // options.rounds)
@@ -244,8 +251,9 @@ def _ratios(results: list[Result]) -> dict[str, float]:
     return found
 
 
-def print_table(rounds: list[list[Result]]) -> None:
+def print_table(rounds: list[list[Result]], python: str) -> None:
     """The results for people."""
+    print(f"the engine runs on {python}")
     print(f"{'initiator':10} {'responder':10} {'handshakes/s':>13} {'initiator ms':>13} {'responder ms':>13}")
     for result in together(rounds):
         print(
@@ -264,6 +272,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="turns in which they are made (default 5)")
     parser.add_argument("--parallel", type=int, default=32, help="handshakes under way at a time (default 32)")
     parser.add_argument("--datapath", default="userspace", help="datapath of the engine (default userspace)")
+    parser.add_argument("--python", default=usual_python(), help="interpreter of the engine (default %(default)s)")
     parser.add_argument("--only", help="one scenario, such as engine-charon (initiator first)")
     parser.add_argument("--json", action="store_true", help="machine-readable results")
     options = parser.parse_args()
@@ -274,9 +283,14 @@ def main() -> None:
         rounds = measure_all(wanted, options, Path(name))
     if options.json:
         found = {role: asdict(ratio) for role, ratio in ratios(rounds).items()}
-        print(json.dumps({"results": [asdict(result) for result in together(rounds)], "ratios": found}, indent=2))
+        print(
+            json.dumps(
+                {"python": options.python, "results": [asdict(result) for result in together(rounds)], "ratios": found},
+                indent=2,
+            )
+        )
     else:
-        print_table(rounds)
+        print_table(rounds, options.python)
 
 
 def missing() -> str:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ START_TIMEOUT = 120
 
 
 class Engine(Control):
-    """One ikeengine. `settings` go to the `engine` section of its configuration, `more` beside it."""
+    """One ikeengine. `settings` go to the `engine` section of its configuration, `more` beside it.
+
+    `python` may be another interpreter of this version; it gets the libraries of this one.
+    """
 
     def __init__(
         self,
@@ -34,11 +38,13 @@ class Engine(Control):
         *,
         datapath: str = "userspace",
         run_directory: Path | None = None,
+        python: str = sys.executable,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.run_directory = run_directory or directory / "run"
         super().__init__(self.run_directory / "ikeengine.vici", directory / "engine.log")
         self.namespace = namespace
+        self._python = python
         self.configuration = directory / "config.yml"
         self._settings: dict[str, Any] = {"datapath": datapath, **QUICK, **(settings or {})}
         self.configure(more or {})
@@ -105,10 +111,11 @@ class Engine(Control):
             )
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "ikeengine.cli.main", *arguments]
+        return [self._python, "-m", "ikeengine.cli.main", *arguments]
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT)}
+        libraries = [] if self._python == sys.executable else [sysconfig.get_path("purelib")]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *libraries])}
 
     def _is_up(self) -> bool:
         assert self._process is not None
