@@ -9,7 +9,6 @@ Each gateway is a systemd-nspawn container in a network namespace; one more name
 ROOT, which they all see under the same path, each has a directory with `python3`, the interpreter for Ansible.
 """
 
-import contextlib
 import hashlib
 import ipaddress
 import json
@@ -20,6 +19,9 @@ import signal
 import subprocess
 import sys
 import time
+
+from control_groups import control_groups, remove_control_groups, within
+from processes import child_of, command_line, inside, is_running, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 180
@@ -37,14 +39,6 @@ strongswan.service systemd-firstboot.service systemd-logind.service systemd-netw
 systemd-networkd.socket systemd-resolved.service systemd-timesyncd.service systemd-tmpfiles-clean.timer
 systemd-update-utmp.service ufw.service
 """.split()
-
-
-def run(*command, **options):
-    """Run a command that must succeed. Its output."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip() or done.returncode}")
-    return done.stdout
 
 
 class Lab:
@@ -97,14 +91,12 @@ class Lab:
 
     def _stop_controller(self):
         try:
-            with open(self._path("controller.pid"), encoding="ascii") as file:
+            with open(self._path("controller", "pid"), encoding="ascii") as file:
                 server = int(file.read())
         except FileNotFoundError:
             return
-        if self._path("controller.socket") in command_line(server):
+        if self._path("controller") in command_line(server):
             os.kill(server, signal.SIGTERM)
-        for name in ("pid", "socket", "log"):
-            pathlib.Path(self._path(f"controller.{name}")).unlink(missing_ok=True)
 
     def _connect(self, outside, inside):
         switch = self.prefix + "switch"
@@ -170,14 +162,14 @@ class Lab:
             self._write_interpreter(host, leader)
         for host in leaders:
             self._wait(host, lambda host=host: os.path.exists(self._path(host, "python.socket")))
-        self._wait("controller", lambda: os.path.exists(self._path("controller.socket")))
+        self._wait("controller", lambda: os.path.exists(self._path("controller", "python.socket")))
 
     def _serve_controller(self, module_utils):
         """An interpreter for what a playbook runs on the controller; see bin/controller-python."""
         installed = os.path.dirname(os.path.dirname(module_utils))
-        server = self._serve([sys.executable], self._path("controller"), installed)
-        with open(self._path("controller.pid"), "w", encoding="ascii") as file:
-            file.write(str(server.pid))
+        os.makedirs(self._path("controller"))
+        server = self._serve([sys.executable], self._path("controller", "python"), installed)
+        self._write("controller", "pid", str(server.pid))
 
     def _serve(self, python, name, library):
         with open(f"{name}.log", "wb") as log:
@@ -278,59 +270,6 @@ def inner_addresses(subnets):
         given = interface.ip != network.network_address or network.num_addresses == 1
         found.append(str(interface.ip if given else network[1]))
     return list(dict.fromkeys(found))
-
-
-def inside(leader):
-    """A command that runs another one in a container."""
-    return ["nsenter", f"--target={leader}", "--all", "--", "/usr/bin/env", "LC_ALL=C.UTF-8"]
-
-
-def child_of(process):
-    """The first process of the container, None until it runs: before that, nspawn has helpers of its own name."""
-    children = subprocess.run(["pgrep", "--parent", str(process)], capture_output=True, text=True, check=False).stdout
-    programs = {int(child): command_line(child).split() for child in children.split()}
-    return next((child for child, words in programs.items() if words and "nspawn" not in words[0]), None)
-
-
-def control_groups(name):
-    """The directories of a control group for one container, in each hierarchy that systemd uses.
-
-    Containers in the same one would share the groups of their services too, and remove them under each other.
-    """
-    roots = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-    return [os.path.join(root, name) for root in roots if os.path.exists(os.path.join(root, "cgroup.procs"))]
-
-
-def within(groups, command):
-    """A command line that runs another one in control groups."""
-    enter = "".join(f"echo $$ >{group}/cgroup.procs; " for group in groups)
-    return ["sh", "-c", f'{enter}exec "$@"', "sh", *command]
-
-
-def remove_control_groups(name):
-    """Remove them with all below, as far as nothing is in them any more."""
-    for group in control_groups(name):
-        for directory, _below, _files in os.walk(group, topdown=False):
-            with contextlib.suppress(OSError):
-                os.rmdir(directory)
-
-
-def is_running(leader):
-    """Whether the container has booted; a unit of the machine that fails in it does not matter."""
-    command = [*inside(leader), "systemctl", "is-system-running"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() in (
-        "running",
-        "degraded",
-    )
-
-
-def command_line(process):
-    """The command line of a process; empty if it has gone."""
-    try:
-        with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
-            return file.read().replace("\0", " ")
-    except OSError:
-        return ""
 
 
 if __name__ == "__main__":
