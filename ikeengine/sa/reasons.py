@@ -37,6 +37,13 @@ def child_selectors_text(config: ChildConfig, own: Iterable[str], peers: Iterabl
     return f"{config.name}: {local} === {remote}"
 
 
+def not_configured(ctx: Context, child: str, ike: str) -> str:
+    """Why nothing can be done with what a command names, and what there is instead."""
+    what = f"child {ike}/{child}" if ike and child else f"child {child}" if child else f"connection {ike}"
+    known = ", ".join(sorted(f"{c.name}/{name}" for c in ctx.connections.values() for name in c.children))
+    return f"no {what} is configured; known children: {known or 'none'}"
+
+
 def proposal_mismatch(
     ctx: Context,
     connection: str,

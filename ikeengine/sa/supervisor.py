@@ -195,9 +195,7 @@ class Supervisor:
         ctx = self._ctx
         config = self._find_connection(command)
         if config is None:
-            what = f"child {command.child}" if command.child else f"connection {command.ike}"
-            known = ", ".join(sorted(f"{c.name}/{name}" for c in ctx.connections.values() for name in c.children))
-            ctx.answer((op,), ok=False, reason=f"no {what} is configured; known children: {known or 'none'}")
+            ctx.answer((op,), ok=False, reason=reasons.not_configured(ctx, command.child, command.ike))
         elif not is_fixed(config.remote_addrs):
             reason = f"{config.name} cannot be initiated: remote_addrs names no address, so the peer must begin"
             ctx.answer((op,), ok=False, reason=reason)

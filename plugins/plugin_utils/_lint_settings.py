@@ -32,13 +32,12 @@ _WORDS = {
     "path": "a path",
     "str": "a text",
 }
-_SECRET = re.compile(r"secret|passphrase|token|keys$")
 _LOCKED = re.compile(r"decrypt|vault", re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=None)
 def specifications() -> t.Dict[str, Data]:
-    """The variables of all roles: type, elements and choices of each."""
+    """The variables of all roles: type, elements and choices of each, and whether it is secret."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: t.Dict[str, Data] = {}
     for path in glob.glob(SPECIFICATIONS):
@@ -52,18 +51,11 @@ def check(variables: t.Mapping[str, Data]) -> Findings:
     known = specifications()
     for host, own in variables.items():
         for name in sorted(set(own) & set(known)):
-            if own[name] is not None:
-                wanted = _refused(own[name], known[name])
-                if wanted:
-                    told = "" if _SECRET.search(name) else f", not {own[name]!r}"
-                    yield of_hosts(
-                        "error",
-                        "setting-invalid",
-                        [host],
-                        name,
-                        f"{name} must be {wanted}{told}",
-                        "correct it, or take it out",
-                    )
+            wanted = "" if own[name] is None else _refused(own[name], known[name])
+            if wanted:
+                told = "" if known[name].get("no_log") else f", not {own[name]!r}"
+                message = f"{name} must be {wanted}{told}"
+                yield of_hosts("error", "setting-invalid", [host], name, message, "correct it, or take it out")
 
 
 def locked(error: Exception) -> bool:

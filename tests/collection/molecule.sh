@@ -77,7 +77,7 @@ if [ "$status" != 0 ]; then
     for name in "${scenarios[@]}"; do
         if [ -z "$(missing_for "$name")" ] && ! grep -q "1 successful" "$logs/molecule-$name.log"; then
             printf '\n===== %s: from %s =====\n' "$name" "$logs/molecule-$name.log"
-            python3 tests/collection/failed_tasks.py "$logs/molecule-$name.log"
+            python3 tests/collection/failed_tasks.py "$logs/molecule-$name.log" || tail -n 60 "$logs/molecule-$name.log"
         fi
     done
 fi

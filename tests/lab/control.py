@@ -216,6 +216,8 @@ def in_parallel(call: Callable[[], object]) -> Callable[[], None]:
         thread.join(120)
         if errors:
             raise errors[0]
+        if thread.is_alive():
+            raise TimeoutError("the call has not ended")
 
     return wait
 

@@ -9,6 +9,7 @@ from ikeengine.model.commands import Acquire, Install, Packet, Uninstall
 from ikeengine.model.connection import ChildConfig, ConnectionConfig
 from ikeengine.negotiate.selectors import is_host
 from ikeengine.outputs import LogLine, OpId
+from ikeengine.sa import reasons
 from ikeengine.sa.children.address_pairs import covers
 from ikeengine.sa.children.data import UP_STATES, ChildSa
 from ikeengine.sa.children.traps import PacketKey, Trap, TrapTable
@@ -72,7 +73,7 @@ def install(ctx: Context, traps: TrapTable, command: Install | Uninstall, op: Op
     """Set or take back a trap or shunt at an operator's wish."""
     config = _find(ctx, command.child, command.ike)
     if config is None:
-        ctx.answer((op,), ok=False, reason=f"no child {command.child} is configured")
+        ctx.answer((op,), ok=False, reason=reasons.not_configured(ctx, command.child, command.ike))
     elif isinstance(command, Install):
         traps.set(ctx, config, config.children[command.child], (op,))
     elif traps.clear(ctx, config.name, command.child):

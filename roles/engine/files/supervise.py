@@ -84,11 +84,8 @@ class Supervisor:
         self.stopping = False
         self.child: subprocess.Popen[bytes] | None = None
 
-    def serve(self, lock: t.TextIO) -> None:
+    def serve(self) -> None:
         """Keep the daemon running until we are told to stop."""
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
         crashes = 0
@@ -198,23 +195,31 @@ def status(run: RunDirectory) -> str:
 
 
 def _detach(run: RunDirectory, command: list[str], log: str, timeout: float) -> None:
-    """Become a daemon by forking twice; the caller goes on."""
+    """Become a daemon by forking twice; the caller goes on as soon as there is a supervisor, or none will come."""
     run.pid_file.parent.mkdir(parents=True, exist_ok=True)
+    waits, decided = os.pipe()
     first = os.fork()
     if first:
+        os.close(decided)
         os.waitpid(first, 0)
+        os.read(waits, 1)
+        os.close(waits)
         return
     os.setsid()
     if os.fork():
         os._exit(0)
     os.chdir("/")
     os.umask(0o077)
-    _redirect(log)
+    _redirect(log, decided)
     with open(run.pid_file, "a+", encoding="ascii") as lock:
-        ours = _until(lambda: _locked(lock), LOCK_WAIT)
-        if ours:
-            Supervisor(run, command, log, timeout).serve(lock)
-    os._exit(0 if ours else 1)
+        if not _until(lambda: _locked(lock), LOCK_WAIT):
+            os._exit(1)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        os.close(decided)
+        Supervisor(run, command, log, timeout).serve()
+    os._exit(0)
 
 
 def _locked(lock: t.TextIO) -> bool:
@@ -225,22 +230,19 @@ def _locked(lock: t.TextIO) -> bool:
     return False
 
 
-def _redirect(log: str) -> None:
+def _redirect(log: str, kept: int) -> None:
     # Whoever started us must not wait for our end of a pipe.
     null = os.open(os.devnull, os.O_RDONLY)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(null, 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    os.closerange(3, 256)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, 256)
 
 
 def _await_ready(run: RunDirectory, log: str, timeout: float) -> None:
-    def settled() -> bool:
-        return run.supervisor() is not None and run.state().get("phase") in ("ready", "crashed")
-
-    begin = time.monotonic()
-    _until(lambda: settled() or (run.supervisor() is None and time.monotonic() - begin > 10), timeout)
+    _until(lambda: run.supervisor() is None or run.state().get("phase") in ("ready", "crashed"), timeout)
     if run.supervisor() is not None and run.state().get("phase") == "ready":
         return
     phase = run.state().get("phase", "not started")

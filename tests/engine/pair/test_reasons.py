@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikeengine.model.commands import Initiate, Rekey, Unreachable
+from ikeengine.model.commands import Initiate, Install, Rekey, Unreachable
 from ikeengine.model.connection import AuthKind, Fragmentation, LocalAuth, RemoteAuth
 from ikeengine.model.failure import FailureRecord, Side
 from ikeengine.model.path import Path
@@ -29,6 +29,22 @@ def test_a_peer_that_looks_for_another_identity_of_us() -> None:
     assert "looking for right.example.com" in record.reason
     assert "right: remote left.example.com, local other.example.com" in record.reason
     assert "local.id" in record.advice
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (Initiate(child="net", ike="nobody"), "no child nobody/net is configured"),
+        (Initiate(child="none"), "no child none is configured"),
+        (Initiate(ike="nobody"), "no connection nobody is configured"),
+        (Install(child="none", ike="left"), "no child left/none is configured"),
+    ],
+)
+def test_a_command_for_what_is_not_configured(command: Initiate | Install, what: str) -> None:
+    net, left, _right = psk_pair()
+    done = net.done(left, net.command(left, command))
+    assert done is not None
+    assert done.reason == f"{what}; known children: left/net"
 
 
 Pair = tuple[Net, Host, Host]

@@ -83,7 +83,7 @@ class Demo:
 
     def traffic(self) -> str:
         """Ping and a bulk transfer between the clients, and a look at the capture between the gateways."""
-        if not self._client().ping(self.right.client_address, "-p", MARKER.hex(), "-s", "256", count=10, wait=10):
+        if not self._client().ping(self.right.client_address, "-p", MARKER.hex(), "-s", "256", count=10):
             raise DemoFailed(f"{self.left.client} cannot reach {self.right.client} through the tunnel")
         rate = self._transfer()
         assert self._capture is not None

@@ -154,6 +154,13 @@ def test_a_daemon_that_cannot_start_is_reported_with_its_log(host: Host) -> None
     assert len(host.traces()) == count
 
 
+def test_a_supervisor_that_cannot_begin(host: Host) -> None:
+    host.root.joinpath("log").mkdir()
+    done = host.do("start", "good")
+    assert done.returncode == 1 and "not ready (not started)" in done.stderr
+    assert host.do("status").stderr == "not running\n"
+
+
 def test_a_daemon_that_never_gets_ready(host: Host) -> None:
     done = host.do("start", "mute", timeout=5)
     assert done.returncode == 1 and "not ready (starting)" in done.stderr

@@ -7,6 +7,10 @@ export ANSIBLE_NOCOLOR=1
 refuse() {
     local case=$1 log missing
     log=$OUTPUT_DIR/$(basename "$case").log
+    if ! grep -q '^# expect: ' "$case"; then
+        echo "$case: begins without what must be said (# expect: ...)"
+        return 1
+    fi
     if ansible-playbook -i "$case" keymesh.ike.site_to_site >"$log" 2>&1; then
         echo "$case: was not refused"
         return 1

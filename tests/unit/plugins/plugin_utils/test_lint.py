@@ -60,8 +60,9 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
     "number": ({"engine_port": "five hundred"}, "setting-invalid", "error", ["gw3"], "a whole number, not 'five hundred'"),
     "choice": ({"pki_key_type": "dsa"}, "setting-invalid", "error", ["gw3"], "one of ecdsa, rsa, ed25519, not 'dsa'"),
     "items": ({"engine_capabilities": [["CAP_NET_RAW"]]}, "setting-invalid", "error", ["gw3"], "a list, each item a text"),
-    "secret": ({"pki_ca_passphrase": {"vault": "x"}}, "setting-invalid", "error", ["gw3"], "pki_ca_passphrase must be a text"),
-    "token": ({"pki_vault_token": ["s.1"]}, "setting-invalid", "error", ["gw3"], "pki_vault_token must be a text"),
+    "secret": ({"pki_ca_passphrase": {"vault": "s3cret"}}, "setting-invalid", "error", ["gw3"], "pki_ca_passphrase must be a text"),
+    "keys": ({"psk_keys": ["s3cret"]}, "setting-invalid", "error", ["gw3"], "psk_keys must be a dictionary"),
+    "token": ({"pki_vault_token": ["s3cret"]}, "setting-invalid", "error", ["gw3"], "pki_vault_token must be a text"),
     "different profile": ({"ike_proposal": "fips"}, "inventory", "error", ["gw1", "gw2", "gw3"], "ike_proposal differs"),
     "unknown word": (
         {"tunnels_connection_options": {"proposals": ["aes257gcm16-prfsha384-x25519"], "dpd_delay": "30s"}},
