@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
 from ikeengine.crypto import mac
 from ikeengine.crypto.mac import Mac
 from ikeengine.errors import LocalMisuse
@@ -13,7 +16,7 @@ from ikeengine.registry import PrfId
 
 _MAX_BLOCKS = 255
 """prf+ counts its blocks in one octet (RFC 7296 section 2.13)."""
-_COUNTERS = tuple(bytes([number]) for number in range(_MAX_BLOCKS + 1))
+_COUNTERS = tuple(bytes([number]) for number in range(1, _MAX_BLOCKS + 1))
 
 
 class PrfAlgorithm(ABC):
@@ -42,24 +45,22 @@ class PrfAlgorithm(ABC):
 
     def plus(self, key: bytes, seed: bytes, length: int) -> bytes:
         """prf+(key, seed): `length` octets (RFC 7296 section 2.13). LocalMisuse beyond 255 blocks."""
-        blocks = -(-length // self.output_octets)
-        if blocks > _MAX_BLOCKS:
+        if length > _MAX_BLOCKS * self.output_octets:
             raise LocalMisuse(f"prf+ cannot make {length} octets with {self.id.name}")
-        prf = self.keyed(key)
-        block = b""
-        stream = []
-        for number in range(1, blocks + 1):
-            block = prf(block + seed + _COUNTERS[number])
-            stream.append(block)
-        return b"".join(stream)[:length]
+        return self._expand(key, seed, length)
+
+    @abstractmethod
+    def _expand(self, key: bytes, seed: bytes, length: int) -> bytes:
+        """T1 | T2 | T3 | ..., where T1 = prf(K, S | 0x01), T2 = prf(K, T1 | S | 0x02), and so on."""
 
 
 class HmacPrf(PrfAlgorithm):
     """PRF_HMAC_* (RFC 2104, RFC 4868 section 2.2): the preferred key length is that of the hash."""
 
-    def __init__(self, prf_id: PrfId, keyword: str, hash_name: str, output_octets: int) -> None:
-        super().__init__(prf_id, keyword, output_octets, output_octets)
-        self._hash_name = hash_name
+    def __init__(self, prf_id: PrfId, keyword: str, algorithm: hashes.HashAlgorithm) -> None:
+        super().__init__(prf_id, keyword, algorithm.digest_size, algorithm.digest_size)
+        self._algorithm = algorithm
+        self._hash_name = algorithm.name
 
     def keyed(self, key: bytes) -> Mac:
         """HMAC with its key set."""
@@ -68,6 +69,10 @@ class HmacPrf(PrfAlgorithm):
     def compute(self, key: bytes, data: bytes) -> bytes:
         """prf(key, data)."""
         return mac.hmac_once(self._hash_name, key, data)
+
+    def _expand(self, key: bytes, seed: bytes, length: int) -> bytes:
+        """HKDF has taken its second half from prf+ (RFC 5869 section 2.3)."""
+        return HKDFExpand(self._algorithm, length, seed).derive(key)
 
     def hash(self, data: bytes) -> bytes:
         """The plain hash of `data` by the hash algorithm of this PRF, as negotiated in IKEv1."""
@@ -94,6 +99,17 @@ class AesPrf(PrfAlgorithm):
         """Only the first 64 bits of each nonce (RFC 7296 section 2.14, for backward compatibility)."""
         return ni[:8] + nr[:8]
 
+    def _expand(self, key: bytes, seed: bytes, length: int) -> bytes:
+        prf = self.keyed(key)
+        block = b""
+        stream = b""
+        for counter in _COUNTERS:
+            if len(stream) >= length:
+                break
+            block = prf(block + seed + counter)
+            stream += block
+        return stream[:length]
+
     def _fixed_key(self, key: bytes) -> bytes:
         if len(key) == self.key_octets:
             return key
@@ -109,12 +125,12 @@ class AesPrf(PrfAlgorithm):
 PRF: dict[int, PrfAlgorithm] = {
     prf.id: prf
     for prf in (
-        HmacPrf(PrfId.PRF_HMAC_MD5, "prfmd5", "md5", 16),
-        HmacPrf(PrfId.PRF_HMAC_SHA1, "prfsha1", "sha1", 20),
+        HmacPrf(PrfId.PRF_HMAC_MD5, "prfmd5", hashes.MD5()),  # noqa: S303  as HMAC, and only if configured
+        HmacPrf(PrfId.PRF_HMAC_SHA1, "prfsha1", hashes.SHA1()),  # noqa: S303
         AesPrf(PrfId.PRF_AES128_XCBC, "prfaesxcbc", mac.aes_xcbc, pads_short_keys=True),
-        HmacPrf(PrfId.PRF_HMAC_SHA2_256, "prfsha256", "sha256", 32),
-        HmacPrf(PrfId.PRF_HMAC_SHA2_384, "prfsha384", "sha384", 48),
-        HmacPrf(PrfId.PRF_HMAC_SHA2_512, "prfsha512", "sha512", 64),
+        HmacPrf(PrfId.PRF_HMAC_SHA2_256, "prfsha256", hashes.SHA256()),
+        HmacPrf(PrfId.PRF_HMAC_SHA2_384, "prfsha384", hashes.SHA384()),
+        HmacPrf(PrfId.PRF_HMAC_SHA2_512, "prfsha512", hashes.SHA512()),
         AesPrf(PrfId.PRF_AES128_CMAC, "prfaescmac", mac.aes_cmac, pads_short_keys=False),
     )
 }
