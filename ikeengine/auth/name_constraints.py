@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ikeengine.crypto import names
@@ -12,6 +11,7 @@ from ikeengine.crypto.extensions import NameConstraints
 from ikeengine.crypto.general_names import GeneralName, NameKind
 from ikeengine.errors import AuthFailed
 from ikeengine.model.failure import Alert
+from ikeengine.model.path import is_address
 
 
 class _CannotTellError(Exception):
@@ -108,17 +108,9 @@ def _uri_host(uri: bytes) -> bytes:
         host = urlsplit(uri.decode()).hostname or ""
     except ValueError:
         raise _CannotTellError from None
-    if not host or _is_address(host):
+    if not host or is_address(host):
         raise _CannotTellError
     return host.encode()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _other_within(_name: bytes, _subtree: bytes) -> bool:

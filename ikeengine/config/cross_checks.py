@@ -15,7 +15,7 @@ from ikeengine.model.connection import AuthKind, Mode
 from ikeengine.model.credentials import Authority, SharedKey
 from ikeengine.model.identity import Identity, IdentityPattern
 from ikeengine.model.immutable import immutable
-from ikeengine.model.path import packed
+from ikeengine.model.path import is_address
 from ikeengine.negotiate.identities import address_identity, canonical, format_identity, matches
 
 
@@ -101,15 +101,7 @@ def own_identities(draft: Draft, local: LocalRound) -> tuple[Identity, ...]:
     """What we may call ourselves; empty if that depends on the address we will use."""
     if local.auth.id is not None:
         return (local.auth.id,)
-    return tuple(address_identity(address) for address in draft.config.local_addrs if _is_address(address))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        packed(text)
-    except ValueError:
-        return False
-    return True
+    return tuple(address_identity(address) for address in draft.config.local_addrs if is_address(address))
 
 
 def _suits(key: SharedKey, local: tuple[Identity, ...], remote: IdentityPattern) -> bool:

@@ -103,6 +103,8 @@ def _is_rounds(value: object) -> bool:
 
 
 def _show(value: object, name: str) -> str:
+    if isinstance(value, DynamicSelector | TrafficSelector):
+        return format_selector(value)
     if isinstance(value, tuple):
         return ", ".join(_show(item, name) for item in value) or "none"
     if isinstance(value, bool):
@@ -126,8 +128,6 @@ def _show_words(value: object) -> str:
             return value.text
         case InterfaceConfig():
             return value.name
-        case DynamicSelector() | TrafficSelector():
-            return format_selector(value)
         case _:
             return str(value) or "none"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ikeengine.daemon.service import Service
 from ikeengine.model.failure import Alert, FailureRecord, Side
 from ikeengine.model.status import ChildStatus, IkeStatus
+from ikeengine.registry import Protocol
 
 ENOUGH = 3
 """Packets that must have gone out before silence means something: a ping that is not answered is a few."""
@@ -52,7 +53,7 @@ def _advice(child: ChildStatus, unreadable: int) -> str:
         return f"{unreadable} packets came with a wrong checksum (ICV): the two sides do not have the same keys"
     if child.encap:
         return "see whether the peer counts packets in; if not, UDP 4500 loses large packets (MTU) on the way"
-    if "AH" in _protection(child):
+    if child.ah is not None or child.protocol is Protocol.AH:
         return "see whether the peer counts packets in; if not, a firewall drops IP protocol 51 (AH): let it pass"
     return (
         "see whether the peer counts packets in; if not, a firewall drops IP protocol 50: let it pass, "

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import replace
 from itertools import product
 from typing import Generic, NamedTuple, TypeVar
 
@@ -180,7 +179,7 @@ def _same_effect(before: PolicySet | None, after: PolicySet | None) -> bool:
     """Whether nothing needs to be written: who owns a policy matters only for traps, which report their owner."""
     if before is None or after is None or after.action is PolicyAction.TRAP:
         return before == after
-    return replace(before, owner=after.owner) == after
+    return after.has_effect_of(before)
 
 
 def _without(stack: Stack, owner: int) -> Stack:

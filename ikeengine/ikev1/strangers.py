@@ -75,7 +75,9 @@ class Strangers:
             self._drop(DropReason.BAD_PAYLOADS, path, str(error))
             return
         conversation = Conversation(PHASE_1, header.exchange, is_ours=False)
-        message = Received(step, parsed.chain, data, path, conversation, encrypted=False)
+        message = Received(
+            step, parsed.chain, data, path, conversation, encrypted=False, has_commit_bit=parsed.has_commit_bit
+        )
         if self._admit(path):
             begin = self._answer if step is Step.MAIN_1 else self._answer_aggressive
             begin(header, message, path)

@@ -30,3 +30,12 @@ def _endpoint(address: str, port: int) -> str:
 def packed(address: str) -> bytes:
     """Network byte order octets (4 or 16) of an address in text form. Raises ValueError if it is not an address."""
     return ip_address(address).packed
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address, and neither a name nor a network."""
+    try:
+        packed(text)
+    except ValueError:
+        return False
+    return True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field, fields, replace
 from enum import Enum
+from operator import attrgetter
+from typing import NamedTuple
 
 from ikeengine.model.connection import Mode
 from ikeengine.model.immutable import immutable
@@ -51,8 +53,7 @@ class Limits:
     """A safety net in the kernel for the case that the daemon is gone."""
 
 
-@immutable
-class SaId:
+class SaId(NamedTuple):
     """What names an SA in a datapath: protocol, destination address and SPI (RFC 4301 section 4.1)."""
 
     protocol: Protocol
@@ -175,6 +176,13 @@ class PolicySet:
     """As in `IpsecSa`."""
     name: str = field(default="", compare=False)
     """For operators: `connection/child` of a trap or shunt."""
+
+    def has_effect_of(self, other: PolicySet) -> bool:
+        """Whether both are the same, whoever wants them."""
+        return _EFFECT(self) == _EFFECT(other)
+
+
+_EFFECT = attrgetter(*(one.name for one in fields(PolicySet) if one.compare and one.name != "owner"))
 
 
 @immutable

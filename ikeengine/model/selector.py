@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ikeengine.model.immutable import immutable
 
 ANY_PROTOCOL = 0
@@ -9,12 +11,12 @@ ANY_PORTS = (0, 65535)
 OPAQUE_PORTS = (65535, 0)
 
 
-@immutable
-class TrafficSelector:
+class TrafficSelector(NamedTuple):
     """A range of addresses, an IP protocol and a range of ports.
 
     `first` and `last` are packed addresses of 4 or 16 octets; equal lengths make them comparable as bytes.
-    For ICMP the ports hold type and code as RFC 7296 section 3.13.1 says. `OPAQUE_PORTS` means OPAQUE.
+    For ICMP the ports hold type and code as RFC 7296 section 3.13.1 says. `OPAQUE_PORTS` means OPAQUE. A tuple, because
+    the policies are looked up by it.
     """
 
     first: bytes

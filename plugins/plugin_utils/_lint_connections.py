@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils._lint_findings import Data, Policy, finding, of_hosts
 from ansible_collections.keymesh.ike.plugins.plugin_utils._lint_pairs import End, Pairs
+from ansible_collections.keymesh.ike.plugins.plugin_utils._switches import is_off, is_on
 
 Findings = t.Iterator[Data]
 _SMALLEST_IPV6 = 1280
@@ -113,7 +114,7 @@ def _same(pairs: Pairs, one: End, other: End) -> Findings:
 
 def _awake(pairs: Pairs, one: End, other: End, policy: Policy) -> Findings:
     actions = [str(end.child.get("start_action", "none")) for end in (one, other)]
-    keeps = [end.child.get("keep_up") in (True, "yes") for end in (one, other)]
+    keeps = [is_on(end.child.get("keep_up")) for end in (one, other)]
     if all(action in ("none", "") for action in actions) and not any(keeps):
         yield finding(
             "warning",
@@ -138,7 +139,7 @@ def _awake(pairs: Pairs, one: End, other: End, policy: Policy) -> Findings:
 
 def _fragmentation(pairs: Pairs) -> Findings:
     choices = {end.who: str(end.connection.get("fragmentation", "yes")) for end in pairs.ends}
-    off = [end for end in pairs.ends if _is_off(end.connection.get("fragmentation", "yes"))]
+    off = [end for end in pairs.ends if is_off(end.connection.get("fragmentation", "yes"))]
     if not off:
         return
     variable = off[0].variable("connection", "fragmentation", "fragmentation")
@@ -161,10 +162,6 @@ def _fragmentation(pairs: Pairs) -> Findings:
             "certificates are sent without IKE fragmentation, and many networks lose fragments of IP",
             "set fragmentation to yes",
         )
-
-
-def _is_off(value: t.Any) -> bool:
-    return value is False or str(value) == "no"
 
 
 def _mtu(pairs: Pairs) -> Findings:

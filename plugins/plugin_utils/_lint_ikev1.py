@@ -12,9 +12,9 @@ from ansible_collections.keymesh.ike.plugins.plugin_utils import _proposals
 from ansible_collections.keymesh.ike.plugins.plugin_utils._lint_algorithms import proposals, variable
 from ansible_collections.keymesh.ike.plugins.plugin_utils._lint_findings import Data, Policy, finding, of_hosts
 from ansible_collections.keymesh.ike.plugins.plugin_utils._lint_pairs import End, Pairs
+from ansible_collections.keymesh.ike.plugins.plugin_utils._switches import is_on
 
 Findings = t.Iterator[Data]
-_YES = (True, "yes", "true")
 
 
 def check(pairs: Pairs, policy: Policy) -> Findings:
@@ -49,7 +49,7 @@ def _proposals_of_ikev2(end: End) -> Findings:
 
 
 def _aggressive(end: End, policy: Policy) -> Findings:
-    if end.connection.get("aggressive") in _YES and end.connection["local"].get("auth") == "psk":
+    if is_on(end.connection.get("aggressive")) and end.connection["local"].get("auth") == "psk":
         yield of_hosts(
             policy.aggressive_psk,
             "aggressive-psk",

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.keymesh.ike.plugins.plugin_utils._mesh_tunnels import CHILD
 from ansible_collections.keymesh.ike.plugins.plugin_utils._proposals import GROUP_NUMBERS
+from ansible_collections.keymesh.ike.plugins.plugin_utils._switches import is_on
 
 Data = t.Dict[str, t.Any]
 
@@ -30,7 +31,7 @@ def settings(tunnel: Data, secret_in: str, secrets: t.Mapping[str, t.Any]) -> Da
         "peer": local["host"],
         "gateway": remote["host"],
         "ike_version": tunnel["version"],
-        "aggressive": tunnel["version"] == 1 and str(tunnel["connection"].get("aggressive", False)).lower() in ("yes", "true"),
+        "aggressive": tunnel["version"] == 1 and is_on(tunnel["connection"].get("aggressive")),
         "authentication": {"psk": "pre-shared key", "cert": "certificate"}[tunnel["auth"]],
         "your_address": local["address"],
         "your_local_address": local["local_address"],

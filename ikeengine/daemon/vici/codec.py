@@ -160,25 +160,35 @@ def _write_section(out: list[bytes], section: Mapping[str, object], depth: int) 
     if depth > MAX_NESTING:
         raise MalformedMessage(f"more than {MAX_NESTING} nested sections")
     for name, value in section.items():
+        octets = _octets(value)
+        if octets is not None:
+            out += (_key(name), _length(name, octets), octets)
         # Concrete types first: to look up an abstract class takes longer than to encode a value.
-        if isinstance(value, (str, bytes, int)):
-            out.append(_head(_KEY_VALUE, name))
-            _write_value(out, name, value)
         elif isinstance(value, (dict, Mapping)):
             out.append(_head(_SECTION_START, name))
             _write_section(out, value, depth + 1)
             out.append(_SECTION_CLOSED)
         elif isinstance(value, (list, Sequence)):
             out.append(_head(_LIST_START, name))
-            for item in value:
-                out.append(_ITEM)
-                _write_value(out, name, item)
+            _write_items(out, name, value)
             out.append(_LIST_CLOSED)
         else:
             raise _not_carried(name, value)
 
 
+def _write_items(out: list[bytes], name: str, items: Sequence[object]) -> None:
+    for item in items:
+        octets = _octets(item)
+        if octets is None:
+            raise _not_carried(name, item)
+        out += (_ITEM, _length(name, octets), octets)
+
+
 @lru_cache(maxsize=4096)
+def _key(name: str) -> bytes:
+    return _head(_KEY_VALUE, name)
+
+
 def _head(element: int, name: str) -> bytes:
     return bytes([element]) + _name(name)
 
@@ -190,24 +200,22 @@ def _name(name: str) -> bytes:
     return bytes([len(octets)]) + octets
 
 
-def _write_value(out: list[bytes], name: str, value: object) -> None:
-    octets = _octets(name, value)
+def _length(name: str, octets: bytes) -> bytes:
     if len(octets) > 0xFFFF:
         raise MalformedMessage(f"the value of `{name}` is longer than 65535 octets")
-    out += (_U16.pack(len(octets)), octets)
+    return _U16.pack(len(octets))
 
 
-def _octets(name: str, value: object) -> bytes:
+def _octets(value: object) -> bytes | None:
+    """A value for the wire; None for what is none, such as a section."""
     if isinstance(value, str):
         # Only ASCII is encoded without a look at lone surrogates, which cost twice the time.
         return value.encode() if value.isascii() else value.encode("utf-8", "backslashreplace")
-    if isinstance(value, bytes):
-        return value
     if isinstance(value, bool):
         return b"yes" if value else b"no"
     if isinstance(value, int):
         return b"%d" % value
-    raise _not_carried(name, value)
+    return value if isinstance(value, bytes) else None
 
 
 def _not_carried(name: str, value: object) -> MalformedMessage:

@@ -102,7 +102,7 @@ class Session:
 
     async def _begin(self, packet: ReceivedPacket) -> None:
         """Run a command beside the reading, so that the end of the client is noticed; one at a time."""
-        if self._running is not None:
+        if self._running is not None and not self._running.done():
             await asyncio.wait([self._running])
         self._running = asyncio.get_running_loop().create_task(self._run(packet))
 

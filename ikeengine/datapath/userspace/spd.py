@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from functools import lru_cache
 from itertools import count
 from operator import attrgetter
 
@@ -12,9 +13,8 @@ from ikeengine.model.connection import Mode
 from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
-_PASS_BASE = 200_000
+_BASES = {PolicyAction.PASS: 200_000, PolicyAction.DROP: 600_000}
 _PROTECT_BASE = 400_000
-_DROP_BASE = 600_000
 _NO_PROTOCOL = -1
 
 
@@ -123,6 +123,7 @@ def order_of(policies: PolicySet, pair: SelectorPair) -> int:
     return policies.priority or priority(pair, policies.action)
 
 
+@lru_cache(maxsize=4096)
 def priority(pair: SelectorPair, action: PolicyAction) -> int:
     """The order of a policy, the lowest first: strongSwan's formula, by action and then the most specific first.
 
@@ -130,7 +131,7 @@ def priority(pair: SelectorPair, action: PolicyAction) -> int:
     behind what it traps for. The kernel datapath uses the same numbers.
     """
     local, remote = pair
-    base = {PolicyAction.PASS: _PASS_BASE, PolicyAction.DROP: _DROP_BASE}.get(action, _PROTECT_BASE)
+    base = _BASES.get(action, _PROTECT_BASE)
     networks = _prefix_bits(local) + _prefix_bits(remote)
     ports = _port_bits(local) + _port_bits(remote)
     protocol = bool(local.protocol or remote.protocol)

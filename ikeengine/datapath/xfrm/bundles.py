@@ -71,9 +71,9 @@ class BundledAssociations:
         further = self._further.get(sa, [])
         for number, name in enumerate(further):
             self._states.update(name, source, destination, None)
-            further[number] = replace(name, destination=destination)
+            further[number] = name._replace(destination=destination)
         self._states.update(sa, source, destination, encap)
-        self._further[replace(sa, destination=destination)] = self._further.pop(sa)
+        self._further[sa._replace(destination=destination)] = self._further.pop(sa)
 
     def delete(self, sa: SaId) -> None:
         """Remove an SA. One that is gone, or not ours, is left alone."""

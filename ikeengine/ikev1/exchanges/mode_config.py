@@ -126,7 +126,7 @@ def _networks(attributes: Iterable[Attribute], kind: CpAttribute) -> Iterator[st
     """
     for value in _values(attributes, kind):
         for start in range(0, len(value) - _WITH_MASK + 1, _UNITY_NETWORK):
-            yield network(value[start : start + 8])
+            yield network(value[start : start + _WITH_MASK])
 
 
 def _some(texts: Iterable[str], most: int) -> tuple[str, ...]:

@@ -35,7 +35,9 @@ def open_message(
         rules.check(step, parsed.chain.payloads, encrypted=False, proof=proof.payload_type(sa))
         if step is Step.AGGRESSIVE_3:
             check_proof(ctx, sa, sa.keyring, parsed.chain)
-        return Received(step, parsed.chain, data, path, conversation, encrypted=False)
+        return Received(
+            step, parsed.chain, data, path, conversation, encrypted=False, has_commit_bit=parsed.has_commit_bit
+        )
     if not sa.keyrings:
         raise IntegrityFailed("an encrypted message before there are keys")
     failure: IntegrityFailed | InvalidSyntax | None = None
@@ -47,7 +49,7 @@ def open_message(
             continue
         sa.keyrings = (keyring,)
         keyring.ivs.commit(conversation.message_id, next_iv)
-        return Received(step, chain, data, path, conversation, encrypted=True)
+        return Received(step, chain, data, path, conversation, encrypted=True, has_commit_bit=parsed.has_commit_bit)
     raise failure or AssertionError("there are keys")
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.ikev1.wire.message import FLAG_COMMIT, Chain
+from ikeengine.ikev1.wire.message import Chain
 from ikeengine.ikev1.wire.payloads import Payload
 from ikeengine.ikev1.wire.rules import Step
 from ikeengine.model.immutable import immutable
 from ikeengine.model.path import Path
-from ikeengine.wire.header import read_header
 
 if TYPE_CHECKING:
     from ikeengine.ikev1.messages.conversation import Conversation
@@ -28,11 +27,8 @@ class Received:
     path: Path
     conversation: Conversation
     encrypted: bool
-
-    @property
-    def has_commit_bit(self) -> bool:
-        """Whether the sender says CONNECTED later (RFC 2408 section 3.1). No HASH covers that."""
-        return read_header(self.data).flags & FLAG_COMMIT != 0
+    has_commit_bit: bool
+    """Flag C, which no HASH covers."""
 
     def find(self, kind: type[_P]) -> _P | None:
         """The first payload of a kind."""

@@ -92,6 +92,11 @@ class ParsedMessage:
         """Whether the payloads are encrypted (flag E). Fragments never are, whatever racoon says in its flags."""
         return is_encrypted(self.header)
 
+    @property
+    def has_commit_bit(self) -> bool:
+        """Whether the sender says CONNECTED later (RFC 2408 section 3.1)."""
+        return self.header.flags & FLAG_COMMIT != 0
+
 
 def is_encrypted(header: Header) -> bool:
     """Whether what follows a header is encrypted."""

@@ -16,7 +16,7 @@ from ikeengine.ikev2.upkeep import crash_tokens
 from ikeengine.model.connection import AuthKind, Childless, ConnectionConfig
 from ikeengine.model.failure import FailureRecord
 from ikeengine.model.identity import Identity
-from ikeengine.negotiate.identities import format_identity, matches
+from ikeengine.negotiate.identities import format_identity, matches, same_identity
 from ikeengine.registry import AuthMethod, ExchangeType, NotifyType
 from ikeengine.sa import reasons, uniqueness
 from ikeengine.sa.context import Context
@@ -201,7 +201,7 @@ def _still_configured(ctx: Context, candidates: tuple[ConnectionConfig, ...]) ->
 
 def _is_for(connection: ConnectionConfig, peer: Identity, wanted: Identity | None) -> bool:
     own = connection.local[0].id
-    return matches(connection.remote[0].id, peer) and (wanted is None or own is None or own == wanted)
+    return matches(connection.remote[0].id, peer) and (wanted is None or own is None or same_identity(own, wanted))
 
 
 def _refuse(ctx: Context, sa: IkeSa, record: FailureRecord, notify: NotifyType) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from ikeengine.errors import InvalidSyntax
 from ikeengine.model.path import Path
@@ -12,6 +12,9 @@ from ikeengine.wire.payloads import Notify, Payload
 
 PayloadT = TypeVar("PayloadT")
 
+_NONE: list[Any] = []
+"""What a message has of a kind of payload that it does not have."""
+
 
 class Received:
     """The payloads of one message, with the (first) datagram they came in; authenticated, but for IKE_SA_INIT.
@@ -19,7 +22,7 @@ class Received:
     `content` is what was inside the Encrypted payload, decrypted and joined.
     """
 
-    __slots__ = ("_first_notify", "_first_of_type", "content", "data", "exchange", "is_response", "path", "payloads")
+    __slots__ = ("_by_type", "_first_notify", "content", "data", "exchange", "is_response", "path", "payloads")
 
     def __init__(
         self,
@@ -36,16 +39,23 @@ class Received:
         self.data = data
         self.path = path
         self.content = content
-        self._first_of_type: dict[type, Payload] = {}
-        self._first_notify: dict[NotifyType, Notify] = {}
-        for payload in payloads:
-            self._first_of_type.setdefault(type(payload), payload)
-            if isinstance(payload, Notify):
-                self._first_notify.setdefault(payload.kind, payload)
+        self._sort()
+
+    def _sort(self) -> None:
+        self._by_type: dict[type, list[Any]] = {}
+        for payload in self.payloads:
+            self._by_type.setdefault(type(payload), []).append(payload)
+        self._first_notify: dict[NotifyType, Notify] = {one.kind: one for one in reversed(self.all(Notify))}
+
+    def put(self, payload: Payload, instead_of: Payload) -> None:
+        """Put a payload in the place of another one."""
+        self.payloads = tuple(payload if one is instead_of else one for one in self.payloads)
+        self._sort()
 
     def find(self, kind: type[PayloadT]) -> PayloadT | None:
         """The first payload of a kind, or None."""
-        return cast("PayloadT | None", self._first_of_type.get(kind))
+        found = self.all(kind)
+        return found[0] if found else None
 
     def require(self, kind: type[PayloadT]) -> PayloadT:
         """The first payload of a kind. Raises InvalidSyntax if there is none."""
@@ -54,9 +64,10 @@ class Received:
             raise InvalidSyntax(f"{self.describe()} has no {kind.__name__} payload")
         return payload
 
-    def all(self, kind: type[PayloadT]) -> list[PayloadT]:
+    def all(self, kind: type[PayloadT]) -> Sequence[PayloadT]:
         """Every payload of a kind, in order."""
-        return [payload for payload in self.payloads if isinstance(payload, kind)]
+        found: list[PayloadT] = self._by_type.get(kind, _NONE)
+        return found
 
     def notify(self, kind: NotifyType) -> Notify | None:
         """The first Notify of a type, or None."""
@@ -64,10 +75,7 @@ class Received:
 
     def error(self) -> Notify | None:
         """The first Notify that reports an error, or None."""
-        for payload in self.payloads:
-            if isinstance(payload, Notify) and payload.kind < NotifyType.INITIAL_CONTACT:
-                return payload
-        return None
+        return next((notify for notify in self.all(Notify) if notify.kind < NotifyType.INITIAL_CONTACT), None)
 
     def describe(self) -> str:
         """Such as `IKE_AUTH response`, for people."""

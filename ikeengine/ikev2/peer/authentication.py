@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ikeengine.auth import x509
 from ikeengine.auth.credentials import own_identity
@@ -30,6 +31,9 @@ from ikeengine.wire.payloads import Auth, Cert, CertReq, Notify, Payload
 
 ACCEPTED_HASHES = (HashId.SHA2_256, HashId.SHA2_384, HashId.SHA2_512, HashId.IDENTITY)
 """What we announce in SIGNATURE_HASH_ALGORITHMS. Never SHA-1 (RFC 7427 section 4)."""
+_OUR_HASHES = Notify(
+    NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(hash_id.to_bytes(2, "big") for hash_id in ACCEPTED_HASHES)
+)
 
 
 @immutable
@@ -49,15 +53,19 @@ def hashes_notify(ctx: Context) -> list[Payload]:
     """Our SIGNATURE_HASH_ALGORITHMS notify, unless `signature_authentication` is off."""
     if not ctx.settings.signature_authentication:
         return []
-    data = b"".join(hash_id.to_bytes(2, "big") for hash_id in ACCEPTED_HASHES)
-    return [Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, data)]
+    return [_OUR_HASHES]
 
 
 def read_hashes(ctx: Context, notify: Notify | None) -> tuple[HashId, ...] | None:
     """The peer's hash algorithms; None if it does not speak RFC 7427, or we do not."""
     if notify is None or len(notify.data) % 2 or not ctx.settings.signature_authentication:
         return None
-    return tuple(HashId(int.from_bytes(notify.data[i : i + 2], "big")) for i in range(0, len(notify.data), 2))
+    return _hashes(notify.data)
+
+
+@lru_cache(maxsize=64)
+def _hashes(data: bytes) -> tuple[HashId, ...]:
+    return tuple(HashId(int.from_bytes(data[i : i + 2], "big")) for i in range(0, len(data), 2))
 
 
 def certificate_request(ctx: Context, remotes: Sequence[RemoteAuth]) -> list[Payload]:

@@ -73,7 +73,7 @@ def take(message: Received, answer: object) -> None:
     if not hmac.compare_digest(_digest(answer), reference.data[:HASH_OCTETS]):
         raise _failed(f"what is at {_url(reference)} does not have the hash that the peer announced")
     certificate = Cert(CertEncoding.X509_SIGNATURE, answer)
-    message.payloads = tuple(certificate if payload is reference else payload for payload in message.payloads)
+    message.put(certificate, instead_of=reference)
 
 
 def _references(message: Received) -> list[Cert]:

@@ -7,7 +7,6 @@ Both sides replace the addresses that they receive by those of the IKE SA, and o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ikeengine.model.path import packed
 from ikeengine.model.selector import TrafficSelector
@@ -29,7 +28,7 @@ def _substitute(selectors: Selectors, address: str) -> Selectors:
     octets = packed(address)
     if not is_one_address(selectors) or len(selectors[0].first) != len(octets):
         return selectors
-    return tuple(replace(selector, first=octets, last=octets) for selector in selectors)
+    return tuple(selector._replace(first=octets, last=octets) for selector in selectors)
 
 
 def is_one_address(selectors: Sequence[TrafficSelector]) -> bool:

@@ -34,14 +34,7 @@ class KernelTest(pytest.Item):
             if reason := self.kind.lab.missing():
                 give_up(reason)
             boots[self.kind.folder] = self._boot()
-        run = boots[self.kind.folder]
-        outcome = run.outcomes.get(self.inside)
-        if outcome is None:
-            pytest.fail(f"the kernel did not get to this test: {run.explain()}", pytrace=False)
-        if outcome["outcome"] == "skipped":
-            pytest.skip(outcome["text"])
-        if outcome["outcome"] != "passed":
-            pytest.fail(outcome["text"], pytrace=False)
+        boots[self.kind.folder].judge(self.inside)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, self.name

@@ -81,3 +81,25 @@ def test_two_kernels_take_each_test_once(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert (taken, next(backwards)) == (["a", "b"], "e")
     assert list(forwards) == ["c", "d"]
     assert list(backwards) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ci", "ends"),
+    [
+        (None, "", pytest.fail.Exception),
+        ("failed", "", pytest.fail.Exception),
+        ("skipped", "", pytest.skip.Exception),
+        ("skipped", "true", pytest.fail.Exception),
+    ],
+    ids=["never-reached", "failed", "skipped", "skipped-in-ci"],
+)
+def test_a_test_that_did_not_pass_inside(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outcome: str | None, ci: str, ends: type[BaseException]
+):
+    """In CI a kernel in which something is missing is a failure, so it cannot turn its tests into skips."""
+    monkeypatch.setenv("CI", ci)
+    run = boots.Boots(boots.KINDS[0], tmp_path, ["inside"], tmp_path)
+    if outcome is not None:
+        run.outcomes["inside"] = {"test": "inside", "outcome": outcome, "text": "not installed: pppd"}
+    with pytest.raises(ends):
+        run.judge("inside")

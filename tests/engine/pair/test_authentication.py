@@ -12,10 +12,11 @@ from ikeengine.ikev2.peer import authentication
 from ikeengine.model.connection import AuthKind, LocalAuth, RemoteAuth, SendCert
 from ikeengine.model.credentials import SharedKey
 from ikeengine.model.failure import Alert, FailureRecord, Side
+from ikeengine.model.identity import Identity, IdentityPattern
 from ikeengine.model.secret import Secret
 from ikeengine.negotiate.identities import parse_identity
 from ikeengine.outputs import AskSignature, CommandDone, Transmit
-from ikeengine.registry import AuthMethod
+from ikeengine.registry import AuthMethod, IdType
 from ikeengine.wire.payloads import Auth, Cert, CertReq, IdInitiator, IdResponder, Notify
 from tests.engine.pair.test_soak import leftovers
 from tests.engine.support.certs import (
@@ -51,6 +52,26 @@ def assert_refused(net: Net, left: Host, right: Host) -> tuple[CommandDone, Fail
             assert record.advice
             assert record.phase
     return done, right.failures()[0] if right.failures() else None
+
+
+@pytest.mark.parametrize(
+    ("ours", "wanted"),
+    [
+        ("CN=moon", Identity(IdType.ID_DER_ASN1_DN, bytes.fromhex("300f310d300b06035504030c046d6f6f6e"))),
+        ("moon.example.com", Identity(IdType.ID_FQDN, b"Moon.Example.COM")),
+    ],
+    ids=["utf8-string", "capitals"],
+)
+def test_a_peer_that_writes_our_identity_otherwise(ours: str, wanted: Identity) -> None:
+    """Our CN=moon is a PrintableString. The IDr of an initiator may be the same name in UTF-8, as in a certificate."""
+    moon = parse_identity(ours)
+    assert moon != wanted
+    net, left, _right = psk_pair(
+        left={"remote": (RemoteAuth(AuthKind.PSK, IdentityPattern(ours, wanted)),)},
+        right={"local": (LocalAuth(AuthKind.PSK, moon),)},
+    )
+    done = net.initiate(left)
+    assert done.ok, done.reason
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -389,7 +389,7 @@ def test_esp_of_a_changed_mapping_moves_everything() -> None:
 def test_esp_from_elsewhere_moves_nothing_without_a_nat() -> None:
     net, left, right = up()
     net.command(right, NatMappingChanged(right.children()[0].sa_in, OTHER, 4500))
-    net.command(right, NatMappingChanged(replace(right.children()[0].sa_in, spi=77), OTHER, 4500))
+    net.command(right, NatMappingChanged(right.children()[0].sa_in._replace(spi=77), OTHER, 4500))
     assert_at(net, left, right, LEFT, RIGHT)
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -271,7 +270,7 @@ def test_ipv6_routes(machine):
 
 def test_a_range_becomes_prefixes(machine):
     wide = selector("10.2.0.0/31")
-    machine.datapath.install_policies(make_policies(remote_ts=(replace(wide, last=selector("10.2.0.2").last),)))
+    machine.datapath.install_policies(make_policies(remote_ts=(wide._replace(last=selector("10.2.0.2").last),)))
     assert [route.split()[0] for route in machine.routes()] == ["10.2.0.0/31", "10.2.0.2"]
     machine.datapath.delete_policies(1)
     assert machine.routes() == []

@@ -61,6 +61,7 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
     "choice": ({"pki_key_type": "dsa"}, "setting-invalid", "error", ["gw3"], "one of ecdsa, rsa, ed25519, not 'dsa'"),
     "items": ({"engine_capabilities": [["CAP_NET_RAW"]]}, "setting-invalid", "error", ["gw3"], "a list, each item a text"),
     "secret": ({"pki_ca_passphrase": {"vault": "x"}}, "setting-invalid", "error", ["gw3"], "pki_ca_passphrase must be a text"),
+    "token": ({"pki_vault_token": ["s.1"]}, "setting-invalid", "error", ["gw3"], "pki_vault_token must be a text"),
     "different profile": ({"ike_proposal": "fips"}, "inventory", "error", ["gw1", "gw2", "gw3"], "ike_proposal differs"),
     "unknown word": (
         {"tunnels_connection_options": {"proposals": ["aes257gcm16-prfsha384-x25519"], "dpd_delay": "30s"}},
@@ -146,6 +147,13 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
         ["gw3"],
         "who can then guess it offline",
     ),
+    "aggressive, in another word": (
+        {"tunnels_connection_options": {"version": 0, "aggressive": "on", "dpd_delay": "30s"}},
+        "aggressive-psk",
+        "warning",
+        ["gw3"],
+        "who can then guess it offline",
+    ),
     "mode": (
         {"tunnels_child_options": {"mode": "transport"}},
         "mode-mismatch",
@@ -197,6 +205,13 @@ BROKEN: t.Dict[str, t.Tuple[Data, str, str, t.List[str], str]] = {
     ),
     "fragments": (
         {"tunnels_connection_options": {"fragmentation": False, "dpd_delay": "30s"}, "ike_auth": "cert"},
+        "fragmentation",
+        "warning",
+        ["gw3"],
+        "gw3: certificates are sent without IKE fragmentation",
+    ),
+    "fragments, in another word": (
+        {"tunnels_connection_options": {"fragmentation": "off", "dpd_delay": "30s"}, "ike_auth": "cert"},
         "fragmentation",
         "warning",
         ["gw3"],
@@ -267,6 +282,12 @@ def test_what_is_wrong_everywhere_is_told_once(name: str) -> None:
     assert {host for one in found for host in one["hosts"]} >= {"gw1", "gw2"}
     assert len(found) <= 5
     assert GOOD_KEY not in str(found)
+
+
+@pytest.mark.parametrize("word", [True, "yes", "true", "on", 1])
+def test_a_tunnel_that_is_kept_up_needs_nobody_to_start_it(word: t.Any) -> None:
+    variables = {"tunnels_initiator_options": {"start_action": "none", "keep_up": word}, "tunnels_responder_options": {}}
+    assert "nobody-starts" not in rules(lint(inventory(**variables)))
 
 
 class Locked(dict):  # type: ignore[type-arg]
