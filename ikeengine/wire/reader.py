@@ -51,9 +51,13 @@ class Reader:
 
         The whole structure counts as consumed here.
         """
-        fields = self.unpack(header)
-        body = self.offset
-        end = body - header.size + fields[-1]
+        start = self.offset
+        body = start + header.size
+        if body > self.end:
+            raise self._short(header.size)
+        self.offset = body
+        fields = header.unpack_from(self.data, start)
+        end = start + fields[-1]
         if not body <= end <= self.end:
             raise self._short(end - body)
         self.offset = end
