@@ -176,10 +176,12 @@ class Endpoint:
         ctx = self._ctx
         while ctx.touched or ctx.wanted:
             touched, ctx.touched = ctx.touched, {}
+            names = set()
             for local_spi, sa in touched.items():
                 sa.version.start_next(sa)
                 self._deadlines.schedule(local_spi, sa.timers.next_deadline())
-            for name in {sa.name for sa in touched.values()}:
+                names.add(sa.name)
+            for name in names:
                 self._keeper.look_after(name)
             wanted, ctx.wanted = ctx.wanted, []
             for entry in wanted:

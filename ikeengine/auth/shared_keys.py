@@ -55,14 +55,16 @@ class SharedKeys:
         """The best keys for a pair of identities, in the order of their addition. A malformed identity has none."""
         if not is_sound(local) or not is_sound(remote):
             return ()
-        of_peer = self._of_identity.get(canonical(remote), {}).values()
-        of_us = self._of_identity.get(canonical(local), {}).values()
+        of_peer = self._of_identity.get(canonical(remote), {})
+        if len(of_peer) == 1:
+            return tuple(of_peer.values())  # as in most meshes: there is nothing to compare
         if of_peer:
-            return _best(of_peer, local, remote)
+            return _best(of_peer.values(), local, remote)
         patterned = _best(self._with_patterns.values(), local, remote)
         if patterned and _match(patterned[0], remote) > NONE:
             return patterned
-        return tuple(of_us) or patterned
+        of_us = self._of_identity.get(canonical(local), {})
+        return tuple(of_us.values()) or patterned
 
 
 def _exact_owners(key: SharedKey) -> set[Hashable]:
@@ -70,7 +72,7 @@ def _exact_owners(key: SharedKey) -> set[Hashable]:
 
 
 def _match(key: SharedKey, identity: Identity) -> int:
-    return max((match_quality(owner, identity) for owner in key.owners), default=ANY)
+    return max([match_quality(owner, identity) for owner in key.owners]) if key.owners else ANY
 
 
 def _best(keys: Iterable[SharedKey], local: Identity, remote: Identity) -> tuple[SharedKey, ...]:

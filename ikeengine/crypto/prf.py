@@ -125,8 +125,8 @@ class AesPrf(PrfAlgorithm):
 PRF: dict[int, PrfAlgorithm] = {
     prf.id: prf
     for prf in (
-        HmacPrf(PrfId.PRF_HMAC_MD5, "prfmd5", hashes.MD5()),
-        HmacPrf(PrfId.PRF_HMAC_SHA1, "prfsha1", hashes.SHA1()),
+        HmacPrf(PrfId.PRF_HMAC_MD5, "prfmd5", hashes.MD5()),  # noqa: S303  as HMAC, and only if configured
+        HmacPrf(PrfId.PRF_HMAC_SHA1, "prfsha1", hashes.SHA1()),  # noqa: S303
         AesPrf(PrfId.PRF_AES128_XCBC, "prfaesxcbc", mac.aes_xcbc, pads_short_keys=True),
         HmacPrf(PrfId.PRF_HMAC_SHA2_256, "prfsha256", hashes.SHA256()),
         HmacPrf(PrfId.PRF_HMAC_SHA2_384, "prfsha384", hashes.SHA384()),

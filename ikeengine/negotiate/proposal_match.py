@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ikeengine.model.proposal import ADDITIONAL_KE, ChildSuite, IkeSuite, Proposal, Transform
 from ikeengine.registry import EsnId, Protocol, TransformType
@@ -27,13 +28,28 @@ Menu = dict[int, dict[tuple[int, int | None], Transform]]
 """The transforms of a proposal by type, then by ID and key length. Transforms that must not be chosen are left out."""
 
 
-def menu(proposal: Proposal, *, with_ke: bool = True, with_additional: bool = True) -> Menu:
+@lru_cache(maxsize=64)
+def agree(
+    offered: tuple[Transform, ...],
+    wanted: tuple[Transform, ...],
+    protocol: Protocol,
+    *,
+    with_ke: bool = True,
+    with_additional: bool = True,
+) -> tuple[Transform, ...] | None:
+    """What to choose of an offered proposal, None if it is not what we want. Most peers ask as others did before."""
+    offer = menu(offered, with_ke=with_ke, with_additional=with_additional)
+    chosen = choose(offer, menu(wanted, with_ke=with_ke), protocol)
+    return None if chosen is None else tuple(chosen)
+
+
+def menu(transforms: Sequence[Transform], *, with_ke: bool = True, with_additional: bool = True) -> Menu:
     """The transforms that can be chosen. A type stays even if all its transforms hold attributes unknown to us.
 
     Without `with_additional` every additional key exchange has to be NONE.
     """
     types: Menu = {}
-    for transform in proposal.transforms:
+    for transform in transforms:
         kind = transform.type
         if kind in KE_TYPES and not with_ke:
             continue
@@ -124,7 +140,7 @@ def ike_suite(transforms: Sequence[Transform]) -> IkeSuite:
         prf=by_type[TransformType.PRF],
         integ=by_type.get(_INTEG),
         ke=by_type[_KE],
-        additional=tuple(by_type[kind] for kind in ADDITIONAL_KE if kind in by_type),
+        additional=tuple([by_type[kind] for kind in ADDITIONAL_KE if kind in by_type]),
     )
 
 
@@ -137,7 +153,7 @@ def child_suite(protocol: Protocol, transforms: Sequence[Transform]) -> ChildSui
         integ=by_type.get(_INTEG),
         ke=by_type.get(_KE),
         esn=by_type[TransformType.ESN].id == EsnId.EXT_SEQ,
-        additional=tuple(by_type[kind] for kind in ADDITIONAL_KE if kind in by_type),
+        additional=tuple([by_type[kind] for kind in ADDITIONAL_KE if kind in by_type]),
     )
 
 

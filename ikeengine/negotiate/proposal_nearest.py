@@ -29,10 +29,10 @@ def nearest(offered: Sequence[Proposal], configured: Sequence[Proposal], *, with
 
     closest offer `aes128-sha256-ecp256` differs in key exchange: offered ecp256, wanted x25519
     """
-    wishes = [(proposal.protocol, menu(proposal, with_ke=with_ke)) for proposal in configured]
+    wishes = [(proposal.protocol, menu(proposal.transforms, with_ke=with_ke)) for proposal in configured]
     best: _Pair | None = None
     for proposal in offered:
-        offer = menu(proposal, with_ke=with_ke)
+        offer = menu(proposal.transforms, with_ke=with_ke)
         for protocol, wanted in wishes:
             if protocol == proposal.protocol:
                 pair = _Pair(proposal, offer, wanted, _differences(offer, wanted, protocol))

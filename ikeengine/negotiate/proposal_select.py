@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from ikeengine.errors import NoProposalChosen
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Proposal
-from ikeengine.negotiate.proposal_match import Menu, child_suite, choose, ike_suite, menu, spi_is_sane
-from ikeengine.registry import Protocol
+from ikeengine.negotiate.proposal_match import agree, child_suite, ike_suite, spi_is_sane
 
 
 def select_ike(
@@ -38,19 +37,14 @@ def _select(
 ) -> Proposal:
     """The first configured proposal that any offered one satisfies."""
     sane = [offer for offer in offered if spi_is_sane(offer)]
-    menus = [(offer, menu(offer, with_ke=with_ke, with_additional=with_additional)) for offer in sane]
     for wanted in configured:
-        chosen = _first_match(menus, menu(wanted, with_ke=with_ke), wanted.protocol)
-        if chosen is not None:
-            return chosen
+        protocol = wanted.protocol
+        for offer in sane:
+            if offer.protocol != protocol:
+                continue
+            chosen = agree(
+                offer.transforms, wanted.transforms, protocol, with_ke=with_ke, with_additional=with_additional
+            )
+            if chosen is not None:
+                return Proposal(protocol, chosen, offer.spi, offer.number)
     raise NoProposalChosen("none of the offered proposals is acceptable")
-
-
-def _first_match(menus: list[tuple[Proposal, Menu]], wanted: Menu, protocol: Protocol) -> Proposal | None:
-    for offer, choices in menus:
-        if offer.protocol != protocol:
-            continue
-        transforms = choose(choices, wanted, protocol)
-        if transforms is not None:
-            return Proposal(protocol, tuple(transforms), offer.spi, offer.number)
-    return None

@@ -90,7 +90,7 @@ def _maximal(selectors: list[TrafficSelector]) -> tuple[TrafficSelector, ...]:
 
 
 def _within(inner: TrafficSelector, outer: TrafficSelector) -> bool:
-    return intersect(inner, outer) == inner
+    return intersect(inner, outer) is inner
 
 
 def _join(pieces: list[TrafficSelector]) -> list[TrafficSelector]:
@@ -130,8 +130,9 @@ def is_subset(inner: Iterable[TrafficSelector], outer: Sequence[TrafficSelector]
 
 
 def _is_covered(selector: TrafficSelector, outer: Sequence[TrafficSelector]) -> bool:
-    if any(_within(selector, candidate) for candidate in outer):
-        return True
+    for candidate in outer:
+        if _within(selector, candidate):
+            return True
     remaining = [_box(selector)]
     for cutter in map(_box, outer):
         remaining = [piece for box in remaining for piece in _cut(box, cutter)]

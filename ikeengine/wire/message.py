@@ -133,7 +133,7 @@ def _read_payloads(
     while kind not in _CHAIN_ENDS:
         if len(payloads) == MAX_PAYLOADS:
             raise InvalidSyntax(f"more than {MAX_PAYLOADS} payloads")
-        following, flags, _length, part = body.structure(GENERIC_HEADER)
+        (following, flags, _length), part = body.structure(GENERIC_HEADER)
         read = readers.get(kind)
         if read is None:
             payloads.append(_read_unknown(kind, flags, part))
@@ -156,7 +156,7 @@ def _read_unknown(kind: int, flags: int, part: Reader) -> UnknownPayload:
 
 
 def _read_encrypted(kind: int, body: Reader) -> EncryptedBody:
-    first, _flags, _length, part = body.structure(GENERIC_HEADER)
+    (first, _flags, _length), part = body.structure(GENERIC_HEADER)
     fragment = _read_fragment(first, part) if kind == PayloadType.SKF else None
     return EncryptedBody(first, part.offset, fragment)
 

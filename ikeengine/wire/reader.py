@@ -36,28 +36,32 @@ class Reader:
         self.offset = after
         return layout.unpack_from(self.data, offset)
 
-    def unpack_all(self, layout: Struct) -> tuple[Any, ...]:
-        """The fields of a fixed layout, and after them all that is left."""
+    def unpack_all(self, layout: Struct) -> tuple[tuple[Any, ...], bytes]:
+        """The fields of a fixed layout, and all that is left behind them."""
         offset = self.offset
         after = offset + layout.size
         end = self.end
         if after > end:
             raise self._short(layout.size)
         self.offset = end
-        return *layout.unpack_from(self.data, offset), self.data[after:end]
+        return layout.unpack_from(self.data, offset), self.data[after:end]
 
-    def structure(self, header: Struct) -> tuple[Any, ...]:
-        """The fields of a header whose last one is the length of header and body, and after them a reader for the body.
+    def structure(self, header: Struct) -> tuple[tuple[Any, ...], Reader]:
+        """The fields of a header, the last of which is the length of header and body, and a reader for the body.
 
         The whole structure counts as consumed here.
         """
-        fields = self.unpack(header)
-        body = self.offset
-        end = body - header.size + fields[-1]
+        start = self.offset
+        body = start + header.size
+        if body > self.end:
+            raise self._short(header.size)
+        self.offset = body
+        fields = header.unpack_from(self.data, start)
+        end = start + fields[-1]
         if not body <= end <= self.end:
             raise self._short(end - body)
         self.offset = end
-        return *fields, Reader(self.data, body, end)
+        return fields, Reader(self.data, body, end)
 
     def take(self, length: int) -> bytes:
         """The next `length` octets. A negative length is a length field that lies."""

@@ -32,7 +32,7 @@ class Auth:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        method, data = body.unpack_all(_LAYOUT)
+        (method,), data = body.unpack_all(_LAYOUT)
         return cls(AUTH_METHODS[method], data)
 
     def write(self) -> bytes:

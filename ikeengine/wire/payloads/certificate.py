@@ -32,7 +32,7 @@ class Cert:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        encoding, data = body.unpack_all(_LAYOUT)
+        (encoding,), data = body.unpack_all(_LAYOUT)
         return cls(CERT_ENCODINGS[encoding], data)
 
     def write(self) -> bytes:

@@ -40,7 +40,7 @@ class CertReq:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax, also for X.509 authorities that are not a run of hashes."""
-        encoding, authorities = body.unpack_all(_LAYOUT)
+        (encoding,), authorities = body.unpack_all(_LAYOUT)
         if encoding in _HASHED and len(authorities) % AUTHORITY_LENGTH:
             raise InvalidSyntax(f"{len(authorities)} octets are not a run of authority hashes")
         return cls(CERT_ENCODINGS[encoding], authorities)

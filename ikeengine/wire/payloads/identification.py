@@ -35,7 +35,7 @@ class Identification:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax, also for an address of the wrong length."""
-        kind, reserved, data = body.unpack_all(_LAYOUT)
+        (kind, reserved), data = body.unpack_all(_LAYOUT)
         if len(data) != ADDRESS_LENGTH.get(kind, len(data)):
             raise InvalidSyntax(f"an address identity of {len(data)} octets")
         return cls(Identity(ID_TYPES[kind], data), reserved)
@@ -43,7 +43,7 @@ class Identification:
     @property
     def body(self) -> bytes:
         """RestOfInitIDPayload / RestOfRespIDPayload of RFC 7296 section 2.15: exactly what was received."""
-        return bytes((self.identity.type,)) + self.reserved + self.identity.data
+        return _LAYOUT.pack(self.identity.type, self.reserved) + self.identity.data
 
     def write(self) -> bytes:
         """Encode the body."""

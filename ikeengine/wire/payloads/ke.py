@@ -31,7 +31,7 @@ class Ke:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        group, data = body.unpack_all(_LAYOUT)
+        (group,), data = body.unpack_all(_LAYOUT)
         return cls(group, data)
 
     def write(self) -> bytes:

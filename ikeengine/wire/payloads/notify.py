@@ -37,7 +37,7 @@ class Notify:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        protocol, spi_size, kind, rest = body.unpack_all(_LAYOUT)
+        (protocol, spi_size, kind), rest = body.unpack_all(_LAYOUT)
         if spi_size > len(rest):
             raise InvalidSyntax(f"{spi_size} octets wanted, {len(rest)} left")
         return cls(notify_type(kind), rest[spi_size:], PROTOCOLS[protocol], rest[:spi_size])

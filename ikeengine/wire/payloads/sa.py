@@ -96,7 +96,7 @@ def _read_transforms(octets: bytes, count: int) -> tuple[Transform, ...]:
     body = Reader(octets)
     transforms: list[Transform] = []
     for left in range(count - 1, -1, -1):
-        marker, _length, part = body.structure(_SUBSTRUCTURE)
+        (marker, _length), part = body.structure(_SUBSTRUCTURE)
         if marker != (_MORE_TRANSFORMS if left else _LAST):
             raise InvalidSyntax(f"a proposal says {count} transforms, its chain says otherwise")
         transforms.append(_read_transform(part))
@@ -109,7 +109,7 @@ _cached_transforms = lru_cache(maxsize=256)(_read_transforms)
 
 
 def _read_transform(body: Reader) -> Transform:
-    kind, number, attributes = body.unpack_all(_TRANSFORM_BODY)
+    (kind, number), attributes = body.unpack_all(_TRANSFORM_BODY)
     key_length, unknown = _read_attributes(attributes)
     return Transform(TRANSFORM_TYPES[kind], number, key_length, unknown)
 

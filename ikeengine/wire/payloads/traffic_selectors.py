@@ -69,7 +69,7 @@ class TrafficSelectors:
         selectors: list[TrafficSelector] = []
         unknown: list[UnknownSelector] = []
         for index in range(count):
-            kind, protocol, _length, part = body.structure(_SELECTOR)
+            (kind, protocol, _length), part = body.structure(_SELECTOR)
             layout = _RANGES.get(kind)
             if layout is None:
                 unknown.append(UnknownSelector(kind, part.rest(), protocol, index))

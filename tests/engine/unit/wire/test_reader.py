@@ -51,6 +51,36 @@ def test_a_fixed_layout_does_not_cross_the_end():
         Reader(b"abcdef", 0, 2).unpack(PAIR)
 
 
+def test_fields_and_all_that_is_left():
+    reader = Reader(b"xx\x01\x02\x03abcyy", 2, 8)
+    assert reader.unpack_all(PAIR) == ((1, 0x0203), b"abc")
+    reader.finish()
+    with pytest.raises(InvalidSyntax, match="3 octets wanted, 2 left"):
+        Reader(b"abcdef", 0, 2).unpack_all(PAIR)
+
+
+def test_a_structure_is_as_long_as_its_header_says():
+    reader = Reader(b"\x07\x00\x05abcd")
+    fields, body = reader.structure(PAIR)
+    assert fields == (7, 5)
+    assert body.rest() == b"ab"
+    assert reader.rest() == b"cd"
+
+
+@pytest.mark.parametrize(
+    ("octets", "message"),
+    [
+        (b"\x07\x00", "3 octets wanted, 2 left"),
+        (b"\x07\x00\x02ab", "smaller than its own header"),
+        (b"\x07\x00\x06ab", "3 octets wanted, 2 left"),
+    ],
+    ids=["no header", "too short", "too long"],
+)
+def test_a_structure_that_lies_about_its_length(octets: bytes, message: str):
+    with pytest.raises(InvalidSyntax, match=message):
+        Reader(octets).structure(PAIR)
+
+
 def test_sub_reader_is_bounded_and_consumed_by_its_parent():
     reader = Reader(b"abcdef")
     part = reader.sub(3)
