@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, replace
 
 from ikeengine.cli.text import number, sections, string, strings, subsections
 from ikeengine.daemon.vici.codec import Message
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 
 DOWN = "down"
 POLICIES = "policies"

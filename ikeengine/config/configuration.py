@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
 
 from ikeengine.config.problems import ConfigError
 from ikeengine.model.connection import ConnectionConfig, EngineSettings
 from ikeengine.model.credentials import Authority, SharedKey
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 from ikeengine.model.pool import PoolConfig
 from ikeengine.model.secret import Secret
 from ikeengine.model.selector import SelectorTemplate

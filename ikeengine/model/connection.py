@@ -6,11 +6,11 @@ those of swanctl.conf(5). Durations are seconds, 0 switches the timer off.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import replace
 from enum import Enum
 
 from ikeengine.model.identity import ANY_IDENTITY, Identity, IdentityPattern
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 from ikeengine.model.interface import InterfaceConfig
 from ikeengine.model.marks import NO_IF_ID, NO_MARK_OPTION, IfIdOption, MarkOption
 from ikeengine.model.path import IKE_PORT

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field, fields, replace
+from dataclasses import fields, replace
 from enum import Enum
 from operator import attrgetter
 from typing import NamedTuple
 
 from ikeengine.model.connection import Mode
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 from ikeengine.model.marks import NO_MARK, NO_TAGS, Mark, Tags
 from ikeengine.model.proposal import Transform
 from ikeengine.model.secret import EMPTY, Secret

@@ -10,11 +10,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import field
 from datetime import UTC, datetime
 from typing import TextIO
 
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 from ikeengine.observe.events import TOLD, Story, story
 from ikeengine.observe.limiter import RateLimiter
 from ikeengine.outputs import Dropped, Event, Failed, LogLine

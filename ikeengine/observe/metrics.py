@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 
 from ikeengine.model.connection import ConnectionConfig, Mode
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 from ikeengine.model.sa import SaId, Usage
 from ikeengine.model.status import ChildStatus, IkeStatus
 from ikeengine.observe.counters import GLOBAL, Counters

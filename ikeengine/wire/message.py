@@ -107,7 +107,7 @@ def write_chain(payloads: Sequence[Payload]) -> tuple[int, bytes]:
         length = len(body)
         if length > MAX_BODY:
             raise LocalMisuse(f"payload {payload.type.name} of {length} octets does not fit")
-        critical = _CRITICAL if type(payload) is UnknownPayload and payload.critical else 0
+        critical = _CRITICAL if isinstance(payload, UnknownPayload) and payload.critical else 0
         parts += body, GENERIC_HEADER.pack(following, critical, length + GENERIC_LENGTH)
         following = payload.type
     parts.reverse()

@@ -202,7 +202,7 @@ def _count(row: Row, payloads: Iterable[Payload]) -> dict[PayloadType, int]:
 def _refuses(payloads: Iterable[Payload]) -> bool:
     """Whether a notify says that the request was not done, or not yet."""
     for payload in payloads:
-        if type(payload) is Notify and (payload.kind.is_error or payload.kind in _CONCLUSIVE):
+        if isinstance(payload, Notify) and (payload.kind.is_error or payload.kind in _CONCLUSIVE):
             return True
     return False
 

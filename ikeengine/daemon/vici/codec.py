@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from enum import IntEnum
 from functools import lru_cache
 
 from ikeengine.errors import LocalMisuse
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 
 MAX_SEGMENT = 512 * 1024
 """Octets of one packet, without its length field; the limit of strongSwan."""

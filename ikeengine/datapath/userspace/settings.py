@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 
 
 @immutable

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from ikeengine.errors import InvalidSyntax
-from ikeengine.model.immutable import immutable
+from ikeengine.model.immutable import field, immutable
 from ikeengine.registry import EapCode, PayloadType
 from ikeengine.wire.reader import Reader
 
