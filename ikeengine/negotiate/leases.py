@@ -6,12 +6,13 @@ last the one that somebody gave back the longest ago. Each rule is tried on all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ikeengine.model.identity import Identity
 from ikeengine.model.immutable import immutable
 from ikeengine.model.pool import Lease, PoolConfig
+from ikeengine.negotiate.identities import canonical, same_identity
 
 MAX_OFFLINE = 65536
 """Addresses of one pool that are remembered for identities that are gone."""
@@ -40,7 +41,7 @@ class _Entry:
 class _Pool:
     config: PoolConfig
     entries: dict[bytes, _Entry] = field(default_factory=dict)
-    addresses_of: dict[Identity, dict[bytes, None]] = field(default_factory=dict)
+    addresses_of: dict[Hashable, dict[bytes, None]] = field(default_factory=dict)
     offline: dict[bytes, None] = field(default_factory=dict)
     """Addresses given back, the oldest first."""
     removed: bool = False
@@ -50,7 +51,7 @@ class _Pool:
 
     def existing(self, claim: Claim, wanted: bytes) -> bytes | None:
         """An address that the identity had before, or has: a client that authenticates again asks for its own."""
-        known = self.addresses_of.get(claim.identity, {})
+        known = self.addresses_of.get(canonical(claim.identity), {})
         entry = self.entries[wanted] if wanted in known else None
         if entry is not None and _may_share(entry, claim):
             return wanted
@@ -73,7 +74,7 @@ class _Pool:
 
     def take(self, address: bytes, claim: Claim) -> None:
         entry = self.entries.get(address)
-        if entry is None or entry.identity != claim.identity:
+        if entry is None or not same_identity(entry.identity, claim.identity):
             self.forget(address)
             entry = self.remember(address, claim.identity)
         self.offline.pop(address, None)
@@ -82,7 +83,7 @@ class _Pool:
 
     def remember(self, address: bytes, identity: Identity) -> _Entry:
         entry = self.entries[address] = _Entry(identity)
-        self.addresses_of.setdefault(identity, {})[address] = None
+        self.addresses_of.setdefault(canonical(identity), {})[address] = None
         return entry
 
     def forget(self, address: bytes) -> None:
@@ -90,10 +91,11 @@ class _Pool:
         self.offline.pop(address, None)
         if entry is None:
             return
-        known = self.addresses_of[entry.identity]
+        owner = canonical(entry.identity)
+        known = self.addresses_of[owner]
         del known[address]
         if not known:
-            del self.addresses_of[entry.identity]
+            del self.addresses_of[owner]
 
     def put_offline(self, address: bytes) -> None:
         self.offline[address] = None
@@ -101,7 +103,7 @@ class _Pool:
             self.forget(next(iter(self.offline)))
 
     def is_within_limit(self, claim: Claim) -> bool:
-        known = self.addresses_of.get(claim.identity, {})
+        known = self.addresses_of.get(canonical(claim.identity), {})
         return not claim.limit or sum(address not in self.offline for address in known) < claim.limit
 
 
@@ -172,7 +174,7 @@ class LeaseTable:
 
     def _holds(self, claim: Claim, pool: _Pool, address: bytes) -> bool:
         entry = pool.entries.get(address)
-        return entry is not None and entry.identity == claim.identity and bool(entry.holders)
+        return entry is not None and same_identity(entry.identity, claim.identity) and bool(entry.holders)
 
     def release(self, holder: int) -> tuple[Lease, ...]:
         """An IKE SA is gone. Returns the leases that nobody uses any more."""

@@ -57,6 +57,21 @@ def test_who_comes_back_gets_the_same(table):
     assert table.get("bob", 4) == "10.3.0.2"
 
 
+@pytest.mark.parametrize(
+    ("who", "again"),
+    [("moon.example.com", "MOON.example.com"), ("CN=moon", "asn1dn:#300f310d300b06035504030c046d6f6f6e")],
+)
+def test_who_writes_its_name_otherwise_gets_the_same_and_no_more(table, who, again):
+    table.get(who, 1)
+    assert table.get(again, 2, peer="192.0.2.9", limit=1) == ""
+    table.release(1)
+    assert table.get(again, 2) == "10.3.0.1"
+    table.release(2)
+    assert table.get(who, 3) == "10.3.0.1"
+    table.set_pool(pool(addrs="10.4.0.0/29"))
+    assert table.shown() == []
+
+
 def test_the_oldest_offline_lease_is_given_away_first(table):
     for number in range(1, 7):
         table.get(f"c{number}", number)
