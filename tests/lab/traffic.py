@@ -27,6 +27,9 @@ AFTERWARDS = 10
 CAPTURE_BUFFER = 32 * 1024
 """KiB. A captured packet takes as much of it as the largest one could, and a busy machine lets tcpdump wait."""
 
+BEGINNINGS = 256
+"""Octets to keep of each packet of a bulk transfer: headers and some more. All of them have room in the buffer then."""
+
 LATER = 50
 """A ping is lost when one comes back that was sent so much later."""
 

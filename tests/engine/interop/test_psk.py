@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.interop.lab import PSK, Lab, child
 from tests.lab.netns import wait_until
-from tests.lab.traffic import ESP, IKE, captured, iperf3
+from tests.lab.traffic import BEGINNINGS, ESP, IKE, captured, iperf3
 
 
 @pytest.mark.scenario("ikev2/net2net-psk")
@@ -28,7 +28,7 @@ def test_bulk_traffic(site: Lab, tmp_path: Path) -> None:
     """Mirrors ikev2/net2net-psk with TCP: full-size packets in both directions, nothing of it in the clear."""
     site.connect()
     site.engine.initiate("net")
-    with captured(site.left.gateway, tmp_path / "outer.pcap") as capture:
+    with captured(site.left.gateway, tmp_path / "outer.pcap", octets=BEGINNINGS) as capture:
         assert iperf3(site.left.client, site.right.client, site.right.host) > 0
         assert iperf3(site.right.client, site.left.client, site.left.host) > 0
     assert capture.count(f"not ({ESP}) and not ({IKE}) and not ip6 and not arp") == 0

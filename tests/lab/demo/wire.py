@@ -15,9 +15,6 @@ _KINDS = {"IKE": traffic.IKE, "ESP": traffic.ESP, "NAT keepalive": traffic.KEEPA
 _NOT_OURS = "ip6"
 """The demo has IPv4 addresses only; what an interface sends to find routers with IPv6 is not of the sites."""
 
-KEPT = 256
-"""Octets of each packet, enough to see the marker: the buffer of the capture holds a whole transfer then."""
-
 
 @dataclass(frozen=True)
 class Findings:
@@ -34,7 +31,7 @@ class Capture:
     def __init__(self, where: Namespace, interface: str, path: Path) -> None:
         self._path = path
         self._running = ExitStack()
-        self._packets = self._running.enter_context(traffic.captured(where, path, interface, octets=KEPT))
+        self._packets = self._running.enter_context(traffic.captured(where, path, interface, octets=traffic.BEGINNINGS))
 
     def stop(self, marker: bytes) -> Findings:
         """End the capture and look at it."""
