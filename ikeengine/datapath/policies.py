@@ -25,6 +25,10 @@ Stack = tuple[PolicySet, ...]
 """The policies that want one entry, the one in force last."""
 
 
+_BASES = {PolicyAction.PASS: 200_000, PolicyAction.DROP: 600_000}
+_PROTECT_BASE = 400_000
+
+
 class SelectorPair(NamedTuple):
     """A local and a remote traffic selector of the same address family."""
 
@@ -173,6 +177,15 @@ class PolicyStacks(Generic[K]):
             self._stacks[key] = stack
         else:
             self._stacks.pop(key, None)
+
+
+def base_priority(action: PolicyAction) -> int:
+    """Where the order of policies begins, before selectors lower it: strongSwan's numbers, the lowest come first.
+
+    PASS comes before PROTECT and that before DROP, so that `drop` can be the rule for the rest. A trap comes just
+    behind what it traps for.
+    """
+    return _BASES.get(action, _PROTECT_BASE) - (action is not PolicyAction.TRAP)
 
 
 def _same_effect(before: PolicySet | None, after: PolicySet | None) -> bool:

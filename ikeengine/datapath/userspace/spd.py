@@ -7,14 +7,12 @@ from functools import lru_cache
 from itertools import count
 from operator import attrgetter
 
-from ikeengine.datapath.policies import SelectorPair
+from ikeengine.datapath.policies import SelectorPair, base_priority
 from ikeengine.datapath.userspace.packet import NO_PORT, Flow
 from ikeengine.model.connection import Mode
 from ikeengine.model.sa import PolicyAction, PolicySet
 from ikeengine.model.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
-_BASES = {PolicyAction.PASS: 200_000, PolicyAction.DROP: 600_000}
-_PROTECT_BASE = 400_000
 _NO_PROTOCOL = -1
 
 
@@ -127,15 +125,13 @@ def order_of(policies: PolicySet, pair: SelectorPair) -> int:
 def priority(pair: SelectorPair, action: PolicyAction) -> int:
     """The order of a policy, the lowest first: strongSwan's formula, by action and then the most specific first.
 
-    PASS comes before PROTECT and that before DROP, so that `drop` can be the rule for the rest. A trap comes just
-    behind what it traps for. The kernel datapath uses the same numbers.
+    The kernel datapath uses the same numbers.
     """
     local, remote = pair
-    base = _BASES.get(action, _PROTECT_BASE)
     networks = _prefix_bits(local) + _prefix_bits(remote)
     ports = _port_bits(local) + _port_bits(remote)
     protocol = bool(local.protocol or remote.protocol)
-    return base - (networks << 9) - (protocol << 8) - (ports << 2) - (action is not PolicyAction.TRAP)
+    return base_priority(action) - (networks << 9) - (protocol << 8) - (ports << 2)
 
 
 def _prefix_bits(selector: TrafficSelector) -> int:

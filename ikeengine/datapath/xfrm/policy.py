@@ -8,7 +8,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from ikeengine.datapath.netlink import attribute, read_attributes
-from ikeengine.datapath.policies import Selectors, all_pairs
+from ikeengine.datapath.policies import Selectors, all_pairs, base_priority
 from ikeengine.datapath.xfrm.constants import (
     ANY_ALGORITHM,
     POLICY_ALLOW,
@@ -53,9 +53,6 @@ _NO_LIMITS = (XFRM_INF, XFRM_INF, XFRM_INF, XFRM_INF, 0, 0, 0, 0)
 MOST_SELECTORS = 4096
 """The most outbound kernel policies that one PolicySet may need; peers have a say in this."""
 
-_PASS_BASE = 200_000
-_PROTECT_BASE = 400_000
-_DROP_BASE = 600_000
 _PER_PREFIX_BIT = 512
 _FOR_PROTOCOL = 256
 _PER_PORT_BIT = 4
@@ -118,19 +115,16 @@ def _policy_keys(local_ts: Selectors, remote_ts: Selectors, forwards: bool) -> t
 def priority(policies: PolicySet, selector: KernelSelector) -> int:
     """The smaller the number, the earlier the kernel looks at a policy. These are the numbers that strongSwan uses.
 
-    Longer prefixes count before a protocol, a protocol before ports; shunts that pass come before everything that
-    protects, those that drop come last, and a trap comes just behind what it traps for.
+    Within an action longer prefixes count before a protocol, and a protocol before ports.
     """
     if policies.priority:
         return policies.priority
-    base = {PolicyAction.PASS: _PASS_BASE, PolicyAction.DROP: _DROP_BASE}.get(policies.action, _PROTECT_BASE)
     port_bits = selector.source_port.mask.bit_count() + selector.destination_port.mask.bit_count()
     return (
-        base
+        base_priority(policies.action)
         - (selector.source_prefix + selector.destination_prefix) * _PER_PREFIX_BIT
         - bool(selector.protocol) * _FOR_PROTOCOL
         - port_bits * _PER_PORT_BIT
-        - (policies.action is not PolicyAction.TRAP)
     )
 
 
