@@ -72,7 +72,7 @@ def _exact_owners(key: SharedKey) -> set[Hashable]:
 
 
 def _match(key: SharedKey, identity: Identity) -> int:
-    return max([match_quality(owner, identity) for owner in key.owners]) if key.owners else ANY
+    return max([match_quality(owner, identity) for owner in key.owners], default=ANY)
 
 
 def _best(keys: Iterable[SharedKey], local: Identity, remote: Identity) -> tuple[SharedKey, ...]:

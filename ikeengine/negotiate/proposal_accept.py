@@ -8,7 +8,7 @@ from functools import lru_cache
 from ikeengine.errors import NoProposalChosen
 from ikeengine.model.proposal import ChildSuite, IkeSuite, Proposal, Transform
 from ikeengine.negotiate.proposal_keywords import word_of
-from ikeengine.negotiate.proposal_match import KE_TYPES, agree, child_suite, ike_suite, spi_is_sane
+from ikeengine.negotiate.proposal_match import KE_TYPES, child_suite, choose, ike_suite, menu, spi_is_sane
 from ikeengine.registry import Protocol
 
 
@@ -62,7 +62,7 @@ def _check_transforms(chosen: tuple[Transform, ...], ours: tuple[Transform, ...]
         if transform.type in seen:
             raise NoProposalChosen(f"the answer holds two transforms of type {transform.type.name}")
         seen.add(transform.type)
-    if agree(chosen, ours, protocol) is None:
+    if choose(menu(chosen), menu(ours), protocol) is None:
         raise NoProposalChosen("the answer leaves out a transform type that we offered")
 
 

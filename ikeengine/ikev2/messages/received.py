@@ -12,9 +12,6 @@ from ikeengine.wire.payloads import Notify, Payload
 
 PayloadT = TypeVar("PayloadT")
 
-_NONE: list[Any] = []
-"""What a message has of a kind of payload that it does not have."""
-
 
 class Received:
     """The payloads of one message, with the (first) datagram they came in; authenticated, but for IKE_SA_INIT.
@@ -66,7 +63,7 @@ class Received:
 
     def all(self, kind: type[PayloadT]) -> Sequence[PayloadT]:
         """Every payload of a kind, in order."""
-        found: list[PayloadT] = self._by_type.get(kind, _NONE)
+        found: Sequence[PayloadT] = self._by_type.get(kind, ())
         return found
 
     def notify(self, kind: NotifyType) -> Notify | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from struct import Struct
 from typing import ClassVar, Self
 
-from ikeengine.errors import InvalidSyntax
 from ikeengine.model.immutable import immutable
 from ikeengine.registry import NotifyType, PayloadType, Protocol
 from ikeengine.wire.codepoints import PROTOCOLS, notify_type
@@ -37,10 +36,9 @@ class Notify:
     @classmethod
     def read(cls, body: Reader) -> Self:
         """Decode a body; raises InvalidSyntax."""
-        (protocol, spi_size, kind), rest = body.unpack_all(_LAYOUT)
-        if spi_size > len(rest):
-            raise InvalidSyntax(f"{spi_size} octets wanted, {len(rest)} left")
-        return cls(notify_type(kind), rest[spi_size:], PROTOCOLS[protocol], rest[:spi_size])
+        protocol, spi_size, kind = body.unpack(_LAYOUT)
+        spi = body.take(spi_size)
+        return cls(notify_type(kind), body.rest(), PROTOCOLS[protocol], spi)
 
     def write(self) -> bytes:
         """Encode the body."""
